@@ -1,0 +1,102 @@
+"""Everything that docgen refuses, in one tree.
+
+    DocgenError               code, message zh/en, hint zh/en, place
+    ├── RecordRefused         a record with its list of problems
+    ├── InputUnreadable       bytes that are no JSON record (encoding, syntax, duplicate keys, depth)
+    ├── TemplateFaulty        a template that cannot be compiled or names unknown fields
+    ├── RenderFailed          a renderer's own refusal (forbidden address, missing glyph, limits)
+    ├── OutputRefused         a file or folder that cannot be written
+    └── SettingWrong          an option or DOCGEN_ variable that is unknown or out of range
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.problems import Problem, shown
+
+
+class DocgenError(Exception):
+    """A refusal with a stable code, a message in zh and en, the place, and what to do."""
+
+    def __init__(
+        self,
+        code: str,
+        zh: str,
+        en: str,
+        *,
+        hint_zh: str = "",
+        hint_en: str = "",
+        place: str = "",
+        value: Any = None,
+    ) -> None:
+        super().__init__(en)
+        self.code, self.zh, self.en = code, zh, en
+        self.hint_zh, self.hint_en = hint_zh, hint_en
+        self.place, self.value = place, value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross process borders whole."""
+        return _rebuilt, (type(self), self.__dict__ | {"args_": self.args})
+
+    def message(self, lang: str) -> str:
+        """What is wrong, in `lang`."""
+        return self.zh if lang == "zh" else self.en
+
+    def hint(self, lang: str) -> str:
+        """What to do, in `lang`."""
+        return self.hint_zh if lang == "zh" else self.hint_en
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The `errors[]` of problem+json and of `--json`."""
+        return [
+            {
+                "pointer": "",
+                "place": self.place,
+                "code": self.code,
+                "level": "error",
+                "value": shown(self.value),
+                "message": {"zh": self.zh, "en": self.en},
+                "hint": {"zh": self.hint_zh, "en": self.hint_en},
+            }
+        ]
+
+
+def _rebuilt(kind: type[DocgenError], state: dict[str, Any]) -> DocgenError:
+    revived = kind.__new__(kind)
+    revived.args = state.pop("args_")
+    revived.__dict__.update(state)
+    return revived
+
+
+class RecordRefused(DocgenError):
+    """A record that breaks its schema or rules; `problems` holds all of them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("record_refused", f"单据有 {len(problems)} 处错误", f"The record has {len(problems)} errors")
+        self.problems = list(problems)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """One entry for each problem."""
+        return [problem.as_json() for problem in self.problems]
+
+
+class InputUnreadable(DocgenError):
+    """Bytes that are no JSON record."""
+
+
+class TemplateFaulty(DocgenError):
+    """A template that cannot be used; `place` says where in it."""
+
+
+class RenderFailed(DocgenError):
+    """A document that could not be made."""
+
+
+class OutputRefused(DocgenError):
+    """A file or folder that cannot be written."""
+
+
+class SettingWrong(DocgenError):
+    """An option or environment variable that is unknown or out of range."""

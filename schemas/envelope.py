@@ -1,0 +1,203 @@
+"""What every record has: number, contract, people, status, control tables, sign-offs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from schemas.fields import Choice, Part, Setting, field, rule
+from schemas.problems import Problem, error, warning
+from schemas.values import SHANGHAI, Count, Day, DocNo, Instant, Name, Sha256, Text
+
+SCHEMA_VERSION = "1.0"
+
+
+class Phase(Choice):
+    """Phase of the contract (handbook 2)."""
+
+    onboarding = "onboarding", "导入期", "Onboarding"
+    service = "service", "服务期", "Service"
+    closing = "closing", "结束期", "Closing"
+
+
+class Status(Choice):
+    """State of a document (`workflow.md`)."""
+
+    draft = "draft", "草稿", "Draft", "muted"
+    submitted = "submitted", "已提交", "Submitted"
+    in_review = "in_review", "审阅中", "In review"
+    returned = "returned", "已退回", "Returned", "warn"
+    approved = "approved", "已批准", "Approved", "good"
+    archived = "archived", "已归档", "Archived", "good"
+    void = "void", "作废", "Void", "bad"
+
+
+class Confidentiality(Choice):
+    """Mark on the paper; the legal terms 秘密, 机密, 绝密 are never used."""
+
+    public = "public", "公开", "Public"
+    internal = "internal", "内部", "Internal"
+    customer_confidential = "customer_confidential", "客户保密", "Customer confidential"
+
+
+class Role(Choice):
+    """People of the service and of the customer (`workflow.md`)."""
+
+    engineer = "engineer", "驻场工程师", "On-site engineer"
+    expert = "expert", "技术专家", "Technical expert"
+    pm = "pm", "项目经理", "Project manager"
+    leader = "leader", "公司领导", "Company leader"
+    admin = "admin", "管理员", "Administrator"
+    cust_owner = "cust_owner", "客户负责人", "Customer owner"
+    cust_contact = "cust_contact", "客户联系人", "Customer contact"
+    cust_coord = "cust_coord", "客户协调人", "Customer coordinator"
+    cust_noc = "cust_noc", "网络监控", "Network monitoring"
+    vendor = "vendor", "厂商", "Vendor"
+
+
+class Opinion(Choice):
+    """What a signer says."""
+
+    agree = "agree", "同意", "Agree", "good"
+    agree_with_changes = "agree_with_changes", "修改后同意", "Agree with changes", "warn"
+    disagree = "disagree", "不同意", "Disagree", "bad"
+
+
+class SignMethod(Choice):
+    """How a signature was given."""
+
+    handwritten = "handwritten", "手签", "Handwritten"
+    seal = "seal", "盖章", "Seal"
+    electronic = "electronic", "电子签", "Electronic"
+
+
+class Revision(Part):
+    """One line of the document's history."""
+
+    version: Name = field("版本", "Version")
+    date: Day = field("日期", "Date")
+    author: Name = field("编制人", "Author")
+    reviewer: Name | None = field("审阅人", "Reviewer", None)
+    summary: Text = field("修订说明", "Summary", widget="wide")
+
+
+class Recipient(Part):
+    """Who gets how many copies."""
+
+    name: Name = field("姓名", "Name")
+    org: Name | None = field("单位", "Organisation", None)
+    copies: Count = field("份数", "Copies", 1)
+
+
+class Attachment(Part):
+    """A file that belongs to the record; the file itself is kept beside it."""
+
+    name: Name = field("文件名", "File")
+    sha256: Sha256 = field("SHA-256", "SHA-256")
+    size_bytes: Count = field("大小", "Size", unit="B")
+    note: Text | None = field("说明", "Note", None)
+
+
+class Signoff(Part):
+    """A given or awaited signature."""
+
+    role: Role = field("角色", "Role")
+    name: Name | None = field("姓名", "Name", None)
+    org: Name | None = field("单位", "Organisation", None)
+    opinion: Opinion | None = field("意见", "Opinion", None)
+    comment: Text | None = field("意见说明", "Comment", None)
+    signed_on: Day | None = field("签署日期", "Signed on", None)
+    method: SignMethod | None = field("签署方式", "Method", None)
+    seal_required: bool = field("需盖章", "Seal required", False)
+
+    @rule("opinion", "comment")
+    def disagreement_has_comment(self) -> Iterator[Problem]:
+        """A refusal says why."""
+        if self.opinion is Opinion.disagree and not self.comment:
+            yield error("comment", "comment_required", self.opinion.value)
+
+
+@dataclass(frozen=True)
+class RecordType:
+    """What a record type is called, who signs it, and how its paper is laid out.
+
+    `layout` is `archive` (cover, control, contents, sections) or `form` (one bordered form);
+    `sections` are (key, zh, en) in the order of the paper.
+    """
+
+    code: str
+    name: str
+    zh: str
+    en: str
+    signers: tuple[Role, ...]
+    layout: Literal["archive", "form"]
+    sections: tuple[tuple[str, str, str], ...]
+
+    def label(self, lang: str) -> str:
+        """The document's title in `lang`."""
+        return self.zh if lang == "zh" else self.en
+
+
+CONTROL = ("control", "文档信息", "Document information")
+
+
+class Record(Part):
+    """Base of every record type; a concrete one sets `record_type`."""
+
+    record_type: ClassVar[RecordType]
+
+    doc_no: DocNo = field("文档编号", "Document no.", section="control")
+    schema_version: Literal["1.0"] = field("模式版本", "Schema version", widget="hidden")
+    contract_no: Name = field("合同编号", "Contract no.", section="control", aliases=("合同号",))
+    phase: Phase = field("服务阶段", "Phase", section="control")
+    customer_name: Name = field("客户名称", "Customer", section="control", aliases=("客户", "客户单位"))
+    customer_code: Name = field("客户代码", "Customer code", section="control", pattern=r"^[A-Z0-9]{2,12}$")
+    project_name: Name | None = field("项目名称", "Project", None, section="control")
+    provider_name: Name = field("服务单位", "Provider", section="control", aliases=("服务商",))
+    doc_date: Day = field("文档日期", "Document date", section="control", aliases=("制表日期", "日期"))
+    prepared_by: Name = field("编制人", "Prepared by", section="control", aliases=("制表人",))
+    prepared_at: Instant | None = field("编制时间", "Prepared at", None, section="control")
+    status: Status = field("文档状态", "Status", section="control")
+    confidentiality: Confidentiality = field("密级", "Confidentiality", section="control")
+    revisions: list[Revision] = field("修订记录", "Revisions", [], section="control")
+    distribution: list[Recipient] = field("分发范围", "Distribution", [], section="control")
+    attachments: list[Attachment] = field("附件", "Attachments", [], section="control")
+    signoffs: list[Signoff] = field("签署", "Sign-off", [], section="control")
+
+    @rule("doc_no")
+    def number_names_the_type(self) -> Iterator[Problem]:
+        """The number begins with the record's own code."""
+        if not self.doc_no.startswith(self.record_type.code + "-"):
+            yield error("doc_no", "doc_no_of_other_type", self.doc_no, code_expected=self.record_type.code)
+
+    @rule("doc_no", "customer_code")
+    def number_names_the_customer(self) -> Iterator[Problem]:
+        """The number's second part is the customer's code."""
+        if self.doc_no.split("-")[1] != self.customer_code:
+            yield error("doc_no", "doc_no_of_other_customer", self.doc_no, customer_code=self.customer_code)
+
+    @rule("doc_date", "signoffs")
+    def signed_after_the_document(self, setting: Setting) -> Iterator[Problem]:
+        """Nobody signs before the document's day, or in the future."""
+        today = setting.now.astimezone(SHANGHAI).date()
+        for index, signoff in enumerate(self.signoffs):
+            if signoff.signed_on is None:
+                continue
+            if signoff.signed_on < self.doc_date:
+                yield error(
+                    ("signoffs", index, "signed_on"), "signed_before_document", signoff.signed_on, doc_date=self.doc_date
+                )
+            if signoff.signed_on > today:
+                yield error(("signoffs", index, "signed_on"), "in_future", signoff.signed_on, now=today)
+
+    @rule("contract_no", "customer_code")
+    def contract_is_the_one_given(self, setting: Setting) -> Iterator[Problem]:
+        """Where a contract is known, number and customer agree with it."""
+        contract = setting.contract
+        if contract is None:
+            return
+        if self.contract_no != contract.contract_no:
+            yield error("contract_no", "other_contract", self.contract_no, expected=contract.contract_no)
+        if self.customer_code != contract.customer_code:
+            yield warning("customer_code", "other_customer", self.customer_code, expected=contract.customer_code)

@@ -1,0 +1,128 @@
+"""One thing that is wrong with a record: where, what, and how to mend it, in Chinese and English.
+
+The wording is data (`messages.toml`, keyed by code); this module never prints.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.resources import files
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+Level = Literal["error", "warning"]
+Step = str | int
+VALUE_LIMIT = 120
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A refusal or a warning at one place of a record.
+
+    `path` holds field names and list indexes from the record's root, `code` is stable,
+    `params` fill the message's placeholders.
+    """
+
+    path: tuple[Step, ...]
+    code: str
+    value: Any = None
+    params: Mapping[str, Any] | None = None
+    level: Level = "error"
+
+    @property
+    def pointer(self) -> str:
+        """The place as a JSON pointer (RFC 6901)."""
+        return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in self.path)
+
+    @property
+    def place(self) -> str:
+        """The place as people write it: `check_items[7].advice`."""
+        text = ""
+        for step in self.path:
+            text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        return text
+
+    def message(self, lang: str) -> str:
+        """What is wrong, in `lang` (zh or en)."""
+        return self._fill("message", lang)
+
+    def hint(self, lang: str) -> str:
+        """What to do about it, in `lang` (zh or en)."""
+        return self._fill("hint", lang)
+
+    def under(self, *steps: Step) -> Problem:
+        """The same problem seen from a parent: `steps` come before its path."""
+        return replace(self, path=(*steps, *self.path))
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that the API, `--json` and the error workbook share."""
+        return {
+            "pointer": self.pointer,
+            "code": self.code,
+            "level": self.level,
+            "value": shown(self.value),
+            "message": {"zh": self.message("zh"), "en": self.message("en")},
+            "hint": {"zh": self.hint("zh"), "en": self.hint("en")},
+        }
+
+    def _fill(self, kind: str, lang: str) -> str:
+        wording = messages()[self.code][kind][lang]
+        chosen = {
+            key: value[lang] if isinstance(value, Mapping) else shown(value)
+            for key, value in (self.params or {}).items()
+        }
+        return wording.format_map(_Known(chosen | {"value": shown(self.value)}))
+
+
+class _Known(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        raise LookupError(f"messages.toml names {{{key}}}, which this problem does not give")
+
+
+def warning(path: Step | tuple[Step, ...], code: str, value: Any = None, **params: Any) -> Problem:
+    """A problem that is told but does not refuse the record."""
+    return Problem(_path(path), code, value, params, "warning")
+
+
+def error(path: Step | tuple[Step, ...], code: str, value: Any = None, **params: Any) -> Problem:
+    """A problem that refuses the record."""
+    return Problem(_path(path), code, value, params)
+
+
+def shown(value: Any) -> Any:
+    """`value` as it may stand in a message: plain JSON, shortened, no lone surrogates."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else str(value)
+    if isinstance(value, datetime):
+        return value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
+    if isinstance(value, list | tuple | dict):
+        return f"{type(value).__name__}[{len(value)}]"
+    text = str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…"
+
+
+@functools.cache
+def messages() -> Mapping[str, Any]:
+    """Every code with its message and hint, zh and en."""
+    return tomllib.loads(files("schemas").joinpath("messages.toml").read_text("utf-8"))
+
+
+def errors_of(problems: list[Problem]) -> list[Problem]:
+    """Those that refuse the record."""
+    return [problem for problem in problems if problem.level == "error"]
+
+
+def by_place(problems: list[Problem]) -> Iterator[Problem]:
+    """Problems in the order of the record, list indexes as numbers."""
+    yield from sorted(problems, key=lambda p: [(isinstance(s, str), str(s).zfill(6)) for s in p.path])
+
+
+def _path(path: Step | tuple[Step, ...]) -> tuple[Step, ...]:
+    return path if isinstance(path, tuple) else (path,)

@@ -1,0 +1,199 @@
+"""From plain JSON values to a typed record, or to every error there is at once.
+
+Structure is Pydantic's; rules then run over whatever part of the record is valid, so a wrong
+date in one row never hides a missing advice in another.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.fields import Part, Setting, label_of, shape
+from schemas.problems import Problem, Step, by_place, error, errors_of, messages
+from schemas.secrets import secret_problems
+from schemas.values import ROW_LIMIT
+
+P = TypeVar("P", bound=Part)
+
+PYDANTIC_CODES = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "string_type": "not_text",
+    "string_unicode": "lone_surrogate",
+    "string_too_long": "too_long",
+    "string_too_short": "too_short",
+    "string_pattern_mismatch": "wrong_form",
+    "greater_than_equal": "too_small",
+    "less_than_equal": "too_large",
+    "list_type": "not_a_list",
+    "too_short": "list_too_short",
+    "model_type": "not_an_object",
+    "model_attributes_type": "not_an_object",
+    "dict_type": "not_an_object",
+    "bool_type": "not_yes_no",
+    "bool_parsing": "not_yes_no",
+    "enum": "not_a_choice",
+    "literal_error": "not_a_choice",
+}
+
+
+@dataclass
+class Read(Generic[P]):
+    """What came of reading: the value when nothing refuses it, and all problems in order."""
+
+    value: P | None
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Those problems that refuse it."""
+        return errors_of(self.problems)
+
+
+def read(model: type[P], data: Any, setting: Setting) -> Read[P]:
+    """Read `data` (plain JSON values) as `model`; all errors at once, each with its place."""
+    problems = [*_too_many_rows(data, ()), *secret_problems(data)]
+    if any(problem.code == "too_many_rows" for problem in problems):
+        return Read(None, problems)
+    try:
+        value = model.model_validate(data)
+        broken: list[Problem] = []
+    except ValidationError as refused:
+        broken = [problem for item in refused.errors() for problem in _problems(model, item)]
+        value = _partial(model, data, [problem.path for problem in broken])
+    whole = not broken
+    problems += broken
+    problems += _rule_problems(value, setting)
+    ordered = list(by_place(_once(problems)))
+    return Read(value if whole and not errors_of(ordered) else None, ordered)
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    kept: dict[tuple[tuple[Step, ...], str], Problem] = {}
+    for problem in problems:
+        kept.setdefault((problem.path, problem.code), problem)
+    return list(kept.values())
+
+
+def _too_many_rows(data: Any, path: tuple[Step, ...]) -> Iterator[Problem]:
+    if isinstance(data, list):
+        if len(data) > ROW_LIMIT:
+            yield error(path, "too_many_rows", len(data), limit=ROW_LIMIT)
+            return
+        for index, item in enumerate(data):
+            yield from _too_many_rows(item, (*path, index))
+    elif isinstance(data, dict):
+        for key, item in data.items():
+            yield from _too_many_rows(item, (*path, key))
+
+
+def _problems(model: type[Part], item: Any) -> Iterator[Problem]:
+    path = tuple(item["loc"])
+    kind = item["type"]
+    context = dict(item.get("ctx") or {})
+    context.pop("error", None)
+    value = None if kind == "missing" else item["input"]
+    code = PYDANTIC_CODES.get(kind, kind if kind in messages() else "wrong_value")
+    owner = _owner(model, path)
+    if code == "missing" and owner:
+        context["label"] = {lang: label_of(owner, str(path[-1]), lang) for lang in ("zh", "en")}
+    if code == "unknown_field":
+        context |= _nearest(str(path[-1]), list(owner.model_fields) if owner else [])
+    if code == "not_a_choice":
+        context["choices"] = _choices(owner, path, item)
+    if code == "wrong_value":
+        context["detail"] = item["msg"]
+    yield error(path, code, value, **context)
+
+
+def _nearest(name: str, known: list[str]) -> dict[str, Any]:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return {"nearest": {"zh": f"是否想写 {near[0]}？", "en": f"Did you mean {near[0]}?"}}
+    return {"nearest": {"zh": "请删除该字段。", "en": "Remove it."}}
+
+
+def _choices(owner: type[Part] | None, path: tuple[Step, ...], item: Any) -> Any:
+    names = [step for step in path if isinstance(step, str)]
+    members = shape(owner, names[-1]).base if owner and names and names[-1] in owner.model_fields else None
+    if members is None or not hasattr(members, "__members__"):
+        return str((item.get("ctx") or {}).get("expected", ""))
+    return {
+        lang: ", ".join(f"{choice.value} {choice.label(lang)}" for choice in members) for lang in ("zh", "en")
+    }
+
+
+def _owner(model: type[Part], path: tuple[Step, ...]) -> type[Part] | None:
+    """The model that owns the last named field of `path`."""
+    names = [step for step in path if isinstance(step, str)]
+    owner: type[Part] | None = model
+    for name in names[:-1]:
+        owner = shape(owner, name).part if owner and name in owner.model_fields else None
+    return owner
+
+
+def _partial(model: type[P], data: Any, broken: list[tuple[Step, ...]]) -> P:
+    """An instance of `model` with what is valid in `data`; `_broken` names the rest."""
+    heads = {path[0] for path in broken if path}
+    values: dict[str, Any] = {}
+    given: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
+    lost = {str(head) for head in heads}
+    if not isinstance(data, Mapping):
+        lost = set(model.model_fields)
+    for name, info in model.model_fields.items():
+        if name not in given:
+            values[name] = None if info.is_required() else info.get_default(call_default_factory=True)
+        elif name not in lost:
+            values[name] = _adapter(model, name).validate_python(given[name])
+        else:
+            below = [path[1:] for path in broken if path and path[0] == name]
+            values[name] = _partial_field(model, name, given[name], below)
+    instance = model.model_construct(**values)
+    object.__setattr__(instance, "_broken", frozenset(lost))
+    return instance
+
+
+def _partial_field(model: type[Part], name: str, data: Any, broken: list[tuple[Step, ...]]) -> Any:
+    kind = shape(model, name)
+    if kind.part is None:
+        return None
+    if not kind.is_list:
+        return _partial(kind.part, data, broken) if isinstance(data, Mapping) else None
+    if not isinstance(data, list):
+        return []
+    return [
+        _partial(kind.part, item, [path[1:] for path in broken if path and path[0] == index])
+        for index, item in enumerate(data)
+    ]
+
+
+@cache
+def _adapter(model: type[Part], name: str) -> TypeAdapter[Any]:
+    from typing import Annotated
+
+    info = model.model_fields[name]
+    return TypeAdapter(Annotated[info.annotation, info])
+
+
+def _rule_problems(part: Part, setting: Setting) -> Iterator[Problem]:
+    """Rules of the children first, then the part's own over its valid fields."""
+    broken: frozenset[str] = getattr(part, "_broken", frozenset())
+    for name in type(part).model_fields:
+        child = getattr(part, name)
+        if isinstance(child, Part):
+            yield from (problem.under(name) for problem in _rule_problems(child, setting))
+        elif isinstance(child, list):
+            for index, row in enumerate(child):
+                if isinstance(row, Part):
+                    yield from (problem.under(name, index) for problem in _rule_problems(row, setting))
+    for marked in type(part).rules():
+        if not broken.intersection(marked.needs):
+            yield from marked.run(part, setting) if marked.with_setting else marked.run(part)
+    if not broken:
+        part.fill()

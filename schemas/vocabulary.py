@@ -1,0 +1,65 @@
+"""Enumerations that more than one record type uses."""
+
+from __future__ import annotations
+
+from schemas.fields import Choice
+
+
+class DbType(Choice):
+    """Database products; `other` asks for a name."""
+
+    oracle = "oracle", "Oracle", "Oracle"
+    mysql = "mysql", "MySQL", "MySQL"
+    postgresql = "postgresql", "PostgreSQL", "PostgreSQL", "", "postgres", "pg"
+    sqlserver = "sqlserver", "SQL Server", "SQL Server", "", "mssql"
+    dm = "dm", "达梦", "Dameng", "", "dm8", "达梦数据库"
+    oceanbase = "oceanbase", "OceanBase", "OceanBase"
+    gaussdb = "gaussdb", "GaussDB", "GaussDB"
+    opengauss = "opengauss", "openGauss", "openGauss"
+    tidb = "tidb", "TiDB", "TiDB"
+    kingbase = "kingbase", "人大金仓", "KingbaseES", "", "金仓", "kingbasees"
+    gbase8s = "gbase8s", "GBase 8s", "GBase 8s", "", "gbase"
+    db2 = "db2", "Db2", "Db2"
+    mongodb = "mongodb", "MongoDB", "MongoDB", "", "mongo"
+    redis = "redis", "Redis", "Redis"
+    other = "other", "其他", "Other"
+
+
+class Method(Choice):
+    """Where the work is done."""
+
+    onsite = "onsite", "现场", "On site"
+    remote = "remote", "远程", "Remote"
+
+
+class Level(Choice):
+    """Risk, impact or severity in three steps."""
+
+    high = "high", "高", "High", "bad"
+    medium = "medium", "中", "Medium", "warn"
+    low = "low", "低", "Low"
+
+
+class CheckState(Choice):
+    """What a check found."""
+
+    normal = "normal", "正常", "Normal", "good"
+    attention = "attention", "关注", "Attention", "warn"
+    abnormal = "abnormal", "异常", "Abnormal", "bad"
+    not_checked = "not_checked", "未检查", "Not checked", "muted"
+    not_applicable = "not_applicable", "不适用", "Not applicable", "muted"
+
+
+class ParamScope(Choice):
+    """Where a changed parameter takes effect."""
+
+    memory = "memory", "内存", "Memory"
+    spfile = "spfile", "参数文件", "Parameter file", "", "文件", "file"
+    both = "both", "内存和参数文件", "Memory and file", "", "全部"
+
+
+class AbsenceState(Choice):
+    """Why a list that should have rows has none."""
+
+    none = "none", "无", "None"
+    not_collected = "not_collected", "未采集", "Not collected", "warn"
