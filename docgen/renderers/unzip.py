@@ -1,0 +1,171 @@
+"""Unzip what strangers bring: bounded in size, names checked, XML without DTD, no macros."""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import NoReturn
+from xml.parsers import expat
+
+from docgen.errors import DocgenError
+
+TOTAL_BYTES = 200 * 2**20
+ENTRY_BYTES = 100 * 2**20
+ENTRIES = 2_000
+FREE_RATIO_BYTES = 10 * 2**20
+RATIO = 100
+NESTING = 2
+CHUNK_BYTES = 2**20
+ENCRYPTED = 0x41
+
+_MACROS = re.compile(
+    r"(^|/)vba(project\w*|data)\.(bin|xml)$|(^|/)(macrosheets|activex|dialogsheets)/|/oleobject\w*\.bin$",
+    re.IGNORECASE,
+)
+_ELSEWHERE = re.compile(r"^$|^[A-Za-z]:|(^|/)\.{0,2}(/|$)")
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, struct.error)
+
+
+REASONS = {
+    "zip_broken": ("压缩包已损坏", "The archive is broken"),
+    "zip_too_large": ("压缩包解压后过大或条目过多", "The archive is too large when unzipped"),
+    "zip_ratio": (f"压缩比超过 {RATIO}", f"An entry is compressed more than {RATIO} times"),
+    "zip_name": ("条目名称不合法", "An entry's name leads elsewhere"),
+    "zip_duplicate": ("条目重名", "Two entries have the same name"),
+    "zip_encrypted": ("条目已加密", "An entry is encrypted"),
+    "zip_link": ("条目是链接", "An entry is a link"),
+    "zip_method": ("不支持的压缩方法", "An entry's compression is not supported"),
+    "macros": ("含宏、控件或嵌入对象", "The file holds macros, controls or embedded objects"),
+    "xml_dtd": ("XML 中有 DTD 或实体", "A part's XML has a DTD or entities"),
+    "xml_broken": ("XML 有误或编码不是 UTF-8", "A part's XML is broken, or not UTF-8"),
+}
+
+
+@dataclass
+class _Budget:
+    """What may still be unzipped, and how a refusal is raised."""
+
+    fault: type[DocgenError]
+    bytes_left: int = TOTAL_BYTES
+    entries_left: int = ENTRIES
+
+    def refuse(self, code: str, name: str = "", value: object = None) -> NoReturn:
+        raise _refusal(self.fault, code, name, value)
+
+    def spend(self, size_bytes: int, name: str) -> None:
+        self.bytes_left -= size_bytes
+        if self.bytes_left < 0:
+            self.refuse("zip_too_large", name)
+
+
+def unzip(data: bytes, fault: type[DocgenError]) -> dict[str, bytes]:
+    """Return name → bytes of every entry, or raise `fault` with a code of REASONS.
+
+    The refused entry's name is its place.
+    """
+    parts = _open(data, _Budget(fault), 1)
+    for name, part in parts.items():
+        if is_xml(name):
+            _check_xml(name, part, fault)
+    return parts
+
+
+def is_xml(name: str) -> bool:
+    """Tell whether a part of that name is XML."""
+    return name.lower().endswith((".xml", ".rels", ".vml"))
+
+
+def _open(data: bytes, budget: _Budget, depth: int) -> dict[str, bytes]:
+    """Read one archive; archives inside it spend the same budget."""
+    if len(data) > TOTAL_BYTES or data.count(b"PK\1\2") > 2 * ENTRIES:
+        budget.refuse("zip_too_large")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            infos = [info for info in archive.infolist() if not info.is_dir()]
+            _check_names(infos, budget)
+            return {info.filename: _entry(archive, info, budget, depth) for info in infos}
+    except _BROKEN as wrong:
+        raise _refusal(budget.fault, "zip_broken", "", str(wrong)) from wrong
+
+
+def _check_names(infos: list[zipfile.ZipInfo], budget: _Budget) -> None:
+    budget.entries_left -= len(infos)
+    if budget.entries_left < 0:
+        budget.refuse("zip_too_large", value=len(infos))
+    seen = set()
+    for info in infos:
+        name = info.filename
+        if name != info.orig_filename or "\\" in name or _ELSEWHERE.search(name):
+            budget.refuse("zip_name", name)
+        if name.lower() in seen:
+            budget.refuse("zip_duplicate", name)
+        if _MACROS.search(name):
+            budget.refuse("macros", name)
+        seen.add(name.lower())
+
+
+def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget, depth: int) -> bytes:
+    """Read one entry; a workbook inside a chart is honest, archives three deep are not."""
+    _check_entry(info, budget)
+    part = _read(archive, info, budget)
+    if part[:4] == b"PK\3\4":
+        if depth >= NESTING:
+            budget.refuse("zip_too_large", info.filename)
+        _open(part, budget, depth + 1)
+    return part
+
+
+def _check_entry(info: zipfile.ZipInfo, budget: _Budget) -> None:
+    name, size = info.filename, info.file_size
+    if info.flag_bits & ENCRYPTED:
+        budget.refuse("zip_encrypted", name)
+    if stat.S_ISLNK(info.external_attr >> 16):
+        budget.refuse("zip_link", name)
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        budget.refuse("zip_method", name, info.compress_type)
+    if size > min(ENTRY_BYTES, budget.bytes_left):
+        budget.refuse("zip_too_large", name, size)
+    if size > FREE_RATIO_BYTES and size > RATIO * info.compress_size:
+        budget.refuse("zip_ratio", name)
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget) -> bytes:
+    """Read no more than was declared; zipfile checks what was read against its CRC."""
+    chunks = []
+    with archive.open(info) as entry:
+        while chunk := entry.read(CHUNK_BYTES):
+            budget.spend(len(chunk), info.filename)
+            chunks.append(chunk)
+    part = b"".join(chunks)
+    if len(part) != info.file_size:
+        budget.refuse("zip_broken", info.filename)
+    return part
+
+
+def _check_xml(name: str, part: bytes, fault: type[DocgenError]) -> None:
+    """Refuse a DTD before any entity is read, and encodings that OPC does not allow."""
+    parser = expat.ParserCreate()
+
+    def refuse_dtd(*_: object) -> None:
+        raise _refusal(fault, "xml_dtd", name)
+
+    def check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding and encoding.upper() not in {"UTF-8", "UTF-16"}:
+            raise _refusal(fault, "xml_broken", name, encoding)
+
+    parser.StartDoctypeDeclHandler = refuse_dtd
+    parser.XmlDeclHandler = check_encoding
+    try:
+        parser.Parse(part, True)
+    except expat.ExpatError as wrong:
+        raise _refusal(fault, "xml_broken", name, str(wrong)) from wrong
+
+
+def _refusal(fault: type[DocgenError], code: str, place: str, value: object = None) -> DocgenError:
+    zh, en = REASONS[code]
+    return fault(code, zh, en, place=place, value=value)
