@@ -1,0 +1,178 @@
+"""Word documents from Word templates: compiled once for a theme, printed in one pass.
+
+A template is an ordinary .docx with docxtpl's tags; every part with tags becomes a Jinja source,
+everything else is copied as it is, compressed already.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from jinja2 import Template, TemplateError, TemplateSyntaxError
+from jinja2.exceptions import SecurityError
+from lxml import etree
+
+from docgen.document import Document
+from docgen.errors import TemplateFaulty
+from docgen.renderers import Piece, template_context
+from docgen.renderers.package import CONTENT_TYPES, Frozen, Package
+from docgen.renderers.pictures import fit_logo, picture_parts
+from docgen.renderers.properties import CORE, CREATED, created, with_core_tags
+from docgen.renderers.qr import qr_png
+from docgen.renderers.word.balance import Unbalanced, check_balance
+from docgen.renderers.word.escaping import word_environment
+from docgen.renderers.word.look import themed
+from docgen.renderers.word.names import W
+from docgen.renderers.word.safety import check_links, check_part
+from docgen.renderers.word.source import Source, source
+from docgen.renderers.word.tags import Tagged, plain_pieces, tag_fault
+from docgen.sandbox import Sandbox
+from docgen.theme import Theme
+
+DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+_EMPTY_TABLE = re.compile(r"<w:tbl>(?:(?!<w:tbl>).)*?</w:tblGrid></w:tbl>", re.DOTALL)
+_WRONG = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part with tags, compiled."""
+
+    source: Source
+    template: Template
+
+    def print(self, context: dict[str, Any]) -> bytes:
+        """Print the part. TemplateFaulty names the paragraph of whatever went wrong."""
+        try:
+            made = self.template.new_context(context)
+            text = "".join(self.template.root_render_func(made))
+        except _WRONG as wrong:
+            raise _fault(wrong, self.source.piece(_line(wrong.__traceback__))) from wrong
+        return (DECLARATION + _mended(text)).encode()
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A Word template for one theme, ready to print."""
+
+    frozen: Frozen
+    parts: dict[str, _Part]
+    codes: tuple[str, ...]
+    theme: Theme
+
+    def render(self, document: Document) -> bytes:
+        """Print one document. TemplateFaulty for unknown names, RenderFailed for characters."""
+        context = template_context(document, self.theme) | {CREATED: created(document)}
+        made = {name: part.print(context) for name, part in self.parts.items()}
+        if self.codes:
+            made |= dict.fromkeys(self.codes, qr_png(document, self.theme))
+        return self.frozen.write(made, document.record_json)
+
+
+def compile(template: bytes, theme: Theme) -> Compiled:
+    """Compile a Word template for a theme; TemplateFaulty says what is wrong, and where."""
+    package = Package.read(template)
+    check_links(package)
+    pictures = picture_parts(package)
+    looks = {name: _dressed(name, data, theme) for name, data in _xml(package)}
+    logos = {name: theme.logo for name, kind in pictures.items() if kind == "logo"}
+    package = package.with_parts(looks | logos | _document_type(package))
+    environment = word_environment()
+    parts = {}
+    for name, data in _xml(package):
+        if part := _compiled(name, data, environment):
+            parts[name] = part
+    codes = tuple(name for name, kind in pictures.items() if kind == "qr")
+    return Compiled(package.freeze({*parts, *codes}), parts, codes, theme)
+
+
+def pieces(template: bytes) -> list[Piece]:
+    """List every tagged paragraph of a template with its place; TemplateFaulty as `compile`."""
+    package = Package.read(template)
+    return [
+        piece for name, data in _xml(package) for piece in plain_pieces(name, _root(name, data))
+    ]
+
+
+def _xml(package: Package) -> Iterator[tuple[str, bytes]]:
+    """Yield the XML parts that may hold tags or looks, the body first."""
+    main = package.main_part()
+    names = [name for name in package.xml_names() if name.startswith(("word/", "docProps/"))]
+    for name in sorted(names, key=lambda name: (name != main, name)):
+        if not name.endswith(".rels"):
+            yield name, package.parts[name]
+
+
+def _root(name: str, data: bytes) -> etree._Element:
+    root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, huge_tree=True))
+    if name == "word/document.xml" and root.nsmap.get("w") != W:
+        raise TemplateFaulty(
+            "not_word",
+            "不是普通的 Word 文档（可能是 Strict 格式）",
+            "It is no ordinary Word document (perhaps the Strict format)",
+            hint_zh="在 Word 中另存为“Word 文档 (.docx)”。",
+            hint_en="Save it as “Word Document (.docx)” in Word.",
+            place=name,
+        )
+    return root
+
+
+def _dressed(name: str, data: bytes, theme: Theme) -> bytes:
+    """Check a part and give it the theme's look."""
+    root = _root(name, data)
+    check_part(name, root)
+    fit_logo(root, theme.logo)
+    if name == CORE:
+        return with_core_tags(data)
+    return (DECLARATION + themed(etree.tostring(root, encoding="unicode"), theme)).encode()
+
+
+def _document_type(package: Package) -> dict[str, bytes]:
+    """Let a .dotx make documents, not templates."""
+    types = package.parts[CONTENT_TYPES]
+    return {CONTENT_TYPES: types.replace(b"ml.template.main+xml", b"ml.document.main+xml")}
+
+
+def _compiled(name: str, data: bytes, environment: Sandbox) -> _Part | None:
+    tagged = Tagged.read(name, _root(name, data))
+    if not tagged.pieces:
+        return None
+    made = source(tagged)
+    try:
+        check_balance(environment.parse(made.text))
+        return _Part(made, environment.from_string(made.text))
+    except TemplateSyntaxError as wrong:
+        raise _fault(wrong, made.piece(wrong.lineno)) from wrong
+    except Unbalanced as wrong:
+        zh = "标签拆散了段落或表格；{%p %} 应独占一段，{%tr %} 应独占一行"
+        en = "A tag tears a paragraph or table apart; {%p %} stands alone in its paragraph"
+        raise tag_fault("unbalanced_tag", zh, en, piece=made.piece(wrong.line)) from wrong
+
+
+def _mended(text: str) -> str:
+    """Give cells that lost their last paragraph an empty one, drop tables that lost all rows."""
+    text = text.replace("</w:tcPr></w:tc>", "</w:tcPr><w:p/></w:tc>")
+    if "</w:tblGrid></w:tbl>" in text:
+        text = _EMPTY_TABLE.sub("<w:p/>", text)
+    return text
+
+
+def _line(trace: TracebackType | None) -> int:
+    """Find the source line that raised: the deepest frame that Jinja compiled."""
+    line = 1
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return line
+
+
+def _fault(wrong: Exception, piece: Piece) -> TemplateFaulty:
+    code = "template_unsafe" if isinstance(wrong, SecurityError) else "template_error"
+    zh, en = f"模板有误（{wrong}）", f"The template is wrong ({wrong})"
+    return tag_fault(code, zh, en, piece=piece)
