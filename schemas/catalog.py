@@ -22,7 +22,7 @@ def record_types() -> dict[str, type[Record]]:
 
 
 def record_model(code: str) -> type[Record]:
-    """The model of `code`; KeyError when there is none."""
+    """Find the model of `code`; KeyError when there is none."""
     return record_types()[code.upper()]
 
 

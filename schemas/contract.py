@@ -27,7 +27,7 @@ class PhaseDates(Part):
 
     @rule("starts_on", "ends_on")
     def ends_after_start(self) -> Iterator[Problem]:
-        """A phase ends no earlier than it starts."""
+        """Refuse a phase that ends before it starts."""
         if self.ends_on < self.starts_on:
             yield error("ends_on", "ended_before_started", self.ends_on, started=self.starts_on)
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from schemas.fields import Choice, Part, Setting, field, rule
+from schemas.chronology import day_of
+from schemas.fields import Choice, Part, Setting, broken_fields, field, labels_of, rule
 from schemas.problems import Problem, error, warning
-from schemas.values import SHANGHAI, Count, Day, DocNo, Instant, Name, Sha256, Text
+from schemas.values import Count, Day, DocNo, Instant, Name, Sha256, Text
 
 SCHEMA_VERSION = "1.0"
 
@@ -113,7 +114,7 @@ class Signoff(Part):
 
     @rule("opinion", "comment")
     def disagreement_has_comment(self) -> Iterator[Problem]:
-        """A refusal says why."""
+        """Refuse a disagreement that does not say why."""
         if self.opinion is Opinion.disagree and not self.comment:
             yield error("comment", "comment_required", self.opinion.value)
 
@@ -135,27 +136,38 @@ class RecordType:
     sections: tuple[tuple[str, str, str], ...]
 
     def label(self, lang: str) -> str:
-        """The document's title in `lang`."""
+        """Give the document's title in `lang`."""
         return self.zh if lang == "zh" else self.en
 
 
+FINISHED = frozenset({Status.approved, Status.archived})
 CONTROL = ("control", "文档信息", "Document information")
 
 
 class Record(Part):
-    """Base of every record type; a concrete one sets `record_type`."""
+    """Base of every record type; a concrete one sets `record_type`.
+
+    `archive_needs` names the optional fields that an archived record must have.
+    """
 
     record_type: ClassVar[RecordType]
+    archive_needs: ClassVar[tuple[str, ...]] = ()
 
     doc_no: DocNo = field("文档编号", "Document no.", section="control")
     schema_version: Literal["1.0"] = field("模式版本", "Schema version", widget="hidden")
     contract_no: Name = field("合同编号", "Contract no.", section="control", aliases=("合同号",))
     phase: Phase = field("服务阶段", "Phase", section="control")
-    customer_name: Name = field("客户名称", "Customer", section="control", aliases=("客户", "客户单位"))
-    customer_code: Name = field("客户代码", "Customer code", section="control", pattern=r"^[A-Z0-9]{2,12}$")
+    customer_name: Name = field(
+        "客户名称", "Customer", section="control", aliases=("客户", "客户单位")
+    )
+    customer_code: Name = field(
+        "客户代码", "Customer code", section="control", pattern=r"^[A-Z0-9]{2,12}$"
+    )
     project_name: Name | None = field("项目名称", "Project", None, section="control")
     provider_name: Name = field("服务单位", "Provider", section="control", aliases=("服务商",))
-    doc_date: Day = field("文档日期", "Document date", section="control", aliases=("制表日期", "日期"))
+    doc_date: Day = field(
+        "文档日期", "Document date", section="control", aliases=("制表日期", "日期")
+    )
     prepared_by: Name = field("编制人", "Prepared by", section="control", aliases=("制表人",))
     prepared_at: Instant | None = field("编制时间", "Prepared at", None, section="control")
     status: Status = field("文档状态", "Status", section="control")
@@ -167,37 +179,79 @@ class Record(Part):
 
     @rule("doc_no")
     def number_names_the_type(self) -> Iterator[Problem]:
-        """The number begins with the record's own code."""
+        """Refuse a number that begins with another type's code."""
         if not self.doc_no.startswith(self.record_type.code + "-"):
-            yield error("doc_no", "doc_no_of_other_type", self.doc_no, code_expected=self.record_type.code)
+            yield error(
+                "doc_no", "doc_no_of_other_type", self.doc_no, code_expected=self.record_type.code
+            )
 
     @rule("doc_no", "customer_code")
     def number_names_the_customer(self) -> Iterator[Problem]:
-        """The number's second part is the customer's code."""
+        """Refuse a number whose second part is another customer's code."""
         if self.doc_no.split("-")[1] != self.customer_code:
-            yield error("doc_no", "doc_no_of_other_customer", self.doc_no, customer_code=self.customer_code)
+            yield error(
+                "doc_no", "doc_no_of_other_customer", self.doc_no, customer_code=self.customer_code
+            )
 
     @rule("doc_date", "signoffs")
     def signed_after_the_document(self, setting: Setting) -> Iterator[Problem]:
-        """Nobody signs before the document's day, or in the future."""
-        today = setting.now.astimezone(SHANGHAI).date()
+        """Refuse a signature before the document's day, or in the future."""
         for index, signoff in enumerate(self.signoffs):
-            if signoff.signed_on is None:
-                continue
-            if signoff.signed_on < self.doc_date:
-                yield error(
-                    ("signoffs", index, "signed_on"), "signed_before_document", signoff.signed_on, doc_date=self.doc_date
-                )
-            if signoff.signed_on > today:
-                yield error(("signoffs", index, "signed_on"), "in_future", signoff.signed_on, now=today)
+            path, day = ("signoffs", index, "signed_on"), signoff.signed_on
+            if day is not None and day < self.doc_date:
+                yield error(path, "signed_before_document", day, doc_date=self.doc_date)
+            if day is not None and day > day_of(setting.now):
+                yield error(path, "in_future", day, now=day_of(setting.now))
+
+    @rule("status", "signoffs")
+    def finished_means_signed(self, setting: Setting) -> Iterator[Problem]:
+        """Refuse to call approved or archived what somebody has not signed, or not agreed to."""
+        if self.status not in FINISHED:
+            return
+        signed = self.signed_roles()
+        if missing := [role for role in self.record_type.signers if role not in signed]:
+            names = {lang: self._people(missing, lang, setting) for lang in ("zh", "en")}
+            yield error("signoffs", "signature_missing", self.status.value, roles=names)
+        for index, signoff in enumerate(self.signoffs):
+            if signoff.opinion is Opinion.disagree:
+                yield error(("signoffs", index, "opinion"), "disagreed", signoff.opinion.value)
+
+    @rule("status")
+    def archived_means_complete(self) -> Iterator[Problem]:
+        """Refuse to call archived what lacks a field that archiving needs."""
+        if self.status is not Status.archived:
+            return
+        for name in self.archive_needs:
+            if not getattr(self, name) and name not in broken_fields(self):
+                yield error(name, "archive_needs", label=labels_of(type(self), name))
 
     @rule("contract_no", "customer_code")
     def contract_is_the_one_given(self, setting: Setting) -> Iterator[Problem]:
-        """Where a contract is known, number and customer agree with it."""
+        """Compare number and customer with the contract, where one is known."""
         contract = setting.contract
         if contract is None:
             return
         if self.contract_no != contract.contract_no:
-            yield error("contract_no", "other_contract", self.contract_no, expected=contract.contract_no)
+            yield error(
+                "contract_no", "other_contract", self.contract_no, expected=contract.contract_no
+            )
         if self.customer_code != contract.customer_code:
-            yield warning("customer_code", "other_customer", self.customer_code, expected=contract.customer_code)
+            yield warning(
+                "customer_code",
+                "other_customer",
+                self.customer_code,
+                expected=contract.customer_code,
+            )
+
+    def signed_roles(self) -> set[Role]:
+        """Name the roles that have signed; a type may add receipts that count as a signature."""
+        return {signoff.role for signoff in self.signoffs if signoff.signed_on}
+
+    def _people(self, roles: list[Role], lang: str, setting: Setting) -> str:
+        """List roles with the names that are known: 客户负责人（刘洋）、公司领导."""
+        known = setting.contract.people if setting.contract else []
+        people = {person.role: person.name for person in known}
+        people |= {awaited.role: awaited.name for awaited in self.signoffs if awaited.name}
+        joint, wording = ("、", "{}（{}）") if lang == "zh" else (", ", "{} ({})")
+        words = ((role.label(lang), people.get(role)) for role in roles)
+        return joint.join(wording.format(role, name) if name else role for role, name in words)

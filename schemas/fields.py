@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field as data_field
+from dataclasses import dataclass
+from dataclasses import field as data_field
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -57,7 +58,7 @@ def field(
     return Field(title=zh, json_schema_extra=extra, **limits)
 
 
-class Choice(str, Enum):
+class Choice(StrEnum):
     """An enumeration that accepts its code, its labels and its aliases, and prints labels.
 
     Members are written `code, zh, en[, tone[, alias…]]`; tone is good, warn, bad, muted or "".
@@ -69,6 +70,7 @@ class Choice(str, Enum):
     aliases: tuple[str, ...]
 
     def __new__(cls, code: str, zh: str, en: str, tone: str = "", *aliases: str) -> Choice:
+        """Make a member whose value is its code."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.zh, member.en, member.tone, member.aliases = zh, en, tone, aliases
@@ -80,12 +82,14 @@ class Choice(str, Enum):
             return None
         wanted = fold(value)
         for member in cls:
-            if wanted in {fold(name) for name in (member.value, member.zh, member.en, *member.aliases)}:
+            if wanted in {
+                fold(name) for name in (member.value, member.zh, member.en, *member.aliases)
+            }:
                 return member
         return None
 
     def label(self, lang: str) -> str:
-        """The printed word in `lang`."""
+        """Give the printed word in `lang`."""
         return self.zh if lang == "zh" else self.en
 
 
@@ -123,16 +127,20 @@ class Part(BaseModel):
     """A record or a part of one: unknown fields are refused, rules are methods.
 
     `fill` computes what is derived (percentages, overall state) once all fields are valid.
+    `foreign` names fields that people look for here but that belong elsewhere, each with the code
+    that tells them where.
     """
 
     model_config = ConfigDict(extra="forbid", validate_default=False, ser_json_inf_nan="null")
 
-    def fill(self) -> None:
+    foreign: ClassVar[Mapping[str, str]] = {}
+
+    def fill(self, setting: Setting) -> None:
         """Set derived fields that were not given; runs after the children's."""
 
     @classmethod
     def rules(cls) -> list[_Marked]:
-        """Every rule of the model, base classes first."""
+        """List every rule of the model, base classes first."""
         return _rules(cls)
 
 
@@ -147,19 +155,30 @@ def _rules(cls: type[Part]) -> list[_Marked]:
 
 
 def extra(info: FieldInfo) -> Mapping[str, Any]:
-    """The labels and hints of a field."""
+    """Give the labels and hints of a field."""
     given = info.json_schema_extra
     return given if isinstance(given, dict) else {}
 
 
 def label_of(model: type[Part], name: str, lang: str) -> str:
-    """A field's label in `lang`; the name itself when it has none."""
+    """Give a field's label in `lang`; the name itself when it has none."""
     return str(extra(model.model_fields[name]).get("x-label", {}).get(lang, name))
 
 
+def labels_of(model: type[Part], name: str) -> dict[str, str]:
+    """Give a field's label in every language, as a problem's parameter."""
+    return {lang: label_of(model, name, lang) for lang in ("zh", "en")}
+
+
 def unit_of(model: type[Part], name: str) -> str:
-    """A field's unit, or an empty text."""
+    """Give a field's unit, or an empty text."""
     return str(extra(model.model_fields[name]).get("x-unit", ""))
+
+
+def broken_fields(part: Part) -> frozenset[str]:
+    """Name the fields of `part` that could not be read; none in a valid record."""
+    found: frozenset[str] = getattr(part, "_broken", frozenset())
+    return found
 
 
 @dataclass(frozen=True)
@@ -178,7 +197,7 @@ class Shape:
 
 @cache
 def shape(model: type[Part], name: str) -> Shape:
-    """The shape of a field's annotation: plain value, list of values, part, or list of parts."""
+    """Tell the shape of a field's annotation: value, list of values, part, list of parts."""
     annotation: Any = model.model_fields[name].annotation
     arms = get_args(annotation)
     optional = type(None) in arms

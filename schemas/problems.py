@@ -37,30 +37,32 @@ class Problem:
     @property
     def pointer(self) -> str:
         """The place as a JSON pointer (RFC 6901)."""
-        return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in self.path)
+        steps = (_printable(step).replace("~", "~0").replace("/", "~1") for step in self.path)
+        return "".join("/" + step for step in steps)
 
     @property
     def place(self) -> str:
         """The place as people write it: `check_items[7].advice`."""
         text = ""
         for step in self.path:
-            text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+            name = _printable(step)
+            text += f"[{name}]" if isinstance(step, int) else f".{name}" if text else name
         return text
 
     def message(self, lang: str) -> str:
-        """What is wrong, in `lang` (zh or en)."""
+        """Say what is wrong, in `lang` (zh or en)."""
         return self._fill("message", lang)
 
     def hint(self, lang: str) -> str:
-        """What to do about it, in `lang` (zh or en)."""
+        """Say what to do about it, in `lang` (zh or en)."""
         return self._fill("hint", lang)
 
     def under(self, *steps: Step) -> Problem:
-        """The same problem seen from a parent: `steps` come before its path."""
+        """Give the same problem as seen from a parent: `steps` come before its path."""
         return replace(self, path=(*steps, *self.path))
 
     def as_json(self) -> dict[str, Any]:
-        """The form that the API, `--json` and the error workbook share."""
+        """Give the form that the API, `--json` and the error workbook share."""
         return {
             "pointer": self.pointer,
             "code": self.code,
@@ -71,7 +73,7 @@ class Problem:
         }
 
     def _fill(self, kind: str, lang: str) -> str:
-        wording = messages()[self.code][kind][lang]
+        wording = str(messages()[self.code][kind][lang])
         chosen = {
             key: value[lang] if isinstance(value, Mapping) else shown(value)
             for key, value in (self.params or {}).items()
@@ -85,12 +87,12 @@ class _Known(dict[str, Any]):
 
 
 def warning(path: Step | tuple[Step, ...], code: str, value: Any = None, **params: Any) -> Problem:
-    """A problem that is told but does not refuse the record."""
+    """Make a problem that is told but does not refuse the record."""
     return Problem(_path(path), code, value, params, "warning")
 
 
 def error(path: Step | tuple[Step, ...], code: str, value: Any = None, **params: Any) -> Problem:
-    """A problem that refuses the record."""
+    """Make a problem that refuses the record."""
     return Problem(_path(path), code, value, params)
 
 
@@ -104,8 +106,12 @@ def shown(value: Any) -> Any:
         return value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
     if isinstance(value, list | tuple | dict):
         return f"{type(value).__name__}[{len(value)}]"
-    text = str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    text = _printable(value)
     return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…"
+
+
+def _printable(value: Any) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @functools.cache
@@ -121,7 +127,9 @@ def errors_of(problems: list[Problem]) -> list[Problem]:
 
 def by_place(problems: list[Problem]) -> Iterator[Problem]:
     """Problems in the order of the record, list indexes as numbers."""
-    yield from sorted(problems, key=lambda p: [(isinstance(s, str), str(s).zfill(6)) for s in p.path])
+    yield from sorted(
+        problems, key=lambda p: [(isinstance(s, str), str(s).zfill(6)) for s in p.path]
+    )
 
 
 def _path(path: Step | tuple[Step, ...]) -> tuple[Step, ...]:

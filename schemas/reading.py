@@ -10,16 +10,17 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.fields import Part, Setting, label_of, shape
+from schemas.fields import Part, Setting, broken_fields, labels_of, shape
 from schemas.problems import Problem, Step, by_place, error, errors_of, messages
 from schemas.secrets import secret_problems
 from schemas.values import ROW_LIMIT
 
 P = TypeVar("P", bound=Part)
+NAME_LIMIT = 100
 
 PYDANTIC_CODES = {
     "missing": "missing",
@@ -30,6 +31,7 @@ PYDANTIC_CODES = {
     "string_too_short": "too_short",
     "string_pattern_mismatch": "wrong_form",
     "greater_than_equal": "too_small",
+    "greater_than": "not_positive",
     "less_than_equal": "too_large",
     "list_type": "not_a_list",
     "too_short": "list_too_short",
@@ -102,8 +104,9 @@ def _problems(model: type[Part], item: Any) -> Iterator[Problem]:
     code = PYDANTIC_CODES.get(kind, kind if kind in messages() else "wrong_value")
     owner = _owner(model, path)
     if code == "missing" and owner:
-        context["label"] = {lang: label_of(owner, str(path[-1]), lang) for lang in ("zh", "en")}
+        context["label"] = labels_of(owner, str(path[-1]))
     if code == "unknown_field":
+        code = owner.foreign.get(str(path[-1]), code) if owner else code
         context |= _nearest(str(path[-1]), list(owner.model_fields) if owner else [])
     if code == "not_a_choice":
         context["choices"] = _choices(owner, path, item)
@@ -113,7 +116,7 @@ def _problems(model: type[Part], item: Any) -> Iterator[Problem]:
 
 
 def _nearest(name: str, known: list[str]) -> dict[str, Any]:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name[:NAME_LIMIT], known, n=1, cutoff=0.5)
     if near:
         return {"nearest": {"zh": f"是否想写 {near[0]}？", "en": f"Did you mean {near[0]}?"}}
     return {"nearest": {"zh": "请删除该字段。", "en": "Remove it."}}
@@ -121,16 +124,21 @@ def _nearest(name: str, known: list[str]) -> dict[str, Any]:
 
 def _choices(owner: type[Part] | None, path: tuple[Step, ...], item: Any) -> Any:
     names = [step for step in path if isinstance(step, str)]
-    members = shape(owner, names[-1]).base if owner and names and names[-1] in owner.model_fields else None
+    members = (
+        shape(owner, names[-1]).base
+        if owner and names and names[-1] in owner.model_fields
+        else None
+    )
     if members is None or not hasattr(members, "__members__"):
         return str((item.get("ctx") or {}).get("expected", ""))
     return {
-        lang: ", ".join(f"{choice.value} {choice.label(lang)}" for choice in members) for lang in ("zh", "en")
+        lang: ", ".join(f"{choice.value} {choice.label(lang)}" for choice in members)
+        for lang in ("zh", "en")
     }
 
 
 def _owner(model: type[Part], path: tuple[Step, ...]) -> type[Part] | None:
-    """The model that owns the last named field of `path`."""
+    """Find the model that owns the last named field of `path`."""
     names = [step for step in path if isinstance(step, str)]
     owner: type[Part] | None = model
     for name in names[:-1]:
@@ -139,24 +147,31 @@ def _owner(model: type[Part], path: tuple[Step, ...]) -> type[Part] | None:
 
 
 def _partial(model: type[P], data: Any, broken: list[tuple[Step, ...]]) -> P:
-    """An instance of `model` with what is valid in `data`; `_broken` names the rest."""
-    heads = {path[0] for path in broken if path}
-    values: dict[str, Any] = {}
+    """Make an instance of `model` with what is valid in `data`; `_broken` names the rest."""
+    below = _by_head(broken)
     given: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
-    lost = {str(head) for head in heads}
-    if not isinstance(data, Mapping):
-        lost = set(model.model_fields)
+    lost = {str(head) for head in below} if isinstance(data, Mapping) else set(model.model_fields)
+    values: dict[str, Any] = {}
     for name, info in model.model_fields.items():
         if name not in given:
-            values[name] = None if info.is_required() else info.get_default(call_default_factory=True)
+            absent = None if info.is_required() else info.get_default(call_default_factory=True)
+            values[name] = absent
         elif name not in lost:
             values[name] = _adapter(model, name).validate_python(given[name])
         else:
-            below = [path[1:] for path in broken if path and path[0] == name]
-            values[name] = _partial_field(model, name, given[name], below)
-    instance = model.model_construct(**values)
+            values[name] = _partial_field(model, name, given[name], below[name])
+    instance = cast(P, model.model_construct(**values))
     object.__setattr__(instance, "_broken", frozenset(lost))
     return instance
+
+
+def _by_head(paths: list[tuple[Step, ...]]) -> dict[Step, list[tuple[Step, ...]]]:
+    """Group paths by their first step, which the groups leave out."""
+    groups: dict[Step, list[tuple[Step, ...]]] = {}
+    for path in paths:
+        if path:
+            groups.setdefault(path[0], []).append(path[1:])
+    return groups
 
 
 def _partial_field(model: type[Part], name: str, data: Any, broken: list[tuple[Step, ...]]) -> Any:
@@ -167,23 +182,20 @@ def _partial_field(model: type[Part], name: str, data: Any, broken: list[tuple[S
         return _partial(kind.part, data, broken) if isinstance(data, Mapping) else None
     if not isinstance(data, list):
         return []
-    return [
-        _partial(kind.part, item, [path[1:] for path in broken if path and path[0] == index])
-        for index, item in enumerate(data)
-    ]
+    below = _by_head(broken)
+    return [_partial(kind.part, item, below.get(index, [])) for index, item in enumerate(data)]
 
 
 @cache
 def _adapter(model: type[Part], name: str) -> TypeAdapter[Any]:
-    from typing import Annotated
-
     info = model.model_fields[name]
-    return TypeAdapter(Annotated[info.annotation, info])
+    annotated: Any = Annotated[info.annotation, info]
+    return TypeAdapter(annotated)
 
 
 def _rule_problems(part: Part, setting: Setting) -> Iterator[Problem]:
     """Rules of the children first, then the part's own over its valid fields."""
-    broken: frozenset[str] = getattr(part, "_broken", frozenset())
+    broken = broken_fields(part)
     for name in type(part).model_fields:
         child = getattr(part, name)
         if isinstance(child, Part):
@@ -191,9 +203,11 @@ def _rule_problems(part: Part, setting: Setting) -> Iterator[Problem]:
         elif isinstance(child, list):
             for index, row in enumerate(child):
                 if isinstance(row, Part):
-                    yield from (problem.under(name, index) for problem in _rule_problems(row, setting))
+                    yield from (
+                        problem.under(name, index) for problem in _rule_problems(row, setting)
+                    )
     for marked in type(part).rules():
         if not broken.intersection(marked.needs):
             yield from marked.run(part, setting) if marked.with_setting else marked.run(part)
     if not broken:
-        part.fill()
+        part.fill(setting)

@@ -21,15 +21,20 @@ TEXT_LIMIT = 20_000
 LOG_LIMIT = 4 * 1024 * 1024
 ROW_LIMIT = 5_000
 
-RECORD_CODES = "WB XJ WH ZX QX JJ SQ XC BD XT SB BM DJ YB ZJ".split()
-DOC_NO_PATTERN = rf"^({'|'.join(RECORD_CODES)})-[A-Z0-9]{{2,12}}-\d{{8}}-\d{{3}}(-R\d{{1,2}})?$"
+_CODES = "WB|XJ|WH|ZX|QX|JJ|SQ|XC|BD|XT|SB|BM|DJ|YB|ZJ"
+RECORD_CODES = _CODES.split("|")
+DOC_NO_PATTERN = rf"^({_CODES})-[A-Z0-9]{{2,12}}-\d{{8}}-\d{{3}}(-R\d{{1,2}})?$"
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff]")
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff]"
+)
 _NEVER = re.compile(r"[\ufdd0-\ufdef\ufffe\uffff]")
 _DAY = re.compile(
     r"^(?P<y>\d{4})\s*(?:[-/.年])\s*(?P<m>\d{1,2})\s*(?:[-/.月])\s*(?P<d>\d{1,2})\s*日?(?P<rest>.*)$"
 )
-_COMPACT_DAY = re.compile(r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})(?P<rest>(?:[T ]?\d{4}(?:\d{2})?|[T ].*)?)$")
+_COMPACT_DAY = re.compile(
+    r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})(?P<rest>(?:[T ]?\d{4}(?:\d{2})?|[T ].*)?)$"
+)
 _NO_YEAR = re.compile(r"^\d{1,2}\s*[-/.月]\s*\d{1,2}\s*日?(\s.*)?$")
 _TIME = re.compile(
     r"^[T\s]*(?P<half>上午|下午|晚上|凌晨|中午|AM|PM)?\s*"
@@ -37,12 +42,13 @@ _TIME = re.compile(
     r"\s*(?P<late>AM|PM)?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?$",
     re.IGNORECASE,
 )
+_END_OF_DAY = re.compile(r"[T\s]*24[:点时]0{0,2}分?(?::00)?\s*(Z|[+-]\d{2}:?\d{2})?\s*")
 _COMPACT_TIME = re.compile(r"^[T ]?(?P<h>\d{2})(?P<mi>\d{2})(?P<s>\d{2})?$")
 
 
 def fail(code: str, **params: Any) -> PydanticCustomError:
-    """An error of this project for Pydantic; its code is a key of `messages.toml`."""
-    return PydanticCustomError(code, "{code}", {"code": code, **params})  # type: ignore[arg-type]
+    """Make an error of this project for Pydantic; its code is a key of `messages.toml`."""
+    return PydanticCustomError(code, "{code}", {"code": code, **params})
 
 
 def fold(text: str) -> str:
@@ -79,7 +85,13 @@ AnyText = Annotated[str, Field(max_length=TEXT_LIMIT), AfterValidator(_clean)]
 """Text as typed (NFC), may be empty: parameter values, where '' means something."""
 Text = Annotated[AnyText, AfterValidator(_filled)]
 """Text as typed (NFC) with something in it; may have several lines."""
-Name = Annotated[str, Field(max_length=200), AfterValidator(_clean), AfterValidator(_filled), AfterValidator(_name)]
+Name = Annotated[
+    str,
+    Field(max_length=200),
+    AfterValidator(_clean),
+    AfterValidator(_filled),
+    AfterValidator(_name),
+]
 """One line of at most 200 characters: names, numbers of things, titles."""
 LogText = Annotated[str, Field(max_length=LOG_LIMIT), AfterValidator(_clean_log)]
 """A log as it came, up to 4 MiB; control characters are kept and printed as \\x1b."""
@@ -123,8 +135,26 @@ Percent = Annotated[Number, Field(ge=0)]
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    words = {"是": True, "否": False, "有": True, "无": False, "y": True, "n": False, "yes": True, "no": False}
-    words |= {"√": True, "×": False, "true": True, "false": False, "on": True, "off": False, "开": True, "关": False}
+    words = {
+        "是": True,
+        "否": False,
+        "有": True,
+        "无": False,
+        "y": True,
+        "n": False,
+        "yes": True,
+        "no": False,
+    }
+    words |= {
+        "√": True,
+        "×": False,
+        "true": True,
+        "false": False,
+        "on": True,
+        "off": False,
+        "开": True,
+        "关": False,
+    }
     if isinstance(value, str) and fold(value) in words:
         return words[fold(value)]
     raise fail("not_yes_no")
@@ -154,12 +184,26 @@ def parse_instant(value: Any) -> datetime:
         moment = datetime.combine(value, time())
     else:
         day, rest = _split_day(value)
+        rest, days = _midnight(rest)
         clock = time() if not rest.strip() else _clock(rest)
         if clock is None:
             raise fail("not_an_instant")
-        moment = datetime.combine(day, clock)
+        moment = _combined(day, days, clock)
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+    except OverflowError as outside:
+        raise fail("not_an_instant") from outside
+
+
+def _midnight(rest: str) -> tuple[str, int]:
+    """Read 24:00 as 00:00 of the next day (ISO 8601); give the rest, and the days to add."""
+    found = _END_OF_DAY.fullmatch(rest)
+    return (f"00:00{found[1] or ''}", 1) if found else (rest, 0)
+
+
+def _combined(day: date, days: int, clock: time) -> datetime:
+    try:
+        return datetime.combine(day + timedelta(days=days), clock)
     except OverflowError as outside:
         raise fail("not_an_instant") from outside
 
@@ -192,7 +236,9 @@ def _clock(text: str) -> time | None:
         hour = 0
     fraction = int((parts.get("f") or "0").ljust(6, "0")[:6])
     try:
-        return time(hour, int(parts["mi"] or 0), int(parts["s"] or 0), fraction, _zone(parts.get("zone")))
+        return time(
+            hour, int(parts["mi"] or 0), int(parts["s"] or 0), fraction, _zone(parts.get("zone"))
+        )
     except ValueError:
         return None
 
@@ -213,7 +259,9 @@ def _iso(moment: datetime) -> str:
 Day = Annotated[date, BeforeValidator(parse_day), Field(json_schema_extra={"format": "date"})]
 """A calendar day, ISO 8601 in JSON."""
 Instant = Annotated[
-    datetime, BeforeValidator(parse_instant), PlainSerializer(_iso, return_type=str, when_used="json")
+    datetime,
+    BeforeValidator(parse_instant),
+    PlainSerializer(_iso, return_type=str, when_used="json"),
 ]
 """A moment, aware; UTC in JSON, Asia/Shanghai on paper."""
 
@@ -241,3 +289,13 @@ Email = Annotated[Name, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 DocNo = Annotated[str, StringConstraints(pattern=DOC_NO_PATTERN)]
 """Type, customer, date, serial of that day, revision: `QX-HDYD-20260306-001-R1`."""
+
+
+def base_number(doc_no: str) -> str:
+    """Give a document's number without its revision."""
+    return doc_no.partition("-R")[0]
+
+
+def revision_of(doc_no: str) -> int:
+    """Give a document's revision, 0 for the first."""
+    return int(doc_no.partition("-R")[2] or 0)

@@ -63,3 +63,28 @@ class AbsenceState(Choice):
 
     none = "none", "无", "None"
     not_collected = "not_collected", "未采集", "Not collected", "warn"
+
+
+class ServiceMode(Choice):
+    """How a customer came to us."""
+
+    phone = "phone", "电话", "Phone", "", "电话服务", "来电"
+    email = "email", "电子邮件", "E-mail", "", "邮件", "邮箱", "电子邮件服务"
+    other = "other", "其他", "Other"
+
+
+class TicketClass(Choice):
+    """Class of a ticket (handbook 6); 资讯类 is the handbook's slip of the pen, never printed."""
+
+    consultation = "consultation", "咨询类", "Consultation", "", "资讯类", "咨询", "咨询类问题"
+    defect = (
+        "defect",
+        "系统缺陷类",
+        "Defect",
+        "",
+        "缺陷",
+        "BUG",
+        "缺陷类",
+        "系统缺陷",
+        "系统缺陷类问题",
+    )
