@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Annotated, Any, Generic, TypeVar, cast
 
@@ -16,11 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.fields import Part, Setting, broken_fields, labels_of, shape
 from schemas.problems import Problem, Step, by_place, error, errors_of, messages
-from schemas.secrets import secret_problems
+from schemas.secrets import MASK, is_secret_name, masked, secret_problems
 from schemas.values import ROW_LIMIT
 
 P = TypeVar("P", bound=Part)
 NAME_LIMIT = 100
+CONTEXT = 1000
 
 PYDANTIC_CODES = {
     "missing": "missing",
@@ -72,8 +73,21 @@ def read(model: type[P], data: Any, setting: Setting) -> Read[P]:
     whole = not broken
     problems += broken
     problems += _rule_problems(value, setting)
-    ordered = list(by_place(_once(problems)))
+    ordered = list(by_place(map(_discreet, _once(problems))))
     return Read(value if whole and not errors_of(ordered) else None, ordered)
+
+
+def _discreet(problem: Problem) -> Problem:
+    """Give `problem` without the credentials that its value or its parameters may repeat."""
+    value = problem.value
+    if isinstance(value, str):
+        named = problem.path and is_secret_name(str(problem.path[-1]))
+        value = MASK if named else masked(value[:CONTEXT])
+    params = {
+        name: masked(param[:CONTEXT]) if isinstance(param, str) else param
+        for name, param in (problem.params or {}).items()
+    }
+    return replace(problem, value=value, params=params)
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
