@@ -1,0 +1,250 @@
+"""A workbook template, read and frozen: sheets as plans, styles, strings, texts, live parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jinja2 import Template, TemplateSyntaxError
+from jinja2.filters import FILTERS as JINJA_FILTERS
+from lxml import etree
+
+from docgen.renderers.package import CONTENT_TYPES, Frozen, Package
+from docgen.renderers.pictures import picture_parts
+from docgen.renderers.properties import CORE, with_core_tags
+from docgen.renderers.relationships import OFFICE, rels_name, with_relationship, with_type, xml
+from docgen.renderers.sheets import refusals, strings, tags
+from docgen.renderers.sheets.calls import FILTERS, fillers, finalize
+from docgen.renderers.sheets.edges import Edges, read_edges
+from docgen.renderers.sheets.fragments import Fragment
+from docgen.renderers.sheets.live import may_live, read_live
+from docgen.renderers.sheets.plan import Plan, make_plan
+from docgen.renderers.sheets.sheet import Sheet, read_sheet
+from docgen.renderers.sheets.slots import Slots, call_slot
+from docgen.renderers.sheets.strings import Strings
+from docgen.renderers.sheets.styles import M, Stylebook
+from docgen.renderers.sheets.themed import themed
+from docgen.sandbox import Sandbox, environment
+from docgen.theme import Theme
+
+_R_ID = f"{{{OFFICE}}}id"
+_STRINGS_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+_GONE = re.compile(
+    r"^xl/(?:calcChain\.xml|comments\d*\.xml|comments/.*|drawings/vmlDrawing\d*\.vml"
+    r"|threadedComments/.*|persons/.*)$",
+    re.IGNORECASE,
+)
+_THEMED = re.compile(r"^xl/(?:styles|theme/.*|drawings/drawing\d+|charts/.*)\.xml$")
+
+
+@dataclass(frozen=True)
+class SheetCode:
+    """A sheet ready to print: its plan, its compiled source, and what lies around its rows."""
+
+    plan: Plan
+    template: Template
+    edges: Edges
+    name_slot: int
+
+
+@dataclass(frozen=True)
+class Book:
+    """A workbook template ready to print. `live` are parts by name with their sheet's number."""
+
+    frozen: Frozen
+    sheets: tuple[SheetCode, ...]
+    slots: Slots
+    slot_template: Template
+    styles: Stylebook
+    styles_part: str
+    strings: dict[str, int]
+    workbook: etree._Element
+    workbook_part: str
+    date1904: bool
+    live: dict[str, tuple[Fragment, int]]
+    codes: tuple[str, ...]
+
+
+def read_package(template: bytes) -> tuple[Package, str, etree._Element]:
+    """Open a template within limits: its package, its workbook part and that part's tree.
+
+    TemplateFaulty: no workbook, or one that reaches outside.
+    """
+    package = Package.read(template)
+    part = package.main_part()
+    root = etree.fromstring(package.parts[part])
+    if root.tag != f"{M}workbook":
+        zh, en = (
+            "不是 Excel 工作簿（.xlsx，非 Strict 格式）",
+            "It is no Excel workbook (.xlsx, not Strict)",
+        )
+        raise tags.faulty("not_excel", (zh, en), part)
+    refusals.check_package(package)
+    refusals.check_names(root)
+    return package, part, root
+
+
+def read_sheets(
+    package: Package, part: str, root: etree._Element, kept: Strings
+) -> Iterator[Sheet]:
+    """Every sheet in the order of its tabs. TemplateFaulty for chart sheets and unsafe formulas."""
+    targets = {link.id: link for link in package.related(part)}
+    for element in root.iterfind(f"{M}sheets/{M}sheet"):
+        name = str(element.get("name"))
+        link = targets.get(str(element.get(_R_ID)))
+        if link is None or not link.kind.endswith("/worksheet") or link.target not in package.parts:
+            raise tags.faulty(
+                "sheet_unsupported", ("只支持普通工作表", "Only worksheets are supported"), name
+            )
+        sheet = read_sheet(name, link.target, package.parts[link.target], kept)
+        refusals.check_sheet(sheet)
+        yield sheet
+
+
+def strings_of(package: Package, part: str) -> Strings:
+    """Read the shared strings of a workbook."""
+    for link in package.related(part):
+        if link.kind.endswith("/sharedStrings"):
+            return Strings.read(package.parts.get(link.target, b""))
+    return Strings.read(b"")
+
+
+def read_book(template: bytes, theme: Theme) -> Book:
+    """Read a template for a theme. TemplateFaulty says what is wrong, at `Sheet!B7`."""
+    package, part, root = read_package(template)
+    package = _dressed(_without(package, part), theme)
+    codes = tuple(name for name, kind in picture_parts(package).items() if kind == "qr")
+    styles_part = _styles_part(package, part)
+    styles = Stylebook(etree.fromstring(package.parts[styles_part]), theme)
+    kept = strings_of(package, part)
+    slots, engine = Slots(), _engine()
+    sheets = tuple(
+        _code(sheet, styles, slots, engine) for sheet in read_sheets(package, part, root, kept)
+    )
+    live = _live(package, sheets, slots)
+    package = _with_strings(package, part)
+    dynamic = {part, styles_part, strings.NAME, *live, *codes, *(s.plan.sheet.part for s in sheets)}
+    return Book(
+        package.freeze(dynamic), sheets, slots, slots.compile(engine), styles, styles_part,
+        kept.kept, root, part, _is_1904(root), live, codes,
+    )  # fmt: skip
+
+
+def _engine() -> Sandbox:
+    made = environment(finalize, extensions=["jinja2.ext.do"])
+    plain = dict.fromkeys(("e", "escape", "forceescape", "safe"), str)
+    made.filters = dict(JINJA_FILTERS) | plain | FILTERS | {"slot": call_slot}
+    for name in ("urlize", "xmlattr", "tojson"):
+        del made.filters[name]
+    return made
+
+
+def _code(sheet: Sheet, styles: Stylebook, slots: Slots, engine: Sandbox) -> SheetCode:
+    plan = make_plan(sheet, styles.looks, styles.normal_size)
+    engine = engine.overlay()
+    engine.filters = engine.filters | fillers(plan)
+    try:
+        template = engine.from_string(plan.source)
+    except TemplateSyntaxError as wrong:
+        raise tags.broken(str(wrong.message), *plan.where(wrong.lineno)) from wrong
+    name = slots.add(f"{sheet.name}!", sheet.name) if slots.wants(sheet.name) else -1
+    return SheetCode(plan, template, read_edges(sheet, slots), name)
+
+
+def _live(
+    package: Package, sheets: tuple[SheetCode, ...], slots: Slots
+) -> dict[str, tuple[Fragment, int]]:
+    """Freeze the drawings, charts and properties that depend on the document."""
+    owners = {
+        link.target: number
+        for number, code in enumerate(sheets)
+        for link in package.related(code.plan.sheet.part)
+    }
+    found = {}
+    for name in package.xml_names():
+        if may_live(name):
+            moves = name in owners and any(
+                row.statements for row in sheets[owners[name]].plan.sheet.rows
+            )
+            frozen = read_live(name, package.parts[name], slots, moves)
+            if frozen:
+                found[name] = frozen, owners.get(name, 0)
+    return found
+
+
+def _dressed(package: Package, theme: Theme) -> Package:
+    """Give the package the theme's look and logo, and properties ready for the document's."""
+    looks = {
+        n: themed(d, theme) for n, d in package.parts.items() if _THEMED.match(n) or _is_sheet(n)
+    }
+    logos = {name: theme.logo for name, kind in picture_parts(package).items() if kind == "logo"}
+    core = {CORE: with_core_tags(package.parts[CORE])} if CORE in package.parts else {}
+    if core:
+        tags_in_core(package.parts[CORE])
+    return package.with_parts(looks | logos | core)
+
+
+def tags_in_core(data: bytes) -> None:
+    """Check the tags of core properties, most of which docgen writes itself."""
+    for element in etree.fromstring(data).iter(etree.Element):
+        if tags.has_tags(element.text or ""):
+            tags.checked(element.text or "", CORE)
+
+
+def _is_sheet(name: str) -> bool:
+    return name.startswith("xl/worksheets/") and name.endswith(".xml")
+
+
+def _styles_part(package: Package, part: str) -> str:
+    for link in package.related(part):
+        if link.kind.endswith("/styles") and link.target in package.parts:
+            return link.target
+    raise tags.faulty("not_excel", ("工作簿缺少样式", "The workbook has no styles"), part)
+
+
+def _without(package: Package, part: str) -> Package:
+    """Leave out what would be stale or belongs to the template's editors: comments, calc chain."""
+    gone = {name for name in package.parts if _GONE.match(name)}
+    gone |= {rels_name(name) for name in gone}
+    parts = {name: data for name, data in package.parts.items() if name not in gone}
+    for name, data in parts.items():
+        if name.endswith(".rels"):
+            parts[name] = _unlinked(data)
+        elif name == CONTENT_TYPES:
+            parts[name] = _untyped(data, gone)
+    return Package(parts)
+
+
+def _unlinked(rels: bytes) -> bytes:
+    root = etree.fromstring(rels)
+    for child in list(root):
+        kind = str(child.get("Type")).rpartition("/")[2]
+        if kind in ("calcChain", "comments", "vmlDrawing", "threadedComment", "person"):
+            root.remove(child)
+    return xml(root)
+
+
+def _untyped(types: bytes, gone: set[str]) -> bytes:
+    root = etree.fromstring(types.replace(b"ml.template.main+xml", b"ml.sheet.main+xml"))
+    for child in list(root):
+        if str(child.get("PartName", "")).lstrip("/") in gone:
+            root.remove(child)
+    return xml(root)
+
+
+def _with_strings(package: Package, part: str) -> Package:
+    """Give the package a table of shared strings under its usual name."""
+    links = package.related(part)
+    if any(link.target == strings.NAME for link in links):
+        return package
+    rels = with_relationship(
+        package.parts[rels_name(part)], f"{OFFICE}/sharedStrings", "sharedStrings.xml"
+    )
+    types = with_type(package.parts[CONTENT_TYPES], strings.NAME, _STRINGS_TYPE)
+    return package.with_parts({rels_name(part): rels, CONTENT_TYPES: types})
+
+
+def _is_1904(root: etree._Element) -> bool:
+    properties = root.find(f"{M}workbookPr")
+    return properties is not None and properties.get("date1904") in ("1", "true")
