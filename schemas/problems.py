@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.resources import files
@@ -123,13 +123,6 @@ def messages() -> Mapping[str, Any]:
 def errors_of(problems: list[Problem]) -> list[Problem]:
     """Those that refuse the record."""
     return [problem for problem in problems if problem.level == "error"]
-
-
-def by_place(problems: list[Problem]) -> Iterator[Problem]:
-    """Problems in the order of the record, list indexes as numbers."""
-    yield from sorted(
-        problems, key=lambda p: [(isinstance(s, str), str(s).zfill(6)) for s in p.path]
-    )
 
 
 def _path(path: Step | tuple[Step, ...]) -> tuple[Step, ...]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.fields import Part, Setting, broken_fields, labels_of, shape
-from schemas.problems import Problem, Step, by_place, error, errors_of, messages
+from schemas.problems import Problem, Step, error, errors_of, messages
 from schemas.secrets import MASK, is_secret_name, masked, secret_problems
 from schemas.values import ROW_LIMIT
 
@@ -73,8 +73,24 @@ def read(model: type[P], data: Any, setting: Setting) -> Read[P]:
     whole = not broken
     problems += broken
     problems += _rule_problems(value, setting)
-    ordered = list(by_place(map(_discreet, _once(problems))))
+    ordered = sorted(map(_discreet, _once(problems)), key=lambda p: _rank(model, p.path))
     return Read(value if whole and not errors_of(ordered) else None, ordered)
+
+
+def _rank(model: type[Part], path: tuple[Step, ...]) -> list[int]:
+    """Give a place as numbers, so that problems stand in the order of the schema and the rows."""
+    owner: type[Part] | None = model
+    ranks = []
+    for step in path:
+        if isinstance(step, int):
+            ranks.append(step)
+        elif owner and step in owner.model_fields:
+            ranks.append(list(owner.model_fields).index(step))
+            owner = shape(owner, step).part
+        else:
+            ranks.append(len(owner.model_fields) if owner else 0)
+            owner = None
+    return ranks
 
 
 def _discreet(problem: Problem) -> Problem:
