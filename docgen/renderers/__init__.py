@@ -49,8 +49,9 @@ def tone_fill(theme: Theme) -> Callable[[Any], str]:
     tints = {tone: tint(getattr(theme, tone)) for tone in ("good", "warn", "bad", "muted")}
 
     def fill(value: Any) -> str:
-        tone = value.tone if isinstance(value, Value) else str(value)
-        return tints.get(tone, NO_FILL)
+        if isinstance(value, Value):
+            return tints.get(value.tone, NO_FILL) if value.filled else NO_FILL
+        return tints.get(str(value), NO_FILL)
 
     return fill
 
