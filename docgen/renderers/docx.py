@@ -35,7 +35,15 @@ from docgen.theme import Theme
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _EMPTY_TABLE = re.compile(r"<w:tbl>(?:(?!<w:tbl>).)*?</w:tblGrid></w:tbl>", re.DOTALL)
-_WRONG = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
+_WRONG = (
+    TemplateError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+)
 
 
 @dataclass(frozen=True)
@@ -143,8 +151,9 @@ def _compiled(name: str, data: bytes, environment: Sandbox) -> _Part | None:
         return None
     made = source(tagged)
     try:
-        check_balance(environment.parse(made.text))
-        return _Part(made, environment.from_string(made.text))
+        tree = environment.parse(made.text)
+        check_balance(tree)
+        return _Part(made, environment.from_string(tree))
     except TemplateSyntaxError as wrong:
         raise _fault(wrong, made.piece(wrong.lineno)) from wrong
     except Unbalanced as wrong:

@@ -11,6 +11,7 @@ from docgen.theme import Theme
 
 MODULE_PIXELS = 6
 QUIET_MODULES = 1
+MASK = 4  # readers take any; to search for the best of eight takes four times as long
 
 
 def qr_text(document: Document, theme: Theme) -> str:
@@ -23,6 +24,6 @@ def qr_text(document: Document, theme: Theme) -> str:
 def qr_png(document: Document, theme: Theme) -> bytes:
     """Draw the code as a black and white PNG, the same bytes each time."""
     out = io.BytesIO()
-    code = segno.make(qr_text(document, theme), error="m", micro=False)
+    code = segno.make(qr_text(document, theme), error="m", micro=False, mask=MASK)
     code.save(out, kind="png", scale=MODULE_PIXELS, border=QUIET_MODULES)
     return out.getvalue()

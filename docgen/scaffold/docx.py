@@ -46,7 +46,7 @@ class _Archive:
         yield from contents([item for item in texts if isinstance(item, Heading)])
         yield page_break()
         yield from (item.xml() if isinstance(item, Heading) else item for item in texts)
-        yield page_section(UPRIGHT)
+        yield page_section(UPRIGHT) if late else page_section(FIRST + UPRIGHT, first=True)
 
     def _control(self, section: Section) -> Iterator[str]:
         yield paragraph("{{ t.document_control }}", style="TOCHeading")

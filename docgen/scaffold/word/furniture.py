@@ -57,7 +57,7 @@ def cover_header(logo: str) -> bytes:
     """Make the cover's header: logo and company left, secrecy right."""
     picture = Picture(logo, "docgen:logo", LOGO_MM, LOGO_MM, 1).xml()
     right = '<w:jc w:val="right"/>'
-    secrecy = "{{ label.confidentiality }}：{{ confidentiality }}"
+    secrecy = "{{ label.confidentiality }}{{ t.colon }}{{ confidentiality }}"
     cells = (
         Cell(paragraph(picture)),
         Cell(paragraph("{{ theme.company }}", style="DgCompany")),

@@ -65,6 +65,6 @@ def _rows(room: int) -> Iterator[Row]:
 def _line() -> Iterator[Cell]:
     org = "{% if block.org %}（{{ block.org }}）{% endif %}"
     name = "{% if block.name %}{{ block.name }}" + org + "{% endif %}"
-    yield Cell(paragraph("{{ t.signature }}：" + name, style="DgText"))
+    yield Cell(paragraph("{{ t.signature }}{{ t.colon }}" + name, style="DgText"))
     yield Cell(paragraph("{{ block.seal }}", style="DgText", props='<w:jc w:val="center"/>'))
-    yield Cell(paragraph("{{ t.date }}：{{ block.signed_on }}", style="DgText"))
+    yield Cell(paragraph("{{ t.date }}{{ t.colon }}{{ block.signed_on }}", style="DgText"))

@@ -76,8 +76,9 @@ def _least(model: type[Part], cell: Cell) -> int:
     choice = choice_of(model, cell.label)
     return max(
         label if label <= ONE_LINE else (label + 3) // 4 * 2,
+        _longest_word(label_of(owner, name, "en")),
         _columns(unit) + 2 if unit else 0,
-        min(MOST_CHOICE, _longest(choice)) if choice else LEAST.get(base, 4),
+        _least_choice(choice) if choice else LEAST.get(base, 4),
     )
 
 
@@ -90,6 +91,15 @@ def _usual(owner: type[Part], name: str, cell: Cell) -> int:
     if cell.wide or _limit(owner, name) > 1_000:
         return TEXT_WIDTH
     return USUAL_NAMES.get(name, NAME_WIDTH)
+
+
+def _least_choice(choice: type[Choice]) -> int:
+    words = max(_longest_word(member.en) for member in choice)
+    return min(MOST_CHOICE, max(words, _longest(choice)))
+
+
+def _longest_word(text: str) -> int:
+    return max(map(len, text.split()))
 
 
 def _longest(choice: type[Choice]) -> int:
