@@ -43,17 +43,17 @@ class AssetArchive(Record):
         "维保对象", "Objects under maintenance", section="objects", min_length=1
     )
 
-    @rule("objects")
+    @rule()
     def asset_numbers_are_unique(self) -> Iterator[Problem]:
         """Refuse an asset number that stands twice."""
         yield from repeated(self.objects, "objects", "asset_no")
 
-    @rule("objects")
+    @rule()
     def addresses_are_unique(self) -> Iterator[Problem]:
         """Refuse two databases at one address, port and instance."""
         seen: dict[Address, int] = {}
         for index, item in enumerate(self.objects):
-            for ip in dict.fromkeys(item.ips):
+            for ip in dict.fromkeys(item.ips or ()):
                 first = seen.setdefault((ip, item.port, item.instance_name), index)
                 if first != index:
                     value = " / ".join(
@@ -64,10 +64,10 @@ class AssetArchive(Record):
                     )
                     break
 
-    @rule("objects")
+    @rule()
     def objects_are_in_the_contract(self, setting: Setting) -> Iterator[Problem]:
         """Warn of objects outside the contract."""
         known = set(setting.contract.asset_nos) if setting.contract else None
         for index, item in enumerate(self.objects):
-            if known is not None and item.asset_no not in known:
+            if known is not None and item.asset_no and item.asset_no not in known:
                 yield warning(("objects", index, "asset_no"), "outside_contract", item.asset_no)

@@ -112,7 +112,9 @@ def rule(*needs: str) -> Callable[[Rule], Rule]:
     """Mark a method as a rule over the fields `needs`, all of which are then valid.
 
     The method yields problems with paths from its own model; it takes `self`, and a second
-    parameter (`setting: Setting`) where it needs the time or the contract.
+    parameter (`setting: Setting`) where it needs the time or the contract. A rule over the rows
+    of a list that does not name the list in `needs` also sees a list with bad rows: what could
+    not be read there is None.
     """
 
     def mark(function: Rule) -> Rule:

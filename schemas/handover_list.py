@@ -86,7 +86,7 @@ class TicketHandover(Record):
         """Refuse a period that ends before it begins."""
         yield from out_of_order(moments(self, "period_from", "period_to"))
 
-    @rule("tickets")
+    @rule()
     def tickets_stand_once(self) -> Iterator[Problem]:
         """Refuse a ticket that stands twice, whatever its revision."""
         yield from repeated(self.tickets, "tickets", "doc_no", base_number)

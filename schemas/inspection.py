@@ -151,14 +151,14 @@ class Inspection(Record):
                     section=label,
                 )
 
-    @rule("overall", "check_items")
+    @rule("overall")
     def overall_is_no_better_than_the_worst(self) -> Iterator[Problem]:
         """Refuse an overall state better than the worst item."""
         if self.overall is not None and _rank(self.overall) < _rank(self.computed_overall):
             worst = {lang: self.computed_overall.label(lang) for lang in ("zh", "en")}
             yield error("overall", "overall_too_good", self.overall.value, worst=worst)
 
-    @rule("check_items")
+    @rule()
     def items_are_numbered_once(self) -> Iterator[Problem]:
         """Refuse a sequence number that stands twice."""
         yield from repeated(self.check_items, "check_items", "seq")

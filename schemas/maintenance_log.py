@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from schemas.chronology import day_of
+from schemas.chronology import in_future, moments
 from schemas.envelope import CONTROL, Phase, Record, RecordType, Role
 from schemas.fields import Part, Setting, field, rule
 from schemas.param_change import ParamChange, continuity
@@ -38,6 +38,11 @@ class LoggedTicket(Part):
     engineer: Name | None = field("工程师", "Engineer", None, aliases=("处理人",))
     result: Name | None = field("结果", "Result", None)
 
+    @rule()
+    def nothing_occurs_in_the_future(self, setting: Setting) -> Iterator[Problem]:
+        """Refuse a ticket of a day to come."""
+        yield from in_future(moments(self, "occurred_on"), setting.now)
+
 
 class MaintenanceLog(Record):
     """The maintenance log."""
@@ -64,27 +69,18 @@ class MaintenanceLog(Record):
         """Warn where a value before is not what the last change left."""
         yield from continuity(self.entries, "entries")
 
-    @rule("entries")
+    @rule()
     def assets_are_in_the_contract(self, setting: Setting) -> Iterator[Problem]:
         """Warn of assets outside the contract."""
         known = set(setting.contract.asset_nos) if setting.contract else None
         for index, entry in enumerate(self.entries):
-            if known is not None and entry.asset_no not in known:
+            if known is not None and entry.asset_no and entry.asset_no not in known:
                 yield warning(("entries", index, "asset_no"), "outside_contract", entry.asset_no)
 
-    @rule("problem_log")
+    @rule()
     def tickets_stand_once(self) -> Iterator[Problem]:
         """Refuse a ticket that stands twice."""
         yield from repeated(self.problem_log, "problem_log", "ticket_no")
-
-    @rule("problem_log")
-    def nothing_occurs_in_the_future(self, setting: Setting) -> Iterator[Problem]:
-        """Refuse a ticket of a day to come."""
-        today = day_of(setting.now)
-        for index, row in enumerate(self.problem_log):
-            if row.occurred_on > today:
-                path = ("problem_log", index, "occurred_on")
-                yield error(path, "in_future", row.occurred_on, now=today)
 
     @rule("entries", "problem_log", "phase")
     def something_is_logged(self) -> Iterator[Problem]:

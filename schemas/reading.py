@@ -129,7 +129,8 @@ def _problems(model: type[Part], item: Any) -> Iterator[Problem]:
     path = tuple(item["loc"])
     kind = item["type"]
     context = dict(item.get("ctx") or {})
-    context.pop("error", None)
+    for name in ("error", "code"):
+        context.pop(name, None)
     value = None if kind == "missing" else item["input"]
     code = PYDANTIC_CODES.get(kind, kind if kind in messages() else "wrong_value")
     owner = _owner(model, path)
@@ -182,10 +183,9 @@ def _partial(model: type[P], data: Any, broken: list[tuple[Step, ...]]) -> P:
     given: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
     lost = {str(head) for head in below} if isinstance(data, Mapping) else set(model.model_fields)
     values: dict[str, Any] = {}
-    for name, info in model.model_fields.items():
+    for name in model.model_fields:
         if name not in given:
-            absent = None if info.is_required() else info.get_default(call_default_factory=True)
-            values[name] = absent
+            values[name] = _absent(model, name)
         elif name not in lost:
             values[name] = _adapter(model, name).validate_python(given[name])
         else:
@@ -193,6 +193,14 @@ def _partial(model: type[P], data: Any, broken: list[tuple[Step, ...]]) -> P:
     instance = cast(P, model.model_construct(**values))
     object.__setattr__(instance, "_broken", frozenset(lost))
     return instance
+
+
+def _absent(model: type[Part], name: str) -> Any:
+    info = model.model_fields[name]
+    if not info.is_required():
+        return info.get_default(call_default_factory=True)
+    kind = shape(model, name)
+    return [] if kind.is_list and kind.part else None
 
 
 def _by_head(paths: list[tuple[Step, ...]]) -> dict[Step, list[tuple[Step, ...]]]:
