@@ -166,14 +166,13 @@ class AssetObject(Part):
     def other_has_a_name(self) -> Iterator[Problem]:
         """Demand the product's name where it is none of the listed ones."""
         if self.db_type is DbType.other and not self.db_type_name:
-            yield error("db_type_name", "name_of_other_required", self.db_type.value)
+            yield error("db_type_name", "name_of_other_required", self.db_type)
 
     @rule("deploy_mode", "nodes")
     def cluster_has_nodes(self) -> Iterator[Problem]:
         """Demand at least two nodes of what is a cluster by its nature."""
         if self.deploy_mode in CLUSTERED and len(self.nodes) < 2:
-            mode = {lang: self.deploy_mode.label(lang) for lang in ("zh", "en")}
-            yield error("nodes", "too_few_nodes", len(self.nodes), mode=mode)
+            yield error("nodes", "too_few_nodes", len(self.nodes), mode=self.deploy_mode)
 
     @rule("ips")
     def addresses_are_unique(self) -> Iterator[Problem]:

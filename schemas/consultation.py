@@ -127,8 +127,7 @@ class Consultation(Ticket):
             yield warning("received_at", "calendar_unknown", self.received_at, year=unknown.year)
             return
         if self.response is not None and self.response not in expected:
-            told = {lang: expected[0].label(lang) for lang in ("zh", "en")}
-            yield error("response", "response_differs", self.response.value, computed=told)
+            yield error("response", "response_differs", self.response, computed=expected[0])
 
     @rule("closed_at", "closed_by", "satisfaction", "close_reason", "converted_to", "answer")
     def closing_is_earned(self) -> Iterator[Problem]:

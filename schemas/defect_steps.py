@@ -53,8 +53,8 @@ class Stage(Part):
 class Consent(Part):
     """The customer's word on the plan; without it no work starts (handbook 6.B)."""
 
-    by: Name = field("同意人", "By")
-    at: Instant = field("时间", "At")
+    by: Name = field("同意人", "Consent by")
+    at: Instant = field("客户意见时间", "Consent at")
     method: ConsentMethod = field("方式", "Method")
     opinion: Opinion = field("意见", "Opinion")
     comment: Text | None = field("意见说明", "Comment", None)
@@ -64,7 +64,7 @@ class Consent(Part):
     def disagreement_has_comment(self) -> Iterator[Problem]:
         """Refuse a disagreement that does not say why."""
         if self.opinion is Opinion.disagree and not self.comment:
-            yield error("comment", "comment_required", self.opinion.value)
+            yield error("comment", "comment_required", self.opinion)
 
     @rule()
     def written_after_spoken(self) -> Iterator[Problem]:

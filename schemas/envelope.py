@@ -116,7 +116,7 @@ class Signoff(Part):
     def disagreement_has_comment(self) -> Iterator[Problem]:
         """Refuse a disagreement that does not say why."""
         if self.opinion is Opinion.disagree and not self.comment:
-            yield error("comment", "comment_required", self.opinion.value)
+            yield error("comment", "comment_required", self.opinion)
 
 
 @dataclass(frozen=True)
@@ -211,10 +211,10 @@ class Record(Part):
         signed = self.signed_roles()
         if missing := [role for role in self.record_type.signers if role not in signed]:
             names = {lang: self._people(missing, lang, setting) for lang in ("zh", "en")}
-            yield error("signoffs", "signature_missing", self.status.value, roles=names)
+            yield error("signoffs", "signature_missing", self.status, roles=names)
         for index, signoff in enumerate(self.signoffs):
             if signoff.opinion is Opinion.disagree:
-                yield error(("signoffs", index, "opinion"), "disagreed", signoff.opinion.value)
+                yield error(("signoffs", index, "opinion"), "disagreed", signoff.opinion)
 
     @rule("status")
     def archived_means_complete(self) -> Iterator[Problem]:

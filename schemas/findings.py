@@ -37,11 +37,10 @@ class CheckItem(Part):
     @rule("state", "advice", "reason", "result")
     def finding_is_complete(self) -> Iterator[Problem]:
         """Demand a result, an advice or a reason, as the state asks."""
-        label = {lang: self.state.label(lang) for lang in ("zh", "en")}
         if self.state in (CheckState.attention, CheckState.abnormal) and not self.advice:
-            yield error("advice", "advice_required", self.advice, state=label)
+            yield error("advice", "advice_required", self.advice, state=self.state)
         if self.state in (CheckState.not_checked, CheckState.not_applicable) and not self.reason:
-            yield error("reason", "reason_required", self.reason, state=label)
+            yield error("reason", "reason_required", self.reason, state=self.state)
         if self.state is CheckState.normal and not self.result:
             yield error("result", "result_required", self.result)
 

@@ -140,23 +140,22 @@ class Inspection(Record):
         filled = {name: bool(getattr(self, name)) for name in AbsentSection.__members__}
         filled["data_files"] = bool(self.data_files or self.tablespaces)
         for section in AbsentSection:
-            label = {"zh": section.zh, "en": section.en}
             if not filled[section.value] and section.value not in excused:
-                yield error(section.value, "section_empty", section=label, name=section.value)
+                yield error(section.value, "section_empty", section=section, name=section.value)
             if filled[section.value] and section.value in excused:
                 yield error(
                     ("absences", excused[section.value]),
                     "section_not_empty",
-                    section.value,
-                    section=label,
+                    section,
+                    section=section,
                 )
 
     @rule("overall")
     def overall_is_no_better_than_the_worst(self) -> Iterator[Problem]:
         """Refuse an overall state better than the worst item."""
         if self.overall is not None and _rank(self.overall) < _rank(self.computed_overall):
-            worst = {lang: self.computed_overall.label(lang) for lang in ("zh", "en")}
-            yield error("overall", "overall_too_good", self.overall.value, worst=worst)
+            worst = self.computed_overall
+            yield error("overall", "overall_too_good", self.overall, worst=worst)
 
     @rule()
     def items_are_numbered_once(self) -> Iterator[Problem]:

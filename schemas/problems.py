@@ -75,10 +75,10 @@ class Problem:
     def _fill(self, kind: str, lang: str) -> str:
         wording = str(messages()[self.code][kind][lang])
         chosen = {
-            key: value[lang] if isinstance(value, Mapping) else shown(value)
+            key: value[lang] if isinstance(value, Mapping) else _said(value, lang)
             for key, value in (self.params or {}).items()
         }
-        return wording.format_map(_Known(chosen | {"value": shown(self.value)}))
+        return wording.format_map(_Known(chosen | {"value": _said(self.value, lang)}))
 
 
 class _Known(dict[str, Any]):
@@ -108,6 +108,12 @@ def shown(value: Any) -> Any:
         return f"{type(value).__name__}[{len(value)}]"
     text = _printable(value)
     return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…"
+
+
+def _said(value: Any, lang: str) -> Any:
+    """Give a value in `lang`: the label of a choice, or the value as it may be shown."""
+    label = getattr(value, "label", None)
+    return label(lang) if callable(label) else shown(value)
 
 
 def _printable(value: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.fields import Part, Setting, broken_fields, labels_of, shape
+from schemas.fields import Choice, Part, Setting, broken_fields, labels_of, shape
 from schemas.problems import Problem, Step, error, errors_of, messages
 from schemas.secrets import MASK, is_secret_name, masked, secret_problems
 from schemas.values import ROW_LIMIT
@@ -95,15 +95,18 @@ def _rank(model: type[Part], path: tuple[Step, ...]) -> list[int]:
 
 def _discreet(problem: Problem) -> Problem:
     """Give `problem` without the credentials that its value or its parameters may repeat."""
-    value = problem.value
-    if isinstance(value, str):
-        named = problem.path and is_secret_name(str(problem.path[-1]))
-        value = MASK if named else masked(value[:CONTEXT])
-    params = {
-        name: masked(param[:CONTEXT]) if isinstance(param, str) else param
-        for name, param in (problem.params or {}).items()
-    }
+    named = bool(problem.path) and is_secret_name(str(problem.path[-1]))
+    value = MASK if named and _is_text(problem.value) else _masked(problem.value)
+    params = {name: _masked(param) for name, param in (problem.params or {}).items()}
     return replace(problem, value=value, params=params)
+
+
+def _masked(value: Any) -> Any:
+    return masked(value[:CONTEXT]) if _is_text(value) else value
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Choice)
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
