@@ -12,7 +12,7 @@ from docgen.scaffold.word.furniture import section as page_section
 from docgen.scaffold.word.kit import FIRST, TURNED, UPRIGHT, bound
 from docgen.scaffold.word.signing import approvals, signoffs
 from docgen.scaffold.word.styles import LIGHT
-from docgen.scaffold.word.tables import LANDSCAPE, Writer, card_grid
+from docgen.scaffold.word.tables import GRID, LANDSCAPE, Writer
 from docgen.scaffold.word.toc import Heading, contents
 from docgen.scaffold.word.xml import Cell, Row, page_break, paragraph, table, tag
 from schemas.envelope import Record
@@ -101,9 +101,9 @@ class _Archive:
 
     def _cards(self, block: Cards, level: int) -> Iterator[str | Heading]:
         writer = Writer(self.model)
-        grid, name = card_grid(block)
+        name = f"{{{{ card.{block.grid.cells[0].path} }}}}"
         yield Heading.loop(level, name, f"for card in {block.path}")
-        yield from writer.block(grid, "card.")
+        yield table(GRID, list(writer.card_rows(block)), caption=block.path)
         for inner in block.tables:
             yield paragraph(f"{{{{ label.{inner.label} }}}}", style="Heading4")
             yield from writer.list(inner, "card.")

@@ -9,8 +9,7 @@ from docgen.scaffold.word.furniture import form_head
 from docgen.scaffold.word.furniture import section as page_section
 from docgen.scaffold.word.kit import CODE, LOGO, UPRIGHT
 from docgen.scaffold.word.signing import signoffs
-from docgen.scaffold.word.styles import ACCENT
-from docgen.scaffold.word.tables import GRID, Writer, label, overview
+from docgen.scaffold.word.tables import GRID, Writer, band, label, overview
 from docgen.scaffold.word.xml import Cell, Row, paragraph, table, tag
 from schemas.envelope import Record
 
@@ -25,11 +24,6 @@ def form_body(model: type[Record]) -> Iterator[str]:
     yield from _flushed(waiting)
     yield from signoffs(compact=True)
     yield page_section(UPRIGHT)
-
-
-def band(text: str, span: int = 4) -> Row:
-    """Write a line over the whole form that names what follows."""
-    return Row((Cell(paragraph(text, style="DgBand"), span, ACCENT),))
 
 
 def _section(writer: Writer, section: Section, waiting: list[Row]) -> Iterator[str]:
@@ -70,7 +64,7 @@ def _cards(writer: Writer, block: Cards) -> Iterator[str]:
     yield tag(f"for card in {block.path}")
     name = f"{{{{ loop.index }}}}. {{{{ card.{block.grid.cells[0].path} }}}}"
     title = Row((Cell(paragraph(name, style="DgHead"), 4),))
-    yield table(GRID, [title, *writer.grid_rows(block.grid, "card.")], caption=block.path) + _gap()
+    yield table(GRID, [title, *writer.card_rows(block)], caption=block.path) + _gap()
     for inner in block.tables:
         yield tag(f"if card.{inner.path}")
         yield writer.filled(inner, "card.", "row", _title(inner.label, len(inner.columns))) + _gap()

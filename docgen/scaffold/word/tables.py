@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from docgen.scaffold.layout import Block, Cards, Cell, Grid, Table
-from docgen.scaffold.word.styles import LIGHT
-from docgen.scaffold.word.widths import column_widths, has_tone
+from docgen.scaffold.word.styles import ACCENT, LIGHT
+from docgen.scaffold.word.widths import column_widths, field_of, has_tone
 from docgen.scaffold.word.xml import Cell as TableCell
 from docgen.scaffold.word.xml import Row, paragraph, row_tag, table, tag
-from schemas.fields import Part
+from schemas.envelope import Record
+from schemas.fields import extra
 
 PORTRAIT, LANDSCAPE = 9_070, 14_570
 GRID = (1_560, 2_975, 1_560, 2_975)
-SMALL_COLUMNS = 8
+SMALL_COLUMNS = 7
 
 
 @dataclass(frozen=True)
 class Writer:
     """Writes blocks of a model; `width` is that of the text, in twentieths of a point."""
 
-    model: type[Part]
+    model: type[Record]
     width: int = PORTRAIT
 
     def block(self, block: Block, prefix: str = "") -> Iterator[str]:
@@ -47,6 +49,19 @@ class Writer:
                 yield from self._pairs(waiting, prefix)
                 waiting = []
         yield from self._pairs(waiting, prefix)
+
+    def card_rows(self, block: Cards) -> Iterator[Row]:
+        """Write the single fields of a card, a band before those of each section."""
+        for key, cells in groupby(block.grid.cells, lambda cell: self._section(block, cell)):
+            if key:
+                yield band(f"{{{{ section.{key} }}}}")
+            yield from self.grid_rows(Grid(tuple(cells)), "card.")
+
+    def _section(self, block: Cards, cell: Cell) -> str:
+        """Name the record's section that a field of a row belongs to, if any."""
+        row, name = field_of(self.model, f"{block.label}.{cell.path.partition('.')[0]}")
+        key = str(extra(row.model_fields[name]).get("x-section", ""))
+        return key if key in {known for known, _, _ in self.model.record_type.sections} else ""
 
     def list(self, block: Table, prefix: str = "", row: str = "row") -> Iterator[str]:
         """Write a list as a table with a repeated header, or what it says when it is empty."""
@@ -112,9 +127,9 @@ def overview(block: Cards) -> Table:
     return replace(block.overview, cells=cells)
 
 
-def card_grid(card: Cards) -> tuple[Grid, str]:
-    """Return the grid of a card and the tag of its name: the row's first field."""
-    return card.grid, f"{{{{ card.{card.grid.cells[0].path} }}}}"
+def band(text: str, span: int = 4) -> Row:
+    """Write a line over the whole table that names what follows."""
+    return Row((TableCell(paragraph(text, style="DgBand"), span, ACCENT),))
 
 
 def _head(cell: Cell, small: bool) -> TableCell:

@@ -13,9 +13,9 @@ from schemas.fields import Choice, Part, label_of, shape, unit_of
 LEAST = {bool: 4, int: 5, float: 7, datetime: 10, date: 10}
 USUAL = {bool: 4, int: 8, float: 9, datetime: 16, date: 10}
 NAME_WIDTH, TEXT_WIDTH = 12, 28
-ONE_LINE, MARGINS, MOST_CHOICE = 6, 190, 10
+ONE_LINE, MARGINS, MOST_CHOICE, MOST_WORD = 6, 190, 7, 7
 USUAL_NAMES = {
-    "path": 32,
+    "path": 36,
     "sha256": 32,
     "file": 22,
     "location": 20,
@@ -76,9 +76,9 @@ def _least(model: type[Part], cell: Cell) -> int:
     choice = choice_of(model, cell.label)
     return max(
         label if label <= ONE_LINE else (label + 3) // 4 * 2,
-        _longest_word(label_of(owner, name, "en")),
+        min(MOST_WORD, _longest_word(label_of(owner, name, "en")) + 1),
         _columns(unit) + 2 if unit else 0,
-        _least_choice(choice) if choice else LEAST.get(base, 4),
+        _least_choice(choice) if choice else LEAST.get(base, USUAL_NAMES.get(name, 8) // 2),
     )
 
 
@@ -94,7 +94,7 @@ def _usual(owner: type[Part], name: str, cell: Cell) -> int:
 
 
 def _least_choice(choice: type[Choice]) -> int:
-    words = max(_longest_word(member.en) for member in choice)
+    words = max(_longest_word(member.en) for member in choice) * 4 // 5
     return min(MOST_CHOICE, max(words, _longest(choice)))
 
 
