@@ -132,31 +132,15 @@ Percent = Annotated[Number, Field(ge=0)]
 """Per cent, 98.33 meaning 98.33 %."""
 
 
+_YES = frozenset({"是", "有", "y", "yes", "√", "true", "on", "开"})
+_NO = frozenset({"否", "无", "n", "no", "×", "false", "off", "关"})
+
+
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    words = {
-        "是": True,
-        "否": False,
-        "有": True,
-        "无": False,
-        "y": True,
-        "n": False,
-        "yes": True,
-        "no": False,
-    }
-    words |= {
-        "√": True,
-        "×": False,
-        "true": True,
-        "false": False,
-        "on": True,
-        "off": False,
-        "开": True,
-        "关": False,
-    }
-    if isinstance(value, str) and fold(value) in words:
-        return words[fold(value)]
+    if isinstance(value, str) and fold(value) in _YES | _NO:
+        return fold(value) in _YES
     raise fail("not_yes_no")
 
 
