@@ -1,4 +1,4 @@
-"""Word templates: what they print, what they refuse and where, and that nothing in them runs."""
+"""Word documents: what templates print, with which look, and always the same bytes."""
 
 from __future__ import annotations
 
@@ -7,70 +7,32 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import docx
 import pytest
+import segno
 from docx.oxml.ns import nsmap, qn
-from docx.table import Table
 from lxml import etree
+from PIL import Image
 
-from docgen.document import Document, Value, View, build
-from docgen.errors import RenderFailed, TemplateFaulty
+from docgen.document import Document
 from docgen.renderers.docx import compile, pieces
-from docgen.renderers.package import CONTENT_TYPES, Package, read_record
-from docgen.renderers.qr import qr_png
-from docgen.renderers.relationships import OFFICE, rels_name, with_relationship, with_type
+from docgen.renderers.package import Package, read_record
+from docgen.renderers.qr import qr_png, qr_text
 from docgen.theme import Theme, default_folder, load_theme
-from schemas.catalog import record_model
-from schemas.fields import Setting
-from schemas.reading import read
-
-HOSTILE = [
-    "</w:t></w:r></w:p>…&<",
-    "{{7*7}} {% for x in y %} {# no #}",
-    "line one\nline two\n\n  indented\ttabbed",
-    "𠮷田䶮 \"quoted\" 'single'",
-    " leading and trailing ",
-    "=cmd|' /C calc'!A0",
-    "]]> <!-- -->",
-]
-GIVEN: dict[str, Any] = {
-    "doc_no": "XJ-HDYD-20260307-001",
-    "schema_version": "1.0",
-    "contract_no": "HT-2026-017",
-    "phase": "导入期",
-    "customer_name": "华东移动",
-    "customer_code": "HDYD",
-    "provider_name": "华信",
-    "doc_date": "2026-03-07",
-    "prepared_by": "张伟",
-    "status": "draft",
-    "confidentiality": "内部",
-    "type": "initial",
-    "asset_nos": ["HDYD-DB-01"],
-    "started_at": "2026-03-07 09:00",
-    "ended_at": "2026-03-07 10:00",
-    "inspectors": ["张伟"],
-    "authorization_no": "SQ-1",
-    "summary": "正常",
-    "data_files": [{"name": "USERS01.dbf", "size_gb": 30, "used_gb": 29.5, "status": "关注"}],
-    "params": [{"name": "p", "current_value": text} for text in HOSTILE],
-    "check_items": [{"seq": 1, "item": "备份", "standard": "有", "state": "正常", "result": "有"}],
-    "absences": [
-        {"section": section, "state": "none", "reason": "未提供"}
-        for section in ("backup_policies", "backup_files", "security")
-    ],
-}
-
-
-def document(lang: str = "zh", **changes: Any) -> Document:
-    found = read(record_model("XJ"), GIVEN | changes, Setting(datetime(2026, 4, 1, tzinfo=UTC)))
-    assert found.value, [problem.message("zh") for problem in found.problems]
-    return build(found.value, lang)
+from tests.word_templates import (
+    GIVEN,
+    HOSTILE,
+    document,
+    printed,
+    rows,
+    table_template,
+    template,
+    with_part,
+)
 
 
 @pytest.fixture(scope="module")
@@ -81,57 +43,6 @@ def theme() -> Theme:
 @pytest.fixture(scope="module")
 def doc() -> Document:
     return document()
-
-
-def template(*texts: str, edit: Callable[[Any], None] | None = None) -> bytes:
-    """A template with a paragraph for each text; `edit` may change it."""
-    made = docx.Document()
-    for text in texts:
-        made.add_paragraph(text)
-    if edit:
-        edit(made)
-    out = io.BytesIO()
-    made.save(out)
-    return out.getvalue()
-
-
-def table_template(*rows: list[str]) -> bytes:
-    def edit(made: Any) -> None:
-        table = made.add_table(len(rows), max(map(len, rows)))
-        for row, texts in zip(table.rows, rows, strict=True):
-            for cell, text in zip(row.cells, texts, strict=False):
-                cell.text = text
-
-    return template(edit=edit)
-
-
-def with_part(data: bytes, name: str, kind: str, part: bytes) -> bytes:
-    """The template with another part beside its document."""
-    package = Package.read(data)
-    rels = rels_name("word/document.xml")
-    word = "application/vnd.openxmlformats-officedocument.wordprocessingml"
-    file = name.rpartition("/")[2]
-    return package.with_parts(
-        {
-            name: part,
-            rels: with_relationship(package.parts[rels], f"{OFFICE}/{kind}", file),
-            CONTENT_TYPES: with_type(package.parts[CONTENT_TYPES], name, f"{word}.{kind}+xml"),
-        }
-    ).pack()
-
-
-def printed(data: bytes, theme: Theme, doc: Document) -> Any:
-    return docx.Document(io.BytesIO(compile(data, theme).render(doc)))
-
-
-def rows(table: Table) -> list[list[str]]:
-    return [["\n".join(p.text for p in c.paragraphs) for c in row.cells] for row in table.rows]
-
-
-def refusal(data: bytes, theme: Theme, doc: Document) -> TemplateFaulty:
-    with pytest.raises(TemplateFaulty) as refused:
-        compile(data, theme).render(doc)
-    return refused.value
 
 
 def test_values_come_back_as_typed(theme: Theme, doc: Document) -> None:
@@ -323,87 +234,6 @@ def test_marked_pictures_become_logo_and_code(theme: Theme, doc: Document) -> No
     assert shape.width == 2 * shape.height
 
 
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("{{ nope }}", "template_error"),
-        ("{{ row.nope }}", "template_error"),
-        ("{{ row.name.upper() }}", "template_error"),
-        ("{{ row }}", "template_error"),
-        ("{{ a b }}", "template_error"),
-        ("{{ 1 / 0 }}", "template_error"),
-        ("{{ row.name|nope }}", "template_error"),
-        ("{% include 'x' %}", "template_error"),
-        ("{{ row.name", "broken_tag"),
-        ("{% if row %}", "template_error"),
-        ("{{p row.name }}", "unsupported_tag"),
-        ("{{r row.name }}", "unsupported_tag"),
-        ("{{ cycler.__init__.__globals__ }}", "template_unsafe"),
-        ("{{ doc.title.__class__.__mro__ }}", "template_unsafe"),
-        ("{{ ''['__class__'] }}", "template_unsafe"),
-        ("{{ numeral.__globals__ }}", "template_unsafe"),
-    ],
-)
-def test_a_fault_names_its_cell_and_text(theme: Theme, doc: Document, text: str, code: str) -> None:
-    data = table_template(
-        ["{%tr for row in params %}", ""], ["{{ row.name }}", f"abc {text}"], ["{%tr endfor %}", ""]
-    )
-    fault = refusal(data, theme, doc)
-    assert fault.code == code
-    if "if row" not in text:  # an open block is only missed at the template's end
-        assert fault.place.startswith("表 1 行 2 列 2 (table 1 row 2 cell 2)")
-        assert f"abc {text}" in fault.place
-    assert fault.zh
-    assert fault.hint("en")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{{ cycler.__init__.__globals__.os.system('touch /tmp/docgen-was-here') }}",
-        "{{ ().__class__.__base__.__subclasses__() }}",
-        "{{ lipsum.__globals__ }}",
-        "{{ self.__init__.__globals__ }}",
-        "{{ doc_no.__class__.__init__.__globals__ }}",
-        "{{ doc['__class__'] }}",
-        "{{ (doc_no|attr('__class__')).__mro__ }}",
-        "{{ '%s'|format(doc.__class__) }}",
-        "{{ '{0.__class__}'.format(doc) }}",
-    ],
-)
-@pytest.mark.parametrize("where", ["body", "header", "footer", "footnotes", "properties", "cell"])
-def test_injection_runs_nowhere(theme: Theme, doc: Document, text: str, where: str) -> None:
-    def edit(made: Any) -> None:
-        if where == "header":
-            made.sections[0].header.paragraphs[0].text = text
-        if where == "footer":
-            made.sections[0].footer.paragraphs[0].text = text
-        if where == "properties":
-            made.core_properties.subject = text
-        if where == "cell":
-            made.add_table(1, 1).cell(0, 0).text = text
-
-    data = template(text if where == "body" else "x", edit=edit)
-    if where == "footnotes":
-        root = etree.Element(qn("w:footnotes"), nsmap={"w": nsmap["w"]})
-        paragraph = etree.SubElement(etree.SubElement(root, qn("w:footnote")), qn("w:p"))
-        run = etree.SubElement(paragraph, qn("w:r"))
-        etree.SubElement(run, qn("w:t")).text = text
-        data = with_part(data, "word/footnotes.xml", "footnotes", etree.tostring(root))
-    assert refusal(data, theme, doc).code in {"template_unsafe", "template_error"}
-
-
-def test_places_of_headers_and_properties(theme: Theme, doc: Document) -> None:
-    def edit(made: Any) -> None:
-        made.sections[0].header.paragraphs[0].text = "{{ nope }}"
-
-    assert refusal(template(edit=edit), theme, doc).place.startswith(
-        "页眉1 段落 1 (header1 paragraph 1)"
-    )
-    data = template(edit=lambda made: setattr(made.core_properties, "subject", "{{ nope }}"))
-    assert refusal(data, theme, doc).place.startswith("文档属性")
-
-
 def test_pieces_tell_every_tagged_paragraph_in_order() -> None:
     def edit(made: Any) -> None:
         made.add_table(1, 2).cell(0, 1).text = "{{ b }}"
@@ -420,26 +250,6 @@ def test_pieces_tell_every_tagged_paragraph_in_order() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "texts",
-    [
-        ["{%p if backup_files %}", "x{% endif %}"],
-        ["{% for row in params %}", "{%p endfor %}"],
-    ],
-)
-def test_tags_that_would_tear_elements_apart_are_refused(
-    theme: Theme, doc: Document, texts: list[str]
-) -> None:
-    assert refusal(template(*texts), theme, doc).code == "unbalanced_tag"
-
-
-def test_a_block_from_text_into_a_table_is_refused(theme: Theme, doc: Document) -> None:
-    def edit(made: Any) -> None:
-        made.add_table(1, 1).cell(0, 0).text = "x{% endif %}"
-
-    assert refusal(template("{% if disks %}", edit=edit), theme, doc).code == "unbalanced_tag"
-
-
 def test_a_block_over_several_paragraphs_may_stay_even(theme: Theme, doc: Document) -> None:
     made = printed(
         template("{% if params %}a", "b{% endif %}c", "{% if disks %}x", "y{% endif %}z"),
@@ -447,95 +257,6 @@ def test_a_block_over_several_paragraphs_may_stay_even(theme: Theme, doc: Docume
         doc,
     )
     assert [p.text for p in made.paragraphs] == ["a", "bc", "z"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "target", "external"),
-    [
-        ("attachedTemplate", "file:///C:/evil.dotx", True),
-        ("image", "http://192.0.2.1/x.png", True),
-        ("oleObject", "embeddings/oleObject1.dat", False),
-        ("aFChunk", "chunk.html", False),
-        ("frame", "http://192.0.2.1/", True),
-        ("hyperlink", "file://server/share", True),
-        ("subDocument", "other.docx", True),
-    ],
-)
-def test_links_to_the_outside_are_refused(
-    theme: Theme, doc: Document, kind: str, target: str, external: bool
-) -> None:
-    made = template(edit=lambda d: d.part.rels.get_or_add_ext_rel(f"{OFFICE}/{kind}", target))
-    if not external:
-        package = Package.read(made)
-        name = rels_name("word/document.xml")
-        rels = package.parts[name].replace(b'TargetMode="External"', b"")
-        made = package.with_parts({name: rels}).pack()
-    assert refusal(made, theme, doc).code == "unsafe_link"
-
-
-def test_a_plain_hyperlink_is_no_danger(theme: Theme, doc: Document) -> None:
-    link = "https://docs.example.com/"
-    data = template("x", edit=lambda d: d.part.rels.get_or_add_ext_rel(f"{OFFICE}/hyperlink", link))
-    assert printed(data, theme, doc).paragraphs[0].text == "x"
-
-
-@pytest.mark.parametrize(
-    "instruction",
-    [
-        'INCLUDEPICTURE "http://192.0.2.1/x.png"',
-        " includetext C:\\secret.docx",
-        "DDEAUTO c:\\windows\\system32\\cmd.exe",
-        "LINK Excel.Sheet",
-        'HYPERLINK "{{ summary }}"',
-        "",
-    ],
-)
-@pytest.mark.parametrize("simple", [True, False])
-def test_fields_that_fetch_are_refused(
-    theme: Theme, doc: Document, instruction: str, simple: bool
-) -> None:
-    def edit(made: Any) -> None:
-        paragraph = made.add_paragraph()._p
-        if simple:
-            etree.SubElement(paragraph, qn("w:fldSimple")).set(qn("w:instr"), instruction)
-            return
-        for kind, text in (("begin", instruction[:5]), ("", instruction[5:]), ("end", "")):
-            run = etree.SubElement(paragraph, qn("w:r"))
-            if kind:
-                etree.SubElement(run, qn("w:fldChar")).set(qn("w:fldCharType"), kind)
-            if kind != "end":
-                etree.SubElement(run, qn("w:instrText")).text = text
-
-    assert refusal(template(edit=edit), theme, doc).code == "unsafe_field"
-
-
-def test_vml_that_names_an_address_is_refused(theme: Theme, doc: Document) -> None:
-    def edit(made: Any) -> None:
-        run = etree.SubElement(made.add_paragraph()._p, qn("w:r"))
-        data = etree.SubElement(
-            etree.SubElement(run, qn("w:pict")), "{urn:schemas-microsoft-com:vml}imagedata"
-        )
-        data.set("src", "http://192.0.2.1/x.png")
-
-    assert refusal(template(edit=edit), theme, doc).code == "unsafe_link"
-
-
-def test_a_strict_document_is_refused(theme: Theme, doc: Document) -> None:
-    package = Package.read(template("x"))
-    strict = package.parts["word/document.xml"].replace(
-        b"http://schemas.openxmlformats.org/wordprocessingml/2006/main",
-        b"http://purl.oclc.org/ooxml/wordprocessingml/main",
-    )
-    data = package.with_parts({"word/document.xml": strict}).pack()
-    assert refusal(data, theme, doc).code == "not_word"
-
-
-def test_a_character_that_xml_lacks_is_refused(theme: Theme, doc: Document) -> None:
-    for character in ("\x00", "\x1b", "\ud800", "\uffff"):
-        view = View(doc.view.fields | {"summary": Value(f"a{character}b")})
-        with pytest.raises(RenderFailed) as refused:
-            compile(template("{{ summary }}"), theme).render(replace(doc, view=view))
-        assert refused.value.code == "character_not_xml"
 
 
 def test_the_same_document_is_the_same_bytes(theme: Theme, doc: Document) -> None:
@@ -592,3 +313,15 @@ def test_long_tables_take_linear_time_and_open(theme: Theme) -> None:
         assert Package.read(out).parts["word/document.xml"].count(b"<w:tr") == count
     assert took[5_000] < 30 * took[500] + 0.1
     assert read_record(out).file_intact
+
+
+def test_the_code_is_drawn_as_segno_draws_it(theme: Theme, doc: Document) -> None:
+    code = segno.make(qr_text(doc, theme), error="m", micro=False, mask=4)
+    drawn = _pixels(qr_png(doc, theme))
+    wanted = io.BytesIO()
+    code.save(wanted, kind="png", scale=6, border=1)
+    assert drawn == _pixels(wanted.getvalue())
+
+
+def _pixels(png: bytes) -> bytes:
+    return Image.open(io.BytesIO(png)).convert("L").tobytes()
