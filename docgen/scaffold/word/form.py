@@ -23,7 +23,7 @@ def form_body(model: type[Record]) -> Iterator[str]:
         yield from _section(Writer(model), section, waiting)
     yield from _flushed(waiting)
     yield from signoffs(compact=True)
-    yield page_section(UPRIGHT)
+    yield page_section(UPRIGHT, tight=True)
 
 
 def _section(writer: Writer, section: Section, waiting: list[Row]) -> Iterator[str]:

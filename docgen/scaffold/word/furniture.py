@@ -87,16 +87,23 @@ def form_head(logo: str, code: str) -> str:
     return table((1_400, 6_270, 1_400), [Row(cells)], style="DgPlain") + paragraph(style="DgGap")
 
 
-def section(references: str, *, landscape: bool = False, first: bool = False) -> str:
-    """Write the properties of a section: A4, margins, its headers and footers."""
+def section(
+    references: str, *, landscape: bool = False, first: bool = False, tight: bool = False
+) -> str:
+    """Write the properties of a section: A4, margins, its headers and footers.
+
+    A `tight` one has more room between them, so that a ticket fits on its page.
+    """
+    top, bottom = (1_191, 1_021) if tight else (1_418, 1_247)
     turned = ' w:orient="landscape"' if landscape else ""
     width, height = (16_838, 11_906) if landscape else (11_906, 16_838)
     side = (16_838 - LANDSCAPE if landscape else 11_906 - PORTRAIT) // 2
     return (
         f'<w:sectPr>{references}<w:type w:val="nextPage"/>'
         f'<w:pgSz w:w="{width}" w:h="{height}"{turned}/>'
-        f'<w:pgMar w:top="1418" w:right="{side}" w:bottom="1247" w:left="{side}" w:header="737" '
-        f'w:footer="624" w:gutter="0"/>{"<w:titlePg/>" if first else ""}</w:sectPr>'
+        f'<w:pgMar w:top="{top}" w:right="{side}" w:bottom="{bottom}" w:left="{side}" '
+        'w:header="680" '
+        f'w:footer="567" w:gutter="0"/>{"<w:titlePg/>" if first else ""}</w:sectPr>'
     )
 
 

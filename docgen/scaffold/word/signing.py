@@ -53,8 +53,10 @@ def _rows(room: int) -> Iterator[Row]:
     yield row_tag("if block.gives_opinion", 3)
     yield Row((Cell(paragraph("{{ block.opinions }}", style="DgKeep"), 3),), height=480)
     yield row_tag("endif", 3)
+    yield row_tag("if block.gives_opinion or block.comment", 3)
     comment = "{% if block.comment %}{{ block.comment }}{% endif %}"
     yield Row((Cell(paragraph(comment, style="DgKeep"), 3, align="top"),), height=room)
+    yield row_tag("endif", 3)
     yield row_tag(f"if {SIGNED}", 3)
     proof = "{{ block.method }}　{{ t.verify_code }} {{ doc.short_code }}"
     yield Row((Cell(paragraph(proof, style="DgKeep"), 3),))

@@ -112,7 +112,7 @@ STYLES = (
         after=80,
         props="<w:keepNext/>|",
     ),
-    Style("DgText", "表格文字", line=264),
+    Style("DgText", "表格文字", line=245),
     Style("DgNumber", "表格数字", base="DgText", props=_RIGHT),
     Style("DgSmall", "表格小字", size=18, base="DgText"),
     Style("DgSmallNumber", "表格小字数字", size=18, base="DgText", props=_RIGHT),
