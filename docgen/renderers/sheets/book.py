@@ -18,7 +18,7 @@ from docgen.renderers.sheets import refusals, strings, tags
 from docgen.renderers.sheets.calls import FILTERS, fillers, finalize
 from docgen.renderers.sheets.edges import Edges, read_edges
 from docgen.renderers.sheets.fragments import Fragment
-from docgen.renderers.sheets.live import may_live, read_live
+from docgen.renderers.sheets.live import fit_logo, may_live, read_live
 from docgen.renderers.sheets.plan import Plan, make_plan
 from docgen.renderers.sheets.sheet import Sheet, read_sheet
 from docgen.renderers.sheets.slots import Slots, call_slot
@@ -176,13 +176,24 @@ def _live(
 def _dressed(package: Package, theme: Theme) -> Package:
     """Give the package the theme's look and logo, and properties ready for the document's."""
     looks = {
-        n: themed(d, theme) for n, d in package.parts.items() if _THEMED.match(n) or _is_sheet(n)
+        name: _look(name, data, theme) for name, data in package.parts.items() if _themed(name)
     }
     logos = {name: theme.logo for name, kind in picture_parts(package).items() if kind == "logo"}
-    core = {CORE: with_core_tags(package.parts[CORE])} if CORE in package.parts else {}
-    if core:
-        tags_in_core(package.parts[CORE])
-    return package.with_parts(looks | logos | core)
+    core = package.parts.get(CORE)
+    if core is None:
+        return package.with_parts(looks | logos)
+    tags_in_core(core)
+    return package.with_parts(looks | logos | {CORE: with_core_tags(core)})
+
+
+def _themed(name: str) -> bool:
+    sheet = name.startswith("xl/worksheets/") and name.endswith(".xml")
+    return sheet or bool(_THEMED.match(name))
+
+
+def _look(name: str, data: bytes, theme: Theme) -> bytes:
+    dressed = themed(data, theme)
+    return fit_logo(dressed, theme.logo) if b"docgen:logo" in dressed else dressed
 
 
 def tags_in_core(data: bytes) -> None:
@@ -190,10 +201,6 @@ def tags_in_core(data: bytes) -> None:
     for element in etree.fromstring(data).iter(etree.Element):
         if tags.has_tags(element.text or ""):
             tags.checked(element.text or "", CORE)
-
-
-def _is_sheet(name: str) -> bool:
-    return name.startswith("xl/worksheets/") and name.endswith(".xml")
 
 
 def _styles_part(package: Package, part: str) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 from lxml import etree
 
+from docgen.renderers.pictures import marked
 from docgen.renderers.sheets.fragments import Fragment, Token, freeze
 from docgen.renderers.sheets.slots import Slots
 
 HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _XDR = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
+_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_PNG = b"\x89PNG\r\n\x1a\n"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _CACHES = (f"{_C}numCache", f"{_C}strCache", f"{_C}multiLvlStrCache")
 _FOLDERS = ("xl/drawings/drawing", "xl/charts/chart", "docProps/")
@@ -63,3 +67,27 @@ def _anchor(item: etree._Element, token: Token) -> None:
     for row in rows:
         if row is not None:
             row.text = token("anchor", str(int(row.text or 0) - first), first)
+
+
+def fit_logo(drawing: bytes, logo: bytes) -> bytes:
+    """Give the logo's places in a drawing the logo's proportions, inside their own box.
+
+    Only pictures that move but do not stretch with cells (one-cell anchors) can be fitted.
+    """
+    if logo[:8] != _PNG:
+        return drawing
+    root = etree.fromstring(drawing)
+    ratio = struct.unpack(">2L", logo[16:24])
+    for blip, kind in marked(root):
+        anchor = next(blip.iterancestors(f"{_XDR}oneCellAnchor"), None)
+        if kind == "logo" and anchor is not None:
+            for size in (*anchor.iterchildren(f"{_XDR}ext"), *anchor.iter(f"{_A}ext")):
+                _fit(size, ratio[0] / ratio[1])
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
+
+
+def _fit(size: etree._Element, ratio: float) -> None:
+    if size.get("cx"):
+        width, height = int(size.get("cx", "1")), int(size.get("cy", "1"))
+        size.set("cx", str(min(width, round(height * ratio))))
+        size.set("cy", str(min(height, round(width / ratio))))

@@ -4,38 +4,69 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 CELL_LIMIT = 32_000
 """UTF-16 units that go into one cell; Excel's own limit is 32,767."""
 ROW_POINTS = 400.0
 """Height that a row may grow to; Excel's own limit is 409.5 points."""
-LINE = 1.32
+LINE = 1.46
 """Line height as a multiple of the font size."""
-SAFETY = 0.9
+SAFETY = 0.95
 """Share of a cell's width that is counted on: fonts differ from machine to machine."""
+LATIN, CAPITAL = 1.12, 1.35
+"""Columns of a Latin letter: 宋体 has 1, the fonts that stand in for it are wider."""
+_CAPITAL = re.compile(r"[A-Z@%&_mw]")
 _WIDE = re.compile(
-    r"[\u1100-\u115f\u2018-\u201d\u2026\u2e80-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\U00010000-\U0010ffff]"
+    r"[\u1100-\u115f\u2018-\u201d\u2026\u2e80-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6"
+    r"\U00010000-\U0010ffff]"
 )
+_WORDS = re.compile(rf"{_WIDE.pattern}|(?:(?!{_WIDE.pattern})\S)+|\s")
 
 
-def columns(text: str) -> int:
+def columns(text: str) -> float:
     """Display columns of one line: a Chinese character takes two."""
-    return len(text) if text.isascii() else len(text) + len(_WIDE.findall(text))
+    wide = 0 if text.isascii() else len(_WIDE.findall(text))
+    capital = len(_CAPITAL.findall(text))
+    return wide * 2 + capital * CAPITAL + (len(text) - wide - capital) * LATIN
 
 
+@lru_cache(maxsize=4096)
 def lines(text: str, capacity: float) -> int:
     """Lines that `text` wraps to in a cell of `capacity` columns; breaks are counted as typed."""
-    fits = capacity * SAFETY
+    fits = max(capacity * SAFETY, 2.3)
+    if len(text) * CAPITAL <= fits and text.isascii() and "\n" not in text:
+        return 1
     count = 0
     for line in text.split("\n"):
         taken = columns(line)
-        count += 1 if taken <= fits else _wrapped(taken, fits)
+        if taken <= fits:
+            count += 1
+        elif len(line) > SIMULATED:
+            count += int(taken / (fits - 1)) + 1
+        else:
+            count += _wrapped(line, fits)
     return count
 
 
-def _wrapped(taken: int, fits: float) -> int:
-    """Lines of a long line, with a little more for words that do not break at the edge."""
-    return int(taken / max(fits - 1.5, 1)) + 1
+SIMULATED = 2_000
+"""Longer lines are estimated as a whole."""
+
+
+def _wrapped(line: str, fits: float) -> int:
+    """Lines of a long line: words go to the next line whole, Chinese breaks anywhere."""
+    count, used = 1, 0.0
+    for word in _WORDS.findall(line):
+        taken = columns(word)
+        if used + taken <= fits or (word.isspace() and used):
+            used += taken
+            continue
+        if taken > fits:  # a word longer than a line is cut at its end
+            more = int((used + taken) / fits)
+            count, used = count + more, (used + taken) % fits
+        else:
+            count, used = count + 1, taken
+    return count
 
 
 def utf16(text: str) -> int:

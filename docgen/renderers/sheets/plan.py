@@ -14,6 +14,8 @@ from docgen.renderers.sheets.styles import Look
 
 SPACE_BESIDE = 0.7
 """Characters of a column that are its inner margin."""
+INDENT = 1.4
+"""Characters that one step of indent takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,6 @@ class CellPlan:
     place: str
     text: str
     formula: str = ""
-
-    @property
-    def most_text(self) -> float:
-        """Characters of one line of text that surely fit the tallest row."""
-        return self.capacity * self.most_lines / 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +191,7 @@ class _Rows:
                 if bottom > top:
                     return 0.0, True
                 last, merged = right, True
-        width = self.plan.sheet.width(column, last) - SPACE_BESIDE
+        width = self.plan.sheet.width(column, last) - SPACE_BESIDE - look.indent * INDENT
         return (max(width * self.plan.normal_size / look.size, 1.0) if look.wrap else 0.0), merged
 
 

@@ -27,10 +27,11 @@ _CONTAINERS = ("numFmts", "fonts", "fills", "cellXfs")
 
 @dataclass(frozen=True)
 class Look:
-    """What the writer must know of a style: font size, wrapping, and its own number format."""
+    """What the writer must know of a style: font size, wrapping, indent, own number format."""
 
     size: float
     wrap: bool
+    indent: int
     format_id: int
     is_date: bool
 
@@ -49,6 +50,8 @@ class Stylebook:
 
     def __init__(self, root: etree._Element, theme: Theme) -> None:
         self.colours = {tone: getattr(theme, tone) for tone in ("good", "warn", "bad", "muted")}
+        for font in root.iter(f"{M}font"):
+            _in_order(font)
         self._parts = {name: _container(root, name) for name in _CONTAINERS}
         self._formats = {
             str(item.get("formatCode")): int(str(item.get("numFmtId")))
@@ -90,15 +93,15 @@ class Stylebook:
         format_id = int(xf.get("numFmtId") or 0)
         codes = [code for code, known in self._formats.items() if known == format_id]
         is_date = format_id in _DATES or any(_is_date(code) for code in codes)
-        return Look(_size(font), wrap, format_id, is_date)
+        indent = int(alignment.get("indent") or 0) if alignment is not None else 0
+        return Look(_size(font), wrap, indent, format_id, is_date)
 
     def _font_xml(self, font: int, colour: str) -> str:
         element = deepcopy(self._parts["fonts"][font])
         for old in element.findall(f"{M}color"):
             element.remove(old)
-        after = [n for n, e in enumerate(element) if e.tag in _BEFORE_COLOUR]
-        made = etree.Element(f"{M}color", rgb=f"FF{colour}")
-        element.insert(after[-1] + 1 if after else 0, made)
+        etree.SubElement(element, f"{M}color", rgb=f"FF{colour}")
+        _in_order(element)
         return fragment(element)
 
     def _variant_xml(self, style: int, ids: Ids, flags: int) -> str:
@@ -116,10 +119,16 @@ class Stylebook:
 
 
 _APPLIED = {"numFmt": "NumberFormat", "font": "Font", "fill": "Fill"}
-_BEFORE_COLOUR = frozenset(
-    f"{M}{name}"
-    for name in ("b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "sz")
-) | {f"{M}vertAlign"}
+_FONT_ORDER = (
+    "b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign",
+    "sz", "color", "name", "family", "charset", "scheme",
+)  # fmt: skip
+
+
+def _in_order(font: etree._Element) -> None:
+    """Put a font's children in the order that strict readers want; not every program does."""
+    rank = {f"{M}{name}": at for at, name in enumerate(_FONT_ORDER)}
+    font[:] = sorted(font, key=lambda child: rank.get(str(child.tag), len(rank)))
 
 
 @dataclass

@@ -70,14 +70,13 @@ class Writer:
         self.out[self.opened] = f'<row r="{self.n}"{row.attributes}{self._height(row)}>'
 
     def _height(self, row: RowPlan) -> str:
-        """Excel fits rows itself, but not to merged cells: those are estimated."""
+        """Say how tall the row is; programs may fit it again, but for merged cells they cannot."""
         least = row.height or 0.0
-        if self.merged_points > least:
-            points = min(max(self.merged_points, self.plain_points), 409.0)
-            return f' ht="{points:.1f}" customHeight="1"'
-        if self.plain_points > least or not least:
-            return ""
-        return f' ht="{least:g}" customHeight="1"'
+        if max(self.plain_points, self.merged_points) <= least:
+            return f' ht="{least:g}" customHeight="1"' if least else ""
+        points = min(max(self.merged_points, self.plain_points), 409.0)
+        fixed = ' customHeight="1"' if self.merged_points > least else ""
+        return f' ht="{points:.1f}"{fixed}'
 
     def _continue(self, row: RowPlan) -> None:
         """Write one more row like `row`, with the next pieces of the texts that go on."""
@@ -115,20 +114,13 @@ class Writer:
 
     def _fit(self, cell: CellPlan, text: str) -> str:
         """Note the height a text needs; keep what does not fit for the rows below."""
-        if (
-            self.plain_points
-            and len(text) < cell.most_text
-            and not cell.merged
-            and "\n" not in text
-        ):
-            return text  # the row is known to be tall, and this is not what makes it too tall
         capacity = cell.capacity or float(measure.CELL_LIMIT)
         needed = measure.lines(text, capacity)
         if needed > cell.most_lines or measure.utf16(text) > measure.CELL_LIMIT:
             text, *rest = measure.chunks(text, capacity, cell.most_lines)
             if rest:
                 self.rest[cell.column] = rest
-            needed = cell.most_lines
+            needed = min(measure.lines(text, capacity), cell.most_lines)
         if needed > 1:
             points = needed * cell.line_points + PADDING_POINTS
             if cell.merged:
