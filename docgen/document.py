@@ -89,7 +89,7 @@ class Rows:
         return len(self.rows)
 
     def __str__(self) -> str:
-        """A list of plain values on one line."""
+        """Return a list of plain values on one line."""
         return "、".join(str(row) for row in self.rows) if self.rows else self.empty
 
 
@@ -145,7 +145,7 @@ class Document:
         return hashlib.sha256(self.record_json).hexdigest()
 
     def context(self) -> dict[str, Any]:
-        """What a template may name: the record's fields, and doc, label, section, t, signoffs."""
+        """Return what a template may name: the record's fields, and doc, label, section, t, signoffs."""
         return self.view.fields | {
             "doc": self.meta,
             "label": self.labels,
@@ -156,7 +156,7 @@ class Document:
 
 
 def canonical(record: Record) -> bytes:
-    """The record's JSON: fields in schema order, absent ones left out, UTF-8, one line."""
+    """Return the record's JSON: fields in schema order, absent ones left out, UTF-8, one line."""
     plain = record.model_dump(mode="json", exclude_none=False, exclude_defaults=True)
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -187,13 +187,13 @@ def build(record: Record, lang: str = "zh") -> Document:
 
 @cache
 def words(lang: str) -> dict[str, str]:
-    """Fixed wording of documents (`wording.toml`) in `lang`."""
+    """Return fixed wording of documents (`wording.toml`) in `lang`."""
     table = tomllib.loads(files("docgen").joinpath("wording.toml").read_text("utf-8"))
     return {key: entry[lang] for key, entry in table.items()}
 
 
 def _created(record: Record) -> datetime:
-    """The moment written into files: when it was prepared, else the document's day at noon."""
+    """Return the moment written into files: when it was prepared, else the document's day at noon."""
     day = record.doc_date
     return record.prepared_at or datetime(day.year, day.month, day.day, 12, tzinfo=SHANGHAI)
 
@@ -216,7 +216,9 @@ def _labels(model: type[Part], lang: str, in_row: bool) -> dict[str, Label]:
     for name in model.model_fields:
         kind = shape(model, name)
         unit = unit_of(model, name)
-        text = label_of(model, name, lang) + (f" ({unit})" if in_row and unit and unit != "%" else "")
+        text = label_of(model, name, lang) + (
+            f" ({unit})" if in_row and unit and unit != "%" else ""
+        )
         children = _labels(kind.part, lang, kind.is_list or in_row) if kind.part else {}
         labels[name] = Label(text, children)
     return labels
@@ -230,21 +232,34 @@ class _Writer:
         self.words = words(lang)
         self.attached: list[Attached] = []
 
-    def view(self, model: type[Part], part: Part | None, path: tuple[Any, ...], in_row: bool = False) -> View:
+    def view(
+        self, model: type[Part], part: Part | None, path: tuple[Any, ...], in_row: bool = False
+    ) -> View:
         reasons = {} if part is None else _absences(part, self.lang)
         fields = {
-            name: self._field(model, name, None if part is None else getattr(part, name), path, in_row, reasons)
+            name: self._field(
+                model, name, None if part is None else getattr(part, name), path, in_row, reasons
+            )
             for name in model.model_fields
         }
         return View(fields, part is not None)
 
     def _field(
-        self, model: type[Part], name: str, value: Any, path: tuple[Any, ...], in_row: bool, reasons: dict[str, str]
+        self,
+        model: type[Part],
+        name: str,
+        value: Any,
+        path: tuple[Any, ...],
+        in_row: bool,
+        reasons: dict[str, str],
     ) -> Any:
         kind = shape(model, name)
         empty = reasons.get(name, self.words["none"])
         if kind.part and kind.is_list:
-            rows = (self.view(kind.part, row, (*path, name, i), True) for i, row in enumerate(value or ()))
+            rows = (
+                self.view(kind.part, row, (*path, name, i), True)
+                for i, row in enumerate(value or ())
+            )
             return Rows(tuple(rows), empty)
         if kind.part:
             return self.view(kind.part, value, (*path, name), in_row)
@@ -253,7 +268,12 @@ class _Writer:
             return Rows(plain, self.words["empty_value"])
         unit = unit_of(model, name)
         shown_unit = "" if in_row and unit != "%" else unit
-        return self.value(value, shown_unit, str(extra(model.model_fields[name]).get("x-widget", "")), (*path, name))
+        return self.value(
+            value,
+            shown_unit,
+            str(extra(model.model_fields[name]).get("x-widget", "")),
+            (*path, name),
+        )
 
     def value(self, value: Any, unit: str, widget: str, path: tuple[Any, ...]) -> Value:
         """Print one value."""
@@ -276,7 +296,7 @@ class _Writer:
         return Value(str(value))
 
     def _log(self, text: str, path: tuple[Any, ...]) -> str:
-        """A log as printed: control characters visible; one over 200 lines becomes an attachment."""
+        """Return a log as printed: control characters visible; one over 200 lines becomes an attachment."""
         visible = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
         lines = visible.split("\n")
         if len(lines) <= LOG_LINES:
@@ -285,7 +305,9 @@ class _Writer:
         note = self.words["log_attached"]
         attached = Attached(f"{stem}.txt", text.encode("utf-8"), note)
         self.attached.append(attached)
-        told = note.format(lines=len(lines), name=attached.name, sha256=attached.sha256, shown=LOG_LINES_SHOWN)
+        told = note.format(
+            lines=len(lines), name=attached.name, sha256=attached.sha256, shown=LOG_LINES_SHOWN
+        )
         return "\n".join([*lines[:LOG_LINES_SHOWN], "…", told])
 
 
@@ -309,13 +331,13 @@ def _instant(value: datetime) -> Value:
 
 
 def _absences(part: Part, lang: str) -> dict[str, str]:
-    """What each section without rows prints: the state and its reason."""
+    """Return what each section without rows prints: the state and its reason."""
     given: Sequence[Any] = getattr(part, "absences", ())
     return {item.section.value: f"{item.state.label(lang)}：{item.reason}" for item in given}
 
 
 def _blocks(record: Record, writer: _Writer) -> Iterator[View]:
-    """The sign-off blocks of the paper: every role that has to sign, signed or not."""
+    """Return the sign-off blocks of the paper: every role that has to sign, signed or not."""
     given = list(record.signoffs)
     for role in record.record_type.signers:
         own = [signoff for signoff in given if signoff.role is role] or [None]
@@ -323,7 +345,9 @@ def _blocks(record: Record, writer: _Writer) -> Iterator[View]:
             yield _block(record, role, signoff, f"signoff-{role.value}-{index + 1}", writer)
 
 
-def _block(record: Record, role: Role, signoff: Signoff | None, anchor: str, writer: _Writer) -> View:
+def _block(
+    record: Record, role: Role, signoff: Signoff | None, anchor: str, writer: _Writer
+) -> View:
     text = writer.words
     name = signoff.name if signoff and signoff.name else None
     if role is Role.engineer and not name:
@@ -336,11 +360,17 @@ def _block(record: Record, role: Role, signoff: Signoff | None, anchor: str, wri
         "gives_opinion": role in (Role.leader, Role.cust_owner),
         "opinions": _opinions(signoff, writer.lang),
         "comment": writer.value(signoff.comment if signoff else None, "", "", ()),
-        "name": writer.value(name, "", "", ()) if signed or role is Role.engineer else Value("", filled=False),
+        "name": writer.value(name, "", "", ())
+        if signed or role is Role.engineer
+        else Value("", filled=False),
         "org": writer.value(signoff.org if signoff else None, "", "", ()),
-        "signed_on": writer.value(signoff.signed_on, "", "", ()) if signed and signoff else Value(text["date_line"], filled=False),
+        "signed_on": writer.value(signoff.signed_on, "", "", ())
+        if signed and signoff
+        else Value(text["date_line"], filled=False),
         "method": writer.value(signoff.method if signoff else None, "", "", ()),
-        "seal": text["seal"] if role is Role.cust_owner or (signoff and signoff.seal_required) else "",
+        "seal": text["seal"]
+        if role is Role.cust_owner or (signoff and signoff.seal_required)
+        else "",
         "signed": signed,
     }
     return View(fields)

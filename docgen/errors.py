@@ -1,12 +1,12 @@
 """Everything that docgen refuses, in one tree.
 
-    DocgenError               code, message zh/en, hint zh/en, place
-    ├── RecordRefused         a record with its list of problems
-    ├── InputUnreadable       bytes that are no JSON record (encoding, syntax, duplicate keys, depth)
-    ├── TemplateFaulty        a template that cannot be compiled or names unknown fields
-    ├── RenderFailed          a renderer's own refusal (forbidden address, missing glyph, limits)
-    ├── OutputRefused         a file or folder that cannot be written
-    └── SettingWrong          an option or DOCGEN_ variable that is unknown or out of range
+DocgenError               code, message zh/en, hint zh/en, place
+├── RecordRefused         a record with its list of problems
+├── InputUnreadable       bytes that are no JSON record (encoding, syntax, duplicate keys, depth)
+├── TemplateFaulty        a template that cannot be compiled or names unknown fields
+├── RenderFailed          a renderer's own refusal (forbidden address, missing glyph, limits)
+├── OutputRefused         a file or folder that cannot be written
+└── SettingWrong          an option or DOCGEN_ variable that is unknown or out of range
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class DocgenError(Exception):
         return _rebuilt, (type(self), self.__dict__ | {"args_": self.args})
 
     def message(self, lang: str) -> str:
-        """What is wrong, in `lang`."""
+        """Return what is wrong, in `lang`."""
         return self.zh if lang == "zh" else self.en
 
     def hint(self, lang: str) -> str:
-        """What to do, in `lang`."""
+        """Return what to do, in `lang`."""
         return self.hint_zh if lang == "zh" else self.hint_en
 
     def as_json(self) -> list[dict[str, Any]]:
-        """The `errors[]` of problem+json and of `--json`."""
+        """Return the `errors[]` of problem+json and of `--json`."""
         return [
             {
                 "pointer": "",
@@ -74,7 +74,11 @@ class RecordRefused(DocgenError):
     """A record that breaks its schema or rules; `problems` holds all of them."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("record_refused", f"单据有 {len(problems)} 处错误", f"The record has {len(problems)} errors")
+        super().__init__(
+            "record_refused",
+            f"单据有 {len(problems)} 处错误",
+            f"The record has {len(problems)} errors",
+        )
         self.problems = list(problems)
 
     def as_json(self) -> list[dict[str, Any]]:

@@ -24,7 +24,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Resolve `obj.attribute`."""
         if isinstance(obj, View | Label):
-            return obj.fields[attribute] if attribute in obj.fields else self.undefined(obj=obj, name=attribute)
+            return (
+                obj.fields[attribute]
+                if attribute in obj.fields
+                else self.undefined(obj=obj, name=attribute)
+            )
         if isinstance(obj, Rows):
             return obj.empty if attribute == "empty" else self.undefined(obj=obj, name=attribute)
         if isinstance(obj, Value):
@@ -37,7 +41,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, View | Label | Rows | Value) and isinstance(argument, str):
             return self.getattr(obj, argument)
         if isinstance(obj, Rows) and isinstance(argument, int):
-            return obj.rows[argument] if -len(obj) <= argument < len(obj) else self.undefined(obj=obj, name=argument)
+            return (
+                obj.rows[argument]
+                if -len(obj) <= argument < len(obj)
+                else self.undefined(obj=obj, name=argument)
+            )
         return super().getitem(obj, argument)
 
     def call(self, context: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:
@@ -50,9 +58,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
 def environment(
     finalize: Callable[[Any], Any] | None = None, loader: BaseLoader | None = None, **options: Any
 ) -> Sandbox:
-    """A sandbox whose output passes `finalize` (escaping for its format); autoescape is on."""
+    """Return a sandbox whose output passes `finalize` (escaping for its format); autoescape is on."""
     made = Sandbox(
-        autoescape=True, undefined=StrictUndefined, finalize=finalize, loader=loader, cache_size=50, **options
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=finalize,
+        loader=loader,
+        cache_size=50,
+        **options,
     )
     made.globals.clear()
     made.globals |= {"numeral": numeral, "widths": widths, "range": range}
@@ -60,7 +73,7 @@ def environment(
 
 
 def numeral(number: int, lang: str = "zh", level: int = 1) -> str:
-    """The mark before a heading: 一、 and （一） in Chinese, 1. and (1) in English."""
+    """Return the mark before a heading: 一、 and （一） in Chinese, 1. and (1) in English."""
     if lang != "zh":
         return f"{number}. " if level == 1 else f"({number}) "
     chinese = _chinese(number)
@@ -73,7 +86,9 @@ def _chinese(number: int) -> str:
     return head + (NUMERALS[ones - 1] if ones else "")
 
 
-def widths(rows: Rows, names: list[str], labels: Label | None = None, least: int = 6, most: int = 40) -> list[float]:
+def widths(
+    rows: Rows, names: list[str], labels: Label | None = None, least: int = 6, most: int = 40
+) -> list[float]:
     """Column widths in per cent from the text of `rows`, header included; they sum to 100."""
     weights = []
     for name in names:
@@ -87,4 +102,7 @@ def widths(rows: Rows, names: list[str], labels: Label | None = None, least: int
 
 def _columns(text: str) -> int:
     """Display columns of the longest line: a CJK character counts two."""
-    return max((sum(2 if ord(c) > 0x2E7F else 1 for c in line[:200]) for line in text.split("\n")), default=0)
+    return max(
+        (sum(2 if ord(c) > 0x2E7F else 1 for c in line[:200]) for line in text.split("\n")),
+        default=0,
+    )

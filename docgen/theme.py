@@ -8,18 +8,25 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from docgen.errors import SettingWrong
+from docgen.paths import templates_dir
 
+PAGE_FILES = {".html", ".css"}
 COLOUR = re.compile(r"^[0-9A-F]{6}$")
 
 
 @dataclass(frozen=True)
 class Theme:
-    """A firm's look. Colours are six hex digits; `word_serif` and `word_sans` name fonts that the
-    reader's Word or Excel has."""
+    """A firm's look.
+
+    Colours are six hex digits; `word_serif` and `word_sans` name fonts that the reader's Word or
+    Excel has; `pages` are the files that a page template may extend or include, by name; `fonts`
+    is the folder of the fonts that PDF embeds.
+    """
 
     company_zh: str
     company_en: str
@@ -34,25 +41,38 @@ class Theme:
     word_serif: str
     word_sans: str
     verify_url: str
+    pages: Mapping[str, str]
+    fonts: Path
 
     def company(self, lang: str) -> str:
-        """The firm's name in `lang`."""
+        """Return the firm's name in `lang`."""
         return self.company_zh if lang == "zh" else self.company_en
 
     @property
     def digest(self) -> str:
         """Hash of everything that changes a document's look."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()
+        look = {name: value for name, value in vars(self).items() if name != "fonts"}
+        manifest = (self.fonts / "fonts.toml").read_bytes()
+        return hashlib.sha256(repr(sorted(look.items())).encode() + manifest).hexdigest()
 
 
 def load_theme(folder: Path) -> Theme:
-    """Read `theme.toml`; SettingWrong names a missing key, a bad colour or a missing logo."""
+    """Read `theme.toml`; SettingWrong names a missing key, a bad colour or a missing logo.
+
+    Page files and fonts that the folder does not bring are those of the default theme.
+    """
     path = folder / "theme.toml"
     try:
         given = tomllib.loads(path.read_text("utf-8"))
         logo = (folder / str(given.pop("logo"))).read_bytes()
-        theme = Theme(logo=logo, **given)
-    except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as wrong:
+        pages = _pages(default_folder()) | _pages(folder)
+        fonts = next(
+            place / "fonts"
+            for place in (folder, default_folder())
+            if (place / "fonts" / "fonts.toml").is_file()
+        )
+        theme = Theme(logo=logo, pages=pages, fonts=fonts, **given)
+    except (OSError, KeyError, StopIteration, TypeError, tomllib.TOMLDecodeError) as wrong:
         raise SettingWrong(
             "theme_unreadable",
             f"主题文件不可用：{wrong}",
@@ -69,3 +89,16 @@ def load_theme(folder: Path) -> Theme:
                 value=getattr(theme, name),
             )
     return theme
+
+
+def default_folder() -> Path:
+    """Return the theme that docgen brings."""
+    return templates_dir() / "theme"
+
+
+def _pages(folder: Path) -> dict[str, str]:
+    return {
+        path.name: path.read_text("utf-8")
+        for path in sorted(folder.iterdir())
+        if path.suffix in PAGE_FILES
+    }

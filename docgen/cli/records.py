@@ -1,0 +1,235 @@
+"""Commands about records: validate, check-coverage, new, schema, extract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from docgen.cli.console import REFUSED, errors_told, out, print_json, show_error, show_problems
+from docgen.cli.sources import Source, read_source, sources
+from docgen.delivery import Folder
+from docgen.errors import DocgenError, InputUnreadable, SettingWrong
+from docgen.extract import extract
+from docgen.pipeline import Order, read_contract, read_record, validate
+from docgen.renderers.isolate import Children
+from docgen.service import children
+from docgen.settings import load_settings
+from docgen.starting import ENGINES, starting_record
+from schemas.asset_archive import AssetArchive
+from schemas.catalog import record_types
+from schemas.contract import Contract
+from schemas.coverage import coverage
+from schemas.envelope import Record
+from schemas.fields import Part, Setting
+from schemas.jsonschema import json_schema
+from schemas.problems import Problem, errors_of
+
+Files = Annotated[list[Path], typer.Argument(help="单据 JSON、目录，或 - 表示标准输入")]
+AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON")]
+ContractFile = Annotated[Path | None, typer.Option(help="合同 JSON，用于核对")]
+
+
+def validate_command(
+    files: Files,
+    contract: ContractFile = None,
+    mask_secrets: Annotated[
+        bool, typer.Option("--mask-secrets", help="先把口令替换为 ******")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """检查单据，一次列出全部错误。Check records and tell all errors at once.
+
+    退出码: 0 全部正确; 1 有错误。
+    """
+    with errors_told(as_json):
+        settings = load_settings()
+        order = Order(b"", settings.clock(), mask=mask_secrets, contract=_bytes(contract))
+        found = list(sources(files))
+        with children(settings, ()) as pool:
+            results = [(source.name, *_validated(pool, order, source)) for source in found]
+    _tell_validated(results, as_json)
+    if any(error for _, _, error in results):
+        raise typer.Exit(REFUSED)
+
+
+def _validated(
+    pool: Children, order: Order, source: Source
+) -> tuple[list[Problem], DocgenError | None]:
+    if source.error:
+        return [], source.error
+    own = Order(source.data, order.now, mask=order.mask, contract=order.contract)
+    try:
+        return list(pool.run(validate, own, size_bytes=len(source.data)).warnings), None
+    except DocgenError as error:
+        return [], error
+
+
+def _tell_validated(
+    results: list[tuple[str, list[Problem], DocgenError | None]], as_json: bool
+) -> None:
+    if as_json:
+        files = [
+            {
+                "file": name,
+                "valid": error is None,
+                "errors": error.as_json() if error else [],
+                "warnings": [problem.as_json() for problem in warnings],
+            }
+            for name, warnings, error in results
+        ]
+        print_json({"files": files})
+        return
+    for name, warnings, error in results:
+        show_problems(name, warnings)
+        if error:
+            show_error(name, error)
+        else:
+            out.print(f"[green]✓[/] {name}")
+
+
+def coverage_command(
+    contract: Annotated[Path, typer.Argument(help="合同 JSON")],
+    files: Files,
+    as_json: AsJson = False,
+) -> None:
+    """核对档案是否覆盖合同的全部维保对象。Check that archives cover the contract's objects.
+
+    退出码: 0 全部覆盖; 1 有缺项或单据有错误。
+    """
+    failures: list[tuple[str, DocgenError]] = []
+    archives: list[AssetArchive] = []
+    with errors_told(as_json):
+        now = load_settings().clock()
+        agreed = read_contract(_bytes(contract), now)
+        for source in sources(files):
+            try:
+                archives += _archive(source, Setting(now, agreed))
+            except DocgenError as error:
+                failures.append((source.name, error))
+    problems = coverage(agreed, archives)
+    if as_json:
+        print_json(
+            {
+                "contract_no": agreed.contract_no,
+                "objects": len(agreed.objects),
+                "problems": [problem.as_json() for problem in problems],
+                "errors": [
+                    {"file": name} | entry for name, failure in failures for entry in failure.as_json()
+                ],
+            }
+        )
+    else:
+        show_problems(str(contract), problems)
+        for name, failure in failures:
+            show_error(name, failure)
+        missing = len(errors_of(problems))
+        out.print(
+            f"合同 {agreed.contract_no}：{len(agreed.objects)} 个对象，缺 {missing} 个 (missing {missing})"
+        )
+    if failures or errors_of(problems):
+        raise typer.Exit(REFUSED)
+
+
+def _archive(source: Source, setting: Setting) -> list[AssetArchive]:
+    from docgen.errors import RecordRefused
+
+    if source.error:
+        raise source.error
+    found = read_record(source.data, setting)
+    if found.value is None:
+        raise RecordRefused(found.problems)
+    return [found.value] if isinstance(found.value, AssetArchive) else []
+
+
+def new_command(
+    code: Annotated[str, typer.Argument(help="单据类型，如 XJ")],
+    engine: Annotated[str, typer.Option(help="数据库：" + " ".join(ENGINES))] = "",
+    contract: ContractFile = None,
+    lang: Annotated[str, typer.Option(help="检查项语言 zh 或 en")] = "zh",
+    target: Annotated[
+        Path | None, typer.Option("--out", "-o", help="写入文件，缺省为标准输出")
+    ] = None,
+) -> None:
+    """生成一份待填的单据。Make a starting record to fill in."""
+    with errors_told():
+        settings = load_settings()
+        model = _model(code)
+        agreed = read_contract(_bytes(contract), settings.clock()) if contract else None
+        made = starting_record(model, engine, lang, settings.clock(), agreed)
+        if target is None:
+            print_json(made)
+        else:
+            import json
+
+            folder = Folder(target.parent)
+            folder.deliver(
+                target.name, (json.dumps(made, ensure_ascii=False, indent=2) + "\n").encode()
+            )
+
+
+def schema_command(
+    code: Annotated[str, typer.Argument(help="单据类型，如 XJ；contract 为合同")],
+) -> None:
+    """输出 JSON Schema 2020-12（含标签和单位）。Print a record type's JSON Schema."""
+    with errors_told():
+        model: type[Part] = Contract if code.lower() == "contract" else _model(code)
+        print_json(json_schema(model))
+
+
+def extract_command(
+    file: Annotated[Path, typer.Argument(help="docgen 生成的 docx、xlsx 或 pdf")],
+    target: Annotated[Path | None, typer.Option("--out", "-o", help="把单据 JSON 写入文件")] = None,
+    attachments: Annotated[Path | None, typer.Option(help="把日志附件写入目录")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """取回文档中的单据，并说明是否完好。Get the record back and say whether it is intact.
+
+    退出码: 0 完好; 1 单据被改动或文件中没有单据; 文件在生成后被改过时也为 1。
+    """
+    with errors_told(as_json):
+        source = read_source(file)
+        if source.error:
+            raise source.error
+        found = extract(source.data)
+        if target is not None:
+            Folder(target.parent).deliver(target.name, found.record_json)
+        for attached in found.attached if attachments else ():
+            assert attachments is not None
+            Folder(attachments).deliver(attached.name, attached.data)
+        if as_json:
+            print_json(found.as_json())
+        elif target is None:
+            print_json(found.record())
+        if not as_json:
+            found.tell(file)
+    if not found.intact:
+        raise typer.Exit(REFUSED)
+
+
+def _model(code: str) -> type[Record]:
+    known = record_types()
+    if code.upper() in known:
+        return known[code.upper()]
+    raise SettingWrong(
+        "unknown_record_type",
+        f"没有单据类型“{code}”",
+        f"There is no record type “{code}”",
+        hint_zh="可选："
+        + ", ".join(f"{key} {model.record_type.zh}" for key, model in known.items()),
+        hint_en="Choose from: "
+        + ", ".join(f"{key} {model.record_type.en}" for key, model in known.items()),
+        value=code,
+    )
+
+
+def _bytes(path: Path | None) -> bytes:
+    if path is None:
+        return b""
+    source = read_source(path)
+    if source.error:
+        raise source.error
+    if not source.data:
+        raise InputUnreadable("empty", "文件是空的", "The file is empty", place=str(path))
+    return source.data

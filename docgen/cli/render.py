@@ -1,0 +1,304 @@
+"""`docgen render`: records to documents, in parallel, one bad file never stopping the others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pebble import ProcessFuture
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+import docgen
+from docgen.cli.console import (
+    INTERRUPTED,
+    OK,
+    REFUSED,
+    err,
+    errors_told,
+    out,
+    print_json,
+    show_error,
+    show_problems,
+)
+from docgen.cli.sources import Source, read_source, sources
+from docgen.delivery import Folder
+from docgen.errors import DocgenError, OutputRefused, SettingWrong
+from docgen.pipeline import Order, Outcome, render, skip_key
+from docgen.renderers.isolate import Children, outcome
+from docgen.service import children
+from docgen.settings import Settings, load_settings
+from docgen.templates import FORMATS
+from schemas.problems import Problem
+
+
+@dataclass
+class Made:
+    """One document that was made, or found unchanged."""
+
+    file: str
+    code: str
+    doc_no: str
+    format: str
+    path: Path
+    state: str
+    data: bytes = b""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry of `documents[]`."""
+        data = self.path.read_bytes()
+        return {
+            "file": self.file,
+            "code": self.code,
+            "doc_no": self.doc_no,
+            "format": self.format,
+            "path": str(self.path),
+            "state": self.state,
+            "size_bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+
+
+@dataclass
+class Report:
+    """What a run did, file by file."""
+
+    documents: list[Made] = field(default_factory=list)
+    errors: list[tuple[str, str, DocgenError]] = field(default_factory=list)
+    warnings: dict[str, list[Problem]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the `--json` report."""
+        seen: set[tuple[str, str]] = set()
+        errors = []
+        for name, _, error in self.errors:
+            for entry in error.as_json():
+                if (
+                    key := (name, f"{entry['pointer']} {entry['code']} {entry.get('place')}")
+                ) not in seen:
+                    seen.add(key)
+                    errors.append({"file": name} | entry)
+        warnings = [
+            {"file": name} | p.as_json() for name, found in self.warnings.items() for p in found
+        ]
+        return {
+            "documents": [made.as_json() for made in self.documents],
+            "errors": errors,
+            "warnings": warnings,
+        }
+
+
+def render_command(
+    files: Annotated[list[Path], typer.Argument(help="单据 JSON、目录，或 - 表示标准输入")],
+    formats: Annotated[
+        str, typer.Option("--format", "-f", help="docx,xlsx,pdf 的任意组合")
+    ] = "docx,xlsx,pdf",
+    folder: Annotated[Path, typer.Option("--out", "-o", help="输出目录")] = Path("out"),
+    lang: Annotated[str, typer.Option(help="文档语言 zh 或 en")] = "zh",
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, max=64, help="并行数，默认为核数")
+    ] = 0,
+    contract: Annotated[Path | None, typer.Option(help="合同 JSON，用于核对")] = None,
+    force: Annotated[bool, typer.Option("--force", help="覆盖已有的不同文件")] = False,
+    mask_secrets: Annotated[
+        bool, typer.Option("--mask-secrets", help="把口令替换为 ******")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON 报告")] = False,
+) -> None:
+    """把单据 JSON 生成 Word、Excel、PDF。Render records as documents.
+
+    退出码: 0 全部成功; 1 有单据被拒或失败; 2 用法错误; 3 输出目录或设置不可用; 130 被中断。
+    """
+    with errors_told(as_json):
+        settings = load_settings()
+        wanted = chosen_formats(formats)
+        order = Order(
+            b"",
+            settings.clock(),
+            lang=chosen_lang(lang),
+            mask=mask_secrets,
+            contract=_contract_bytes(contract),
+            templates=settings.template_folders,
+            theme=settings.theme_folder,
+        )
+        target = Folder(folder, force=force, indexed=True)
+        report = Report()
+        settings = replace(settings, jobs=jobs or settings.jobs)
+        try:
+            _run(list(sources(files)), order, wanted, target, report, settings, quiet=as_json)
+        except KeyboardInterrupt:
+            err.print("已中断，已完成的文件保留。Interrupted; finished files are kept.")
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            target.save_index()
+    _tell(report, as_json)
+    if report.errors:
+        writing = all(
+            isinstance(e, OutputRefused) and e.code != "file_exists" for _, _, e in report.errors
+        )
+        raise typer.Exit(3 if writing else REFUSED)
+    raise typer.Exit(OK)
+
+
+def chosen_formats(text: str) -> list[str]:
+    """Return the formats of `docx,xlsx,pdf`; SettingWrong for an unknown one."""
+    wanted = [part.strip().lower() for part in text.split(",") if part.strip()]
+    for name in wanted or [text]:
+        if name not in FORMATS:
+            raise SettingWrong(
+                "unknown_format",
+                f"没有格式“{name}”",
+                f"There is no format “{name}”",
+                hint_zh="可选：" + ", ".join(FORMATS),
+                hint_en="Choose from: " + ", ".join(FORMATS),
+                place="--format",
+                value=name,
+            )
+    return list(dict.fromkeys(wanted))
+
+
+def chosen_lang(text: str) -> str:
+    """`zh` or `en`; SettingWrong for another."""
+    if text not in ("zh", "en"):
+        raise SettingWrong(
+            "unknown_lang",
+            f"没有语言“{text}”",
+            f"There is no language “{text}”",
+            place="--lang",
+            value=text,
+        )
+    return text
+
+
+def _contract_bytes(path: Path | None) -> bytes:
+    if path is None:
+        return b""
+    source = read_source(path)
+    if source.error:
+        raise source.error
+    return source.data
+
+
+def _run(
+    found: list[Source],
+    order: Order,
+    formats: list[str],
+    target: Folder,
+    report: Report,
+    settings: Settings,
+    *,
+    quiet: bool,
+) -> None:
+    waiting: list[tuple[Source, str, str]] = []
+    for source in found:
+        if source.error:
+            report.errors.append((source.name, "", source.error))
+            continue
+        for name in formats:
+            key = skip_key(replace(order, data=source.data), name, docgen.__version__)
+            if (path := target.unchanged(key)) is not None:
+                report.documents.append(_unchanged(source.name, name, path))
+            else:
+                waiting.append((source, name, key))
+    if not waiting:
+        return
+    with children(settings, formats) as pool, _progress(quiet) as progress:
+        task = progress.add_task("渲染 rendering", total=len(waiting))
+        for item, future in _submitted(pool, order, waiting, settings.jobs * 4):
+            _finish(item, future, target, report)
+            progress.advance(task)
+
+
+def _submitted(
+    pool: Children, order: Order, waiting: list[tuple[Source, str, str]], ahead: int
+) -> Iterator[tuple[tuple[Source, str, str], ProcessFuture[Outcome]]]:
+    """Keep `ahead` documents in work, yield them in order: memory stays bounded."""
+    running: list[tuple[tuple[Source, str, str], ProcessFuture[Outcome]]] = []
+    for item in waiting:
+        source, name, _ = item
+        own = replace(order, data=source.data)
+        running.append((item, pool.submit(render, own, name, size_bytes=len(source.data))))
+        if len(running) >= ahead:
+            yield running.pop(0)
+    yield from running
+
+
+def _finish(
+    item: tuple[Source, str, str], future: ProcessFuture[Outcome], target: Folder, report: Report
+) -> None:
+    source, format_name, key = item
+    try:
+        done = outcome(future)
+        _claim(report, source.name, done.doc_no)
+        path, state = target.deliver(f"{done.code}/{done.doc_no}.{format_name}", done.data, key)
+    except DocgenError as error:
+        report.errors.append((source.name, format_name, error))
+        return
+    report.documents.append(Made(source.name, done.code, done.doc_no, format_name, path, state))
+    report.warnings[source.name] = list(done.warnings)
+
+
+def _claim(report: Report, name: str, doc_no: str) -> None:
+    """Two inputs with one document number: the second is refused, never silently the winner."""
+    owner = report.owners.setdefault(doc_no, name)
+    if owner != name:
+        raise OutputRefused(
+            "file_exists",
+            f"编号 {doc_no} 已由 {owner} 生成",
+            f"{doc_no} was already made from {owner}",
+            hint_zh="请改正其中一份的 doc_no。",
+            hint_en="Correct the doc_no of one of them.",
+            place="/doc_no",
+            value=doc_no,
+        )
+
+
+def _unchanged(name: str, format_name: str, path: Path) -> Made:
+    return Made(name, path.parent.name, path.stem, format_name, path, "unchanged")
+
+
+def _progress(quiet: bool) -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=err, disable=quiet or not err.is_terminal, transient=True)
+
+
+def _tell(report: Report, as_json: bool) -> None:
+    if as_json:
+        print_json(report.as_json())
+        return
+    for name, problems in report.warnings.items():
+        show_problems(name, problems)
+    told: set[str] = set()
+    for name, format_name, error in report.errors:
+        text = f"{name} {error.as_json()}"
+        if text not in told:
+            told.add(text)
+            show_error(
+                f"{name} [{format_name}]" if format_name and len(error.as_json()) == 1 else name,
+                error,
+            )
+    if report.documents:
+        out.print(_table(report.documents))
+    failed = len({name for name, _, _ in report.errors})
+    out.print(
+        f"{len(report.documents)} 个文件完成，{failed} 个单据被拒或失败  ({len(report.documents)} files, {failed} refused or failed)"
+    )
+
+
+def _table(documents: Iterable[Made]) -> Table:
+    table = Table("类型", "编号", "格式", "大小", "状态", "文件", title="docgen render")
+    words = {"made": "已生成", "unchanged": "未变"}
+    for made in sorted(documents, key=lambda item: (item.code, item.doc_no, item.format)):
+        size = f"{made.path.stat().st_size / 1024:.0f} KB"
+        table.add_row(made.code, made.doc_no, made.format, size, words[made.state], str(made.path))
+    return table

@@ -1,0 +1,54 @@
+"""`docgen serve` and `docgen doctor`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from docgen.cli.console import SURROUNDINGS, errors_told, out, print_json
+from docgen.cli.records import AsJson
+from docgen.doctor import Finding, examine
+from docgen.settings import load_settings
+
+
+def serve_command(
+    host: Annotated[str, typer.Option(help="监听地址，缺省只对本机")] = "",
+    port: Annotated[int, typer.Option(help="端口", min=0, max=65535)] = 0,
+) -> None:
+    """启动 API 服务。Serve the API, on loopback unless told otherwise."""
+    import uvicorn
+
+    with errors_told():
+        settings = load_settings()
+    uvicorn.run(
+        "api.app:create_app",
+        factory=True,
+        host=host or settings.host,
+        port=port or settings.port,
+        server_header=False,
+    )
+
+
+def doctor_command(as_json: AsJson = False) -> None:
+    """检查运行环境，缺什么、怎样补上。Say what is missing and how to get it.
+
+    退出码: 0 一切就绪; 3 有缺失。
+    """
+    with errors_told(as_json):
+        findings = list(examine(load_settings()))
+    if as_json:
+        print_json({"findings": [finding.as_json() for finding in findings]})
+    else:
+        out.print(_table(findings))
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(SURROUNDINGS)
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table("", "检查", "结果", "补救")
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.good else "[red]✗[/]"
+        table.add_row(mark, finding.subject, finding.detail, "" if finding.good else finding.remedy)
+    return table

@@ -1,0 +1,159 @@
+"""Files for people: written aside and renamed, never torn, never overwritten unasked.
+
+An index in the output folder remembers what each file was made from, so that nothing is
+rendered twice.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from docgen.errors import OutputRefused
+
+INDEX = ".docgen-index.json"
+State = Literal["made", "unchanged"]
+
+
+class Folder:
+    """An output folder with its index of what was made from what."""
+
+    def __init__(self, path: Path, *, force: bool = False, indexed: bool = False) -> None:
+        """Make the folder where it is missing; only an indexed one keeps an index."""
+        self.path, self.force = path, force
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as wrong:
+            raise _refused(path, wrong) from wrong
+        self._index: dict[str, list[str]] = self._load() if indexed else {}
+
+    def unchanged(self, key: str) -> Path | None:
+        """Return the file already made from `key`, if it is still there as it was made."""
+        name, sha256 = self._index.get(key, ["", ""])
+        path = self.path / name
+        if name and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+            return path
+        return None
+
+    def deliver(self, name: str, data: bytes, key: str = "") -> tuple[Path, State]:
+        """Write `data` as `name`; an existing other file is kept unless forced.
+
+        Raises OutputRefused: file_exists, no_space, not_writable.
+        """
+        path = self.path / name
+        sha256 = hashlib.sha256(data).hexdigest()
+        state: State = "made"
+        if path.is_file() and path.read_bytes() == data:
+            state = "unchanged"
+        elif path.exists() and not self._replaceable(name, path):
+            raise OutputRefused(
+                "file_exists",
+                "文件已存在且内容不同，予以保留",
+                "The file exists and differs; it was kept",
+                hint_zh="用 --force 覆盖，或换一个输出目录。",
+                hint_en="Use --force to replace it, or another folder.",
+                place=str(path),
+            )
+        else:
+            write_aside(path, data)
+        if key:
+            self._index[key] = [name, sha256]
+        return path, state
+
+    def save_index(self) -> None:
+        """Remember what was made; forget what is gone."""
+        kept = {
+            key: entry for key, entry in self._index.items() if (self.path / entry[0]).is_file()
+        }
+        newest = {entry[0]: (key, entry) for key, entry in kept.items()}
+        kept = dict(newest[name] for name in sorted(newest))
+        text = json.dumps(kept, ensure_ascii=False, indent=0)
+        write_aside(self.path / INDEX, text.encode())
+
+    def _replaceable(self, name: str, path: Path) -> bool:
+        """Return a file may go when forced, or when it is still exactly what docgen made."""
+        if self.force:
+            return True
+        made = {entry[1] for entry in self._index.values() if entry[0] == name}
+        return hashlib.sha256(path.read_bytes()).hexdigest() in made
+
+    def _load(self) -> dict[str, list[str]]:
+        try:
+            loaded = json.loads((self.path / INDEX).read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as wrong:
+            raise OutputRefused(
+                "index_unreadable",
+                f"输出目录的索引不可用：{wrong}",
+                f"The folder's index cannot be used: {wrong}",
+                hint_zh=f"请删除 {INDEX} 后重试。",
+                hint_en=f"Remove {INDEX} and try again.",
+                place=str(self.path / INDEX),
+            ) from wrong
+        if not isinstance(loaded, dict):
+            return {}
+        return {
+            str(key): [str(part) for part in entry]
+            for key, entry in loaded.items()
+            if len(entry) == 2
+        }
+
+
+def write_aside(path: Path, data: bytes) -> None:
+    """Write a whole file or none: temporary file, fsync, rename, fsync of the folder."""
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".docgen-", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as wrong:
+        if temporary:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+        raise _refused(path, wrong) from wrong
+    except BaseException:
+        if temporary:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _refused(path: Path, wrong: OSError) -> OutputRefused:
+    if wrong.errno in (errno.ENOSPC, errno.EDQUOT):
+        code, zh, en = "no_space", "磁盘已满，没有写入", "The disk is full; nothing was written"
+        hints = ("请清理空间后重试。", "Free some space and try again.")
+    else:
+        code = "not_writable"
+        zh, en = f"无法写入：{wrong.strerror}", f"It cannot be written: {wrong.strerror}"
+        hints = (
+            "请检查目录是否存在、是否有写权限。",
+            "Check that the folder exists and may be written to.",
+        )
+    return OutputRefused(code, zh, en, hint_zh=hints[0], hint_en=hints[1], place=str(path))

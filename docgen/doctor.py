@@ -1,0 +1,100 @@
+"""What the machine must have: libraries, fonts, templates, children that obey their limits."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from docgen.errors import DocgenError
+from docgen.pipeline import ready
+from docgen.service import children
+from docgen.settings import Settings
+from docgen.templates import FORMATS
+from docgen.theme import load_theme
+
+FREE_MB = 500
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at, and what to do when it is not good."""
+
+    subject: str
+    good: bool
+    detail: str
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        return asdict(self)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything that rendering needs; every finding, good or bad."""
+    version = platform.python_version()
+    yield Finding("Python", sys.version_info >= (3, 11), version, "安装 Python 3.11 或更新版本")
+    yield _pango()
+    yield _theme(settings)
+    yield _fonts(settings)
+    yield _render(settings)
+    yield _space()
+
+
+def _pango() -> Finding:
+    remedy = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+    try:
+        import weasyprint
+    except OSError as missing:
+        return Finding("Pango", False, str(missing).splitlines()[0], remedy)
+    return Finding("Pango", True, f"WeasyPrint {weasyprint.__version__}")
+
+
+def _theme(settings: Settings) -> Finding:
+    try:
+        theme = load_theme(settings.theme_folder)
+    except DocgenError as wrong:
+        return Finding("主题 theme", False, wrong.en, wrong.hint_en or str(settings.theme_folder))
+    return Finding("主题 theme", True, theme.company_zh)
+
+
+def _fonts(settings: Settings) -> Finding:
+    folder = settings.theme_folder / "fonts"
+    remedy = "重新安装 docgen，或运行 templates/theme/fonts/build.py"
+    try:
+        folder = load_theme(settings.theme_folder).fonts
+        listed = tomllib.loads((folder / "fonts.toml").read_text("utf-8"))["fonts"]
+        wrong = [
+            item["file"] for item in listed if _sha256(folder / item["file"]) != item["sha256"]
+        ]
+    except (OSError, KeyError, tomllib.TOMLDecodeError, DocgenError) as missing:
+        return Finding("字体 fonts", False, str(missing), remedy)
+    if wrong:
+        return Finding("字体 fonts", False, "与清单不符：" + ", ".join(wrong), remedy)
+    return Finding("字体 fonts", True, f"{len(listed)} 个文件与清单一致")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _render(settings: Settings) -> Finding:
+    """Load all templates in a real child, with its limits."""
+    try:
+        with children(settings, FORMATS) as pool:
+            found = pool.run(ready, settings.template_folders, settings.theme_folder, size_bytes=0)
+    except DocgenError as wrong:
+        return Finding("模板 templates", False, f"{wrong.place} {wrong.en}", wrong.hint_en)
+    return Finding("模板 templates", True, f"{found} 个模板可用")
+
+
+def _space() -> Finding:
+    free = shutil.disk_usage(tempfile.gettempdir()).free // 2**20
+    return Finding("临时空间 temp space", free > FREE_MB, f"{free} MB", f"至少需要 {FREE_MB} MB")

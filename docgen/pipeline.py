@@ -1,0 +1,173 @@
+"""The one straight way: bytes → values → typed record → document → template → file.
+
+Pure work without files or processes: `isolate` runs these functions in children that may die.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from docgen.document import Attached, Document, build
+from docgen.errors import InputUnreadable, RecordRefused
+from docgen.intake import read_json
+from docgen.renderers.fonts import Fonts
+from docgen.templates import compiled, every, find, templates_digest
+from docgen.theme import Theme, load_theme
+from schemas.catalog import record_types
+from schemas.contract import Contract
+from schemas.envelope import Record
+from schemas.fields import Setting
+from schemas.problems import Problem
+from schemas.reading import Read, read
+
+
+@dataclass(frozen=True)
+class Order:
+    """A record to read, and how. `code` is taken from the document number when empty."""
+
+    data: bytes
+    now: datetime
+    code: str = ""
+    lang: str = "zh"
+    mask: bool = False
+    contract: bytes = b""
+    templates: tuple[Path, ...] = ()
+    theme: Path = Path()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an order; `data` is the file's bytes (empty after mere validation)."""
+
+    code: str
+    doc_no: str
+    warnings: tuple[Problem, ...] = ()
+    data: bytes = b""
+    record_json: bytes = b""
+    attached: tuple[Attached, ...] = ()
+
+
+def validate(order: Order) -> Outcome:
+    """Read a record and check every rule; RecordRefused holds all its errors."""
+    read_record, value = _read(order)
+    warnings = tuple(read_record.problems)
+    return Outcome(value.record_type.code, value.doc_no, warnings)
+
+
+def render(order: Order, format_name: str) -> Outcome:
+    """Make one file of a record. Raises RecordRefused, TemplateFaulty, RenderFailed."""
+    read_record, value = _read(order)
+    theme = _theme(order.theme)
+    document = build(value, order.lang)
+    check_glyphs(document, theme)
+    template = find(order.templates, document.code, format_name, order.lang)
+    data = compiled(template, theme).render(document)
+    return Outcome(
+        document.code,
+        document.doc_no,
+        tuple(read_record.problems),
+        data,
+        document.record_json,
+        document.attached,
+    )
+
+
+def read_record(
+    data: bytes, setting: Setting, *, code: str = "", mask: bool = False
+) -> Read[Record]:
+    """Read a record's bytes with all its problems; InputUnreadable when it is no JSON record."""
+    plain = read_json(data, mask=mask)
+    return read(_model(plain, code), plain, setting)
+
+
+def read_contract(data: bytes, now: datetime) -> Contract:
+    """Read a contract's bytes; RecordRefused holds all its errors."""
+    found = read(Contract, read_json(data), Setting(now))
+    if found.value is None:
+        raise RecordRefused(found.problems)
+    return found.value
+
+
+def check_glyphs(document: Document, theme: Theme) -> None:
+    """Refuse a document with a character that no font has, naming field and character."""
+    fonts = Fonts.load(theme.fonts)
+    if not fonts.missing(document.record_json.decode()):
+        return
+    problems = [
+        Problem(
+            path, "no_glyph", text, {"characters": " ".join(f"{c} (U+{ord(c):04X})" for c in lost)}
+        )
+        for path, text in _texts(document.view)
+        if (lost := fonts.missing(text))
+    ]
+    if problems:
+        raise RecordRefused(problems)
+
+
+def skip_key(order: Order, format_name: str, version: str) -> str:
+    """Return what a file depends on: equal keys make equal bytes (record, templates, theme, version)."""
+    digest = hashlib.sha256(
+        f"{version} {order.lang} {order.mask} {order.code} {format_name}".encode()
+    )
+    looks = (templates_digest(order.templates, format_name), _theme(order.theme).digest)
+    for part in (order.data, order.contract, *(look.encode() for look in looks)):
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()
+
+
+def _read(order: Order) -> tuple[Read[Record], Record]:
+    contract = _contract(order.contract, order.now) if order.contract else None
+    found = read_record(order.data, Setting(order.now, contract), code=order.code, mask=order.mask)
+    if found.value is None:
+        raise RecordRefused(found.problems)
+    return found, found.value
+
+
+def _model(plain: Any, code: str) -> type[Record]:
+    known = record_types()
+    if not code and isinstance(plain, dict) and isinstance(plain.get("doc_no"), str):
+        code = plain["doc_no"].partition("-")[0]
+    if code.upper() in known:
+        return known[code.upper()]
+    raise InputUnreadable(
+        "unknown_record_type",
+        "无法判断单据类型：doc_no 缺失或类型代码不支持",
+        "The record type is not known: doc_no is missing or of a type that is not supported",
+        hint_zh="doc_no 应以类型代码开头：" + " ".join(known),
+        hint_en="doc_no begins with a type code: " + " ".join(known),
+        place="/doc_no",
+        value=code,
+    )
+
+
+@lru_cache(maxsize=16)
+def _contract(data: bytes, now: datetime) -> Contract:
+    return read_contract(data, now)
+
+
+@lru_cache(maxsize=8)
+def _theme(folder: Path) -> Theme:
+    return load_theme(folder)
+
+
+def _texts(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], str]]:
+    """Every printed text of a view with its path in the record."""
+    if isinstance(node, str):
+        return [(path, str(node))]
+    if hasattr(node, "fields"):
+        children = list(node.fields.items())
+    else:
+        children = list(enumerate(node))
+    return [found for key, child in children for found in _texts(child, (*path, key))]
+
+
+def ready(templates: tuple[Path, ...], theme: Path) -> int:
+    """Load theme, fonts and every template; how many templates there are."""
+    chosen = _theme(theme)
+    Fonts.load(chosen.fonts)
+    return len([compiled(template, chosen) for template in every(templates)])

@@ -1,0 +1,75 @@
+"""The project's own fonts: what they cover, how a page names them, and nothing else in sight.
+
+`fonts.toml` lists the files and what each part holds, so that no font is opened to know that.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+FAMILIES = {"serif": "Docgen Serif SC", "sans": "Docgen Sans SC"}
+# Characters without ink that need no glyph: line breaks, tabs, joiners, marks of direction.
+IGNORED = r"\n\r\t\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff"
+_RANGE = re.compile(r"U\+([0-9A-F]+)(?:-([0-9A-F]+))?")
+
+
+@dataclass(frozen=True)
+class FontFile:
+    """One file: its family (serif or sans), CSS weight, and the part of the characters it holds."""
+
+    family: str
+    weight: int
+    file: str
+    part: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Fonts:
+    """The fonts of a folder. `ranges` maps a part to its CSS unicode-range."""
+
+    folder: Path
+    files: tuple[FontFile, ...]
+    ranges: tuple[tuple[str, str], ...]
+
+    @staticmethod
+    @lru_cache(maxsize=4)
+    def load(folder: Path) -> Fonts:
+        """Read `fonts.toml`; OSError or KeyError when it is missing or broken."""
+        listed = tomllib.loads((folder / "fonts.toml").read_text("utf-8"))
+        files = tuple(FontFile(**entry) for entry in listed["fonts"])
+        return Fonts(folder, files, tuple(listed["unicode_range"].items()))
+
+    @cached_property
+    def _uncovered(self) -> re.Pattern[str]:
+        classes = "".join(
+            rf"\U{int(first, 16):08x}-\U{int(last or first, 16):08x}"
+            for _, text in self.ranges
+            for first, last in _RANGE.findall(text)
+        )
+        return re.compile(f"[^{classes}{IGNORED}]")
+
+    def missing(self, text: str) -> list[str]:
+        """List the characters of `text` that the fonts do not have, each once, in order."""
+        return list(dict.fromkeys(self._uncovered.findall(text)))
+
+    def font_face_css(self) -> str:
+        """Return the @font-face rules of every file, with `font:` addresses."""
+        ranges = dict(self.ranges)
+        return "\n".join(
+            f'@font-face {{ font-family: "{FAMILIES[font.family]}"; font-weight: {font.weight}; '
+            f'src: url("font:{font.file}"); unicode-range: {ranges[font.part]} }}'
+            for font in self.files
+        )
+
+
+def fontconfig_file(cache: Path) -> str:
+    """Return a fontconfig file under which no font of the host can be seen."""
+    return (
+        '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n'
+        f"<fontconfig><cachedir>{cache}</cachedir></fontconfig>\n"
+    )

@@ -1,0 +1,122 @@
+"""Page templates: HTML with the theme's styles, printed as PDF/A by `pdf`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from jinja2 import DictLoader, Template, TemplateError, TemplateSyntaxError
+from jinja2.exceptions import SecurityError, TemplateNotFound, UndefinedError
+from markupsafe import Markup, escape
+
+from docgen.document import Document, Label, Rows
+from docgen.errors import RenderFailed, TemplateFaulty
+from docgen.renderers import Piece, template_context
+from docgen.renderers.fonts import Fonts
+from docgen.renderers.pdf import Attachment, render_pdf
+from docgen.renderers.qr import qr_png
+from docgen.sandbox import environment
+from docgen.theme import Theme
+
+PAGE = "page.html"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A compiled page template."""
+
+    template: Template
+    theme: Theme
+    assets: Mapping[str, bytes] = field(default_factory=dict)
+
+    def html(self, document: Document) -> str:
+        """Return the page's HTML. TemplateFaulty names the line of an unknown name or failed expression."""
+        try:
+            return self.template.render(template_context(document, self.theme))
+        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as wrong:
+            raise _fault(wrong, _line(wrong)) from wrong
+
+    def render(self, document: Document) -> bytes:
+        """Return the page as PDF/A-3u, tagged, with the record and long logs attached."""
+        made = render_pdf(
+            self.html(document),
+            assets={"logo": self.theme.logo, "qr": qr_png(document, self.theme)},
+            fonts=self.theme.fonts,
+            title=f"{document.title} {document.doc_no}",
+            lang={"zh": "zh-CN", "en": "en"}[document.lang],
+            author=self.theme.company(document.lang),
+            created=document.created,
+            attachments=[_record(document), *_logs(document)],
+        )
+        return made.data
+
+
+def compile(template: bytes, theme: Theme) -> Page:
+    """Compile `page.html`; TemplateFaulty names the line of a broken tag."""
+    try:
+        text = template.decode("utf-8")
+        loader = DictLoader(dict(theme.pages) | {PAGE: text})
+        made = environment(_printed, loader, trim_blocks=True, lstrip_blocks=True)
+        made.globals["font_faces"] = Markup(Fonts.load(theme.fonts).font_face_css("font:"))
+        return Page(made.get_template(PAGE), theme)
+    except UnicodeDecodeError as wrong:
+        raise TemplateFaulty(
+            "template_not_utf8", "模板不是 UTF-8 编码", "The template is not UTF-8", place=PAGE
+        ) from wrong
+    except TemplateSyntaxError as wrong:
+        raise _fault(wrong, wrong.lineno) from wrong
+    except TemplateNotFound as wrong:
+        raise _fault(wrong, 1) from wrong
+
+
+def pieces(template: bytes) -> list[Piece]:
+    """Return the template's lines, for the lint; a broken encoding is TemplateFaulty."""
+    try:
+        lines = template.decode("utf-8").split("\n")
+    except UnicodeDecodeError as wrong:
+        raise TemplateFaulty(
+            "template_not_utf8", "模板不是 UTF-8 编码", "The template is not UTF-8", place=PAGE
+        ) from wrong
+    return [Piece(f"第 {number} 行 (line {number})", line) for number, line in enumerate(lines, 1)]
+
+
+def _printed(value: Any) -> Any:
+    """Our own values as text; line breaks are kept by the style sheet."""
+    return str(value) if isinstance(value, Label | Rows) else value
+
+
+def _record(document: Document) -> Attachment:
+    return Attachment("record.json", "application/json", document.record_json, "Record", "Source")
+
+
+def _logs(document: Document) -> list[Attachment]:
+    return [
+        Attachment(log.name, "text/plain", log.data, f"sha256 {log.sha256}", "Supplement")
+        for log in document.attached
+    ]
+
+
+def _line(wrong: BaseException) -> int:
+    """Return the template line that raised: the deepest frame that Jinja compiled from the page."""
+    line, trace = 0, wrong.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.endswith((PAGE, "<template>")):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _fault(wrong: Exception, line: int) -> TemplateFaulty:
+    unsafe = isinstance(wrong, SecurityError)
+    code = "template_unsafe" if unsafe else "template_error"
+    return TemplateFaulty(
+        code,
+        f"模板第 {line} 行有误：{wrong}",
+        f"The template's line {line} is wrong: {wrong}",
+        hint_zh="用 docgen template lint 检查全部变量。",
+        hint_en="Check all names with docgen template lint.",
+        place=f"{PAGE} 第 {line} 行 (line {line})",
+    )

@@ -1,0 +1,68 @@
+"""A starting record to fill in: envelope from the contract, check items of a database engine."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from docgen.errors import SettingWrong
+from schemas.checklists import checklist, engines
+from schemas.contract import Contract
+from schemas.envelope import SCHEMA_VERSION, Record
+from schemas.fields import shape
+from schemas.problems import SHANGHAI
+
+ENGINES = engines()
+
+
+def starting_record(
+    model: type[Record], engine: str, lang: str, now: datetime, contract: Contract | None
+) -> dict[str, Any]:
+    """Plain JSON of a draft: every required field is there, what must be typed is empty.
+
+    Raises SettingWrong for an engine that has no check list.
+    """
+    if engine and engine not in ENGINES:
+        raise SettingWrong(
+            "unknown_engine",
+            f"没有“{engine}”的检查项",
+            f"There is no check list for “{engine}”",
+            hint_zh="可选：" + ", ".join(ENGINES),
+            hint_en="Choose from: " + ", ".join(ENGINES),
+            place="--engine",
+            value=engine,
+        )
+    made = {
+        name: _empty(model, name) for name, info in model.model_fields.items() if info.is_required()
+    }
+    made |= _envelope(model, now, contract)
+    if engine and "check_items" in model.model_fields:
+        made["check_items"] = checklist(engine, lang)
+    return made
+
+
+def _empty(model: type[Record], name: str) -> Any:
+    kind = shape(model, name)
+    if kind.is_list:
+        return []
+    return {} if kind.part else ""
+
+
+def _envelope(model: type[Record], now: datetime, contract: Contract | None) -> dict[str, Any]:
+    day = now.astimezone(SHANGHAI).date()
+    customer = contract.customer_code if contract else "CODE"
+    made: dict[str, Any] = {
+        "doc_no": f"{model.record_type.code}-{customer}-{day:%Y%m%d}-001",
+        "schema_version": SCHEMA_VERSION,
+        "phase": "service",
+        "doc_date": day.isoformat(),
+        "status": "draft",
+        "confidentiality": "internal",
+        "customer_code": customer,
+    }
+    if contract:
+        own = ("contract_no", "customer_name", "provider_name", "project_name")
+        made |= {name: value for name in own if (value := getattr(contract, name))}
+        if "asset_nos" in model.model_fields:
+            made["asset_nos"] = contract.asset_nos
+    return made

@@ -1,0 +1,97 @@
+"""What a template may name, as a tree: the record's fields, labels, wording, sign-offs, theme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from docgen.document import words
+from schemas.envelope import Record
+from schemas.fields import Part, extra, shape
+
+META = frozenset({"title", "code", "lang", "mark", "sha256", "short_code"})
+BLOCK = frozenset(
+    "anchor role title gives_opinion opinions comment name org signed_on method seal signed".split()
+)
+THEME = frozenset(
+    {"company", "accent", "accent_light", "rule", "good", "warn", "bad", "muted", "verify_url"}
+)
+FUNCTIONS = frozenset({"numeral", "widths", "range", "tone_fill", "loop"})
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name that a template may use. `children` is None where anything goes.
+
+    `path` is the schema path (`params.name`) of a record's field, empty for other names; `item`
+    is what a loop over it gives.
+    """
+
+    path: str = ""
+    children: dict[str, Name] | None = None
+    item: Name | None = None
+
+
+ANY = Name()
+
+
+def vocabulary(model: type[Record]) -> dict[str, Name]:
+    """Every root name of `model`'s templates."""
+    made = dict(_part(model, "").children or {})
+    made |= {
+        "doc": _flat(META),
+        "label": Name("", _labels(model)),
+        "section": _flat({key for key, _, _ in model.record_type.sections}),
+        "t": _flat(words("zh").keys()),
+        "theme": _flat(THEME),
+        "signoff_blocks": Name("", {"empty": ANY}, _flat(BLOCK)),
+    }
+    return made | dict.fromkeys(FUNCTIONS, ANY)
+
+
+def printable_paths(model: type[Part], prefix: str = "") -> dict[str, str]:
+    """Path → zh label of every field that a template should show."""
+    found: dict[str, str] = {}
+    for name, info in model.model_fields.items():
+        given = extra(info)
+        if given.get("x-widget") == "hidden":
+            continue
+        path = f"{prefix}.{name}" if prefix else name
+        kind = shape(model, name)
+        if kind.part:
+            found |= printable_paths(kind.part, path)
+        else:
+            found[path] = str(given.get("x-label", {}).get("zh", name))
+    return found
+
+
+def _flat(names: Iterable[str]) -> Name:
+    return Name("", dict.fromkeys(names, ANY))
+
+
+def _part(model: type[Part], path: str) -> Name:
+    return Name(
+        path,
+        {
+            name: _field(model, name, f"{path}.{name}" if path else name)
+            for name in model.model_fields
+        },
+    )
+
+
+def _field(model: type[Part], name: str, path: str) -> Name:
+    kind = shape(model, name)
+    if kind.part and kind.is_list:
+        return Name(path, {"empty": ANY}, _part(kind.part, path))
+    if kind.part:
+        return _part(kind.part, path)
+    leaf = Name(path, {"code": ANY, "tone": ANY})
+    return Name(path, {"empty": ANY}, leaf) if kind.is_list else leaf
+
+
+def _labels(model: type[Part]) -> dict[str, Name]:
+    made = {}
+    for name in model.model_fields:
+        inner = shape(model, name).part
+        made[name] = Name("", _labels(inner) if inner else {})
+    return made
