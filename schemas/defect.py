@@ -98,7 +98,7 @@ class Defect(Ticket):
         "上报时间", "Reported", section="arrival", aliases=("报障时间", "提交时间")
     )
     responded_at: Instant | None = field("响应时间", "Responded", None, section="arrival")
-    location: Method = field("服务方式", "Location", section="arrival")
+    location: Method = field("处理方式", "On site or remote", section="arrival")
     arrived_at: Instant | None = field(
         "到达现场时间", "Arrived", None, section="arrival", aliases=("到场时间",)
     )

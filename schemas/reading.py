@@ -61,7 +61,9 @@ class Read(Generic[P]):
 
 def read(model: type[P], data: Any, setting: Setting) -> Read[P]:
     """Read `data` (plain JSON values) as `model`; all errors at once, each with its place."""
-    problems = [*_too_many_rows(data, ()), *secret_problems(data)]
+    broken_names = list(_broken_names(data, ()))
+    data = _without_broken_names(data) if broken_names else data
+    problems = [*broken_names, *_too_many_rows(data, ()), *secret_problems(data)]
     if any(problem.code == "too_many_rows" for problem in problems):
         return Read(None, problems)
     try:
@@ -114,6 +116,31 @@ def _once(problems: list[Problem]) -> list[Problem]:
     for problem in problems:
         kept.setdefault((problem.path, problem.code), problem)
     return list(kept.values())
+
+
+def _broken_names(data: Any, path: tuple[Step, ...]) -> Iterator[Problem]:
+    """Refuse field names that are no text: Pydantic would look no further."""
+    if isinstance(data, list):
+        for index, item in enumerate(data):
+            yield from _broken_names(item, (*path, index))
+    elif isinstance(data, dict):
+        for key, item in data.items():
+            if _is_unicode(key):
+                yield from _broken_names(item, (*path, key))
+            else:
+                yield error((*path, str(key)), "lone_surrogate")
+
+
+def _without_broken_names(data: Any) -> Any:
+    if isinstance(data, list):
+        return [_without_broken_names(item) for item in data]
+    if isinstance(data, dict):
+        return {k: _without_broken_names(item) for k, item in data.items() if _is_unicode(k)}
+    return data
+
+
+def _is_unicode(key: Any) -> bool:
+    return isinstance(key, str) and not any("\ud800" <= letter <= "\udfff" for letter in key)
 
 
 def _too_many_rows(data: Any, path: tuple[Step, ...]) -> Iterator[Problem]:
