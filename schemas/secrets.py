@@ -14,6 +14,7 @@ from schemas.problems import Problem, Step, error
 
 MASK = "******"
 _SHOWN = 60
+_PASSES = 5  # a mask may make its neighbour look like a credential
 
 # Patterns see lower-case text: that lets the regex engine jump to their first letters. Every
 # repetition is bounded or consumes what it has seen, so that no text makes them slow.
@@ -186,9 +187,18 @@ def _merged(spans: list[Span]) -> list[Span]:
 
 
 def masked(text: str) -> str:
-    """Give `text` with every credential replaced by `******`."""
+    """Give `text` with every credential replaced by `******`; what comes back holds none."""
+    for _ in range(_PASSES):
+        spans = secrets_in(text)
+        if not spans:
+            break
+        text = _replaced(text, spans)
+    return text
+
+
+def _replaced(text: str, spans: list[Span]) -> str:
     parts, done = [], 0
-    for start, end in secrets_in(text):
+    for start, end in spans:
         parts += [text[done:start], MASK]
         done = end
     return "".join([*parts, text[done:]])
