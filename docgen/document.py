@@ -66,10 +66,14 @@ class Value(str):
 
 @dataclass(frozen=True)
 class View:
-    """An object as a template sees it: field names to values. An absent object is falsy."""
+    """An object as a template sees it: field names to values.
+
+    An absent object is falsy, and `empty` is what it prints.
+    """
 
     fields: dict[str, Any]
     present: bool = True
+    empty: str = ""
 
     def __bool__(self) -> bool:
         return self.present
@@ -165,7 +169,7 @@ def build(record: Record, lang: str = "zh") -> Document:
     """Turn a valid record into the document that every template prints."""
     writer = _Writer(lang)
     record_json = canonical(record)
-    view = writer.view(type(record), record, ())
+    view = writer.view(type(record), record, _Place((), words(lang)["none"]))
     kind = record.record_type
     sections = {key: (zh if lang == "zh" else en) for key, zh, en in kind.sections}
     return Document(
@@ -224,6 +228,19 @@ def _labels(model: type[Part], lang: str, in_row: bool) -> dict[str, Label]:
     return labels
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a value stands: its path, what an empty list prints, and whether in a table's row."""
+
+    path: tuple[str | int, ...]
+    empty: str
+    in_row: bool = False
+
+    def at(self, name: str, empty: str) -> _Place:
+        """Return the place of a field."""
+        return _Place((*self.path, name), empty, self.in_row)
+
+
 class _Writer:
     """Writes values in one language; collects what becomes an attachment."""
 
@@ -232,48 +249,32 @@ class _Writer:
         self.words = words(lang)
         self.attached: list[Attached] = []
 
-    def view(
-        self, model: type[Part], part: Part | None, path: tuple[Any, ...], in_row: bool = False
-    ) -> View:
-        reasons = {} if part is None else _absences(part, self.lang)
-        fields = {
-            name: self._field(
-                model, name, None if part is None else getattr(part, name), path, in_row, reasons
-            )
-            for name in model.model_fields
-        }
-        return View(fields, part is not None)
+    def view(self, model: type[Part], part: Part | None, place: _Place) -> View:
+        """Print every field of `part`; an absent one prints its fields empty."""
+        reasons = _absences(part, self.lang) if part is not None else {}
+        fields = {}
+        for name in model.model_fields:
+            empty = reasons.get(name, place.empty)
+            value = None if part is None else getattr(part, name)
+            fields[name] = self._field(model, name, value, place.at(name, empty))
+        return View(fields, part is not None, place.empty)
 
-    def _field(
-        self,
-        model: type[Part],
-        name: str,
-        value: Any,
-        path: tuple[Any, ...],
-        in_row: bool,
-        reasons: dict[str, str],
-    ) -> Any:
+    def _field(self, model: type[Part], name: str, value: Any, place: _Place) -> Any:
         kind = shape(model, name)
-        empty = reasons.get(name, self.words["none"])
         if kind.part and kind.is_list:
-            rows = (
-                self.view(kind.part, row, (*path, name, i), True)
-                for i, row in enumerate(value or ())
-            )
-            return Rows(tuple(rows), empty)
+            rows = (self.view(kind.part, row, self._row(place, i)) for i, row in enumerate(value or ()))
+            return Rows(tuple(rows), place.empty)
         if kind.part:
-            return self.view(kind.part, value, (*path, name), in_row)
+            return self.view(kind.part, value, place)
         if kind.is_list:
-            plain = tuple(self.value(item, "", "", (*path, name)) for item in value or ())
+            plain = tuple(self.value(item, "", "", place.path) for item in value or ())
             return Rows(plain, self.words["empty_value"])
         unit = unit_of(model, name)
-        shown_unit = "" if in_row and unit != "%" else unit
-        return self.value(
-            value,
-            shown_unit,
-            str(extra(model.model_fields[name]).get("x-widget", "")),
-            (*path, name),
-        )
+        widget = str(extra(model.model_fields[name]).get("x-widget", ""))
+        return self.value(value, "" if place.in_row and unit != "%" else unit, widget, place.path)
+
+    def _row(self, place: _Place, index: int) -> _Place:
+        return _Place((*place.path, index), self.words["none"], in_row=True)
 
     def value(self, value: Any, unit: str, widget: str, path: tuple[Any, ...]) -> Value:
         """Print one value."""
@@ -358,6 +359,7 @@ def _block(
         "role": role.value,
         "title": text[f"signoff_{role.value}"],
         "gives_opinion": role in (Role.leader, Role.cust_owner),
+        "opinion": writer.value(signoff.opinion if signoff else None, "", "", ()),
         "opinions": _opinions(signoff, writer.lang),
         "comment": writer.value(signoff.comment if signoff else None, "", "", ()),
         "name": writer.value(name, "", "", ())
@@ -380,4 +382,4 @@ def _opinions(signoff: Signoff | None, lang: str) -> str:
     from schemas.envelope import Opinion
 
     chosen = signoff.opinion if signoff else None
-    return "  ".join(("☑" if choice is chosen else "□") + choice.label(lang) for choice in Opinion)
+    return "  ".join(("■" if choice is chosen else "□") + choice.label(lang) for choice in Opinion)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
@@ -52,7 +52,9 @@ def lint(template: Template, theme: Theme) -> list[Finding]:
         return [_fault(template, fault)]
     model = record_types()[template.code]
     label = f"{template.code}/{template.path.name}"
-    walker = _Walker(vocabulary(model), lambda line: f"{label} {_place(pieces, line)}")
+    walker = _Walker(
+        vocabulary(model), lambda line: f"{label} {_place(pieces, line)}", pages=theme.pages
+    )
     findings = walker.check(_source(pieces))
     if not findings:
         findings += _compile_fault(template, theme)
@@ -114,6 +116,7 @@ class _Walker:
 
     roots: Scope
     place: Callable[[int], str]
+    pages: Mapping[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
@@ -154,10 +157,22 @@ class _Walker:
             scope |= {name if isinstance(name, str) else name[1]: ANY for name in node.names}
         elif isinstance(node, nodes.Import):
             scope[node.target] = ANY
+        elif isinstance(node, nodes.Include | nodes.Extends):
+            self._page(node, scope)
         elif isinstance(node, nodes.Expr):
             self._resolve(node, scope)
         else:
             self._visit_all(list(node.iter_child_nodes()), scope)
+
+    def _page(self, node: nodes.Include | nodes.Extends, scope: Scope) -> None:
+        """Walk a page of the theme in the scope where it is included or extended."""
+        name = node.template.value if isinstance(node.template, nodes.Const) else ""
+        if name not in self.pages:
+            self._unknown(node, str(name), list(self.pages), "")
+            return
+        outer, self.place = self.place, lambda line: f"{name} 第 {line} 行 (line {line})"
+        self._visit_all(environment().parse(self.pages[name]).body, dict(scope))
+        self.place = outer
 
     def _loop(self, node: nodes.For, scope: Scope) -> None:
         rows = self._resolve(node.iter, scope)

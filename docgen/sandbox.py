@@ -23,12 +23,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Resolve `obj.attribute`."""
-        if isinstance(obj, View | Label):
-            return (
-                obj.fields[attribute]
-                if attribute in obj.fields
-                else self.undefined(obj=obj, name=attribute)
-            )
+        if isinstance(obj, View | Label) and attribute in obj.fields:
+            return obj.fields[attribute]
+        if isinstance(obj, Label):
+            return self.undefined(obj=obj, name=attribute)
+        if isinstance(obj, View):
+            return obj.empty if attribute == "empty" else self.undefined(obj=obj, name=attribute)
         if isinstance(obj, Rows):
             return obj.empty if attribute == "empty" else self.undefined(obj=obj, name=attribute)
         if isinstance(obj, Value):
@@ -44,7 +44,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return (
                 obj.rows[argument]
                 if -len(obj) <= argument < len(obj)
-                else self.undefined(obj=obj, name=argument)
+                else self.undefined(obj=obj, name=str(argument))
             )
         return super().getitem(obj, argument)
 

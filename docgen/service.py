@@ -16,6 +16,6 @@ from docgen.theme import load_theme
 def children(settings: Settings, formats: Iterable[str]) -> Children:
     """Return rendering children for `formats`, with only the theme's fonts in sight."""
     theme = load_theme(settings.theme_folder)
-    private_fontconfig(Path(tempfile.gettempdir()) / f"docgen-fonts-{os.getuid()}")
+    private_fontconfig(theme.fonts, Path(tempfile.gettempdir()) / f"docgen-fonts-{os.getuid()}")
     limits = Limits(settings.memory_mb, settings.wall_s, settings.cpu_s)
     return Children(settings.jobs, limits, [FORMATS[name].module for name in formats])

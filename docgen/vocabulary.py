@@ -10,9 +10,21 @@ from schemas.envelope import Record
 from schemas.fields import Part, extra, shape
 
 META = frozenset({"title", "code", "lang", "mark", "sha256", "short_code"})
-BLOCK = frozenset(
-    "anchor role title gives_opinion opinions comment name org signed_on method seal signed".split()
-)
+BLOCK = {
+    "anchor": "",
+    "role": "signoffs.role",
+    "title": "signoffs.role",
+    "gives_opinion": "",
+    "opinion": "signoffs.opinion",
+    "opinions": "signoffs.opinion",
+    "comment": "signoffs.comment",
+    "name": "signoffs.name",
+    "org": "signoffs.org",
+    "signed_on": "signoffs.signed_on",
+    "method": "signoffs.method",
+    "seal": "signoffs.seal_required",
+    "signed": "",
+}
 THEME = frozenset(
     {"company", "accent", "accent_light", "rule", "good", "warn", "bad", "muted", "verify_url"}
 )
@@ -44,7 +56,7 @@ def vocabulary(model: type[Record]) -> dict[str, Name]:
         "section": _flat({key for key, _, _ in model.record_type.sections}),
         "t": _flat(words("zh").keys()),
         "theme": _flat(THEME),
-        "signoff_blocks": Name("", {"empty": ANY}, _flat(BLOCK)),
+        "signoff_blocks": Name("", {"empty": ANY}, _block()),
     }
     return made | dict.fromkeys(FUNCTIONS, ANY)
 
@@ -69,14 +81,16 @@ def _flat(names: Iterable[str]) -> Name:
     return Name("", dict.fromkeys(names, ANY))
 
 
+def _block() -> Name:
+    """Sign-off blocks print the record's `signoffs`."""
+    return Name("", {name: Name(path) for name, path in BLOCK.items()})
+
+
 def _part(model: type[Part], path: str) -> Name:
-    return Name(
-        path,
-        {
-            name: _field(model, name, f"{path}.{name}" if path else name)
-            for name in model.model_fields
-        },
-    )
+    fields = {
+        name: _field(model, name, f"{path}.{name}" if path else name) for name in model.model_fields
+    }
+    return Name(path, {"empty": ANY} | fields)
 
 
 def _field(model: type[Part], name: str, path: str) -> Name:

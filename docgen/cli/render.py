@@ -101,7 +101,7 @@ def render_command(
     folder: Annotated[Path, typer.Option("--out", "-o", help="输出目录")] = Path("out"),
     lang: Annotated[str, typer.Option(help="文档语言 zh 或 en")] = "zh",
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, max=64, help="并行数，默认为核数")
+        int, typer.Option("--jobs", "-j", min=0, max=64, help="并行数，0 为核数")
     ] = 0,
     contract: Annotated[Path | None, typer.Option(help="合同 JSON，用于核对")] = None,
     force: Annotated[bool, typer.Option("--force", help="覆盖已有的不同文件")] = False,

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 FAMILIES = {"serif": "Docgen Serif SC", "sans": "Docgen Sans SC"}
 # Characters without ink that need no glyph: line breaks, tabs, joiners, marks of direction.
@@ -57,19 +58,14 @@ class Fonts:
         """List the characters of `text` that the fonts do not have, each once, in order."""
         return list(dict.fromkeys(self._uncovered.findall(text)))
 
-    def font_face_css(self) -> str:
-        """Return the @font-face rules of every file, with `font:` addresses."""
-        ranges = dict(self.ranges)
-        return "\n".join(
-            f'@font-face {{ font-family: "{FAMILIES[font.family]}"; font-weight: {font.weight}; '
-            f'src: url("font:{font.file}"); unicode-range: {ranges[font.part]} }}'
-            for font in self.files
-        )
 
+def fontconfig_file(folder: Path, cache: Path) -> str:
+    """Return a fontconfig file under which only the fonts of `folder` can be seen.
 
-def fontconfig_file(cache: Path) -> str:
-    """Return a fontconfig file under which no font of the host can be seen."""
+    Fontconfig then picks the part that has a character, as a page does by unicode-range.
+    """
     return (
         '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n'
-        f"<fontconfig><cachedir>{cache}</cachedir></fontconfig>\n"
+        f"<fontconfig><dir>{escape(str(folder))}</dir>"
+        f"<cachedir>{escape(str(cache))}</cachedir></fontconfig>\n"
     )

@@ -166,11 +166,11 @@ def _limited(cpu_s: int, work: Callable[..., T], *args: Any) -> T:
     return work(*args)
 
 
-def private_fontconfig(cache: Path) -> None:
+def private_fontconfig(fonts: Path, cache: Path) -> None:
     """Make this process and its children see the project's fonts only; before WeasyPrint loads."""
     from docgen.renderers.fonts import fontconfig_file
 
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / "fonts.conf"
-    path.write_text(fontconfig_file(cache), "utf-8")
+    path.write_text(fontconfig_file(fonts, cache), "utf-8")
     os.environ["FONTCONFIG_FILE"] = str(path)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from jinja2 import DictLoader, Template, TemplateError, TemplateSyntaxError
-from jinja2.exceptions import SecurityError, TemplateNotFound, UndefinedError
-from markupsafe import Markup, escape
+from jinja2.exceptions import SecurityError, TemplateNotFound
 
 from docgen.document import Document, Label, Rows
-from docgen.errors import RenderFailed, TemplateFaulty
+from docgen.errors import TemplateFaulty
 from docgen.renderers import Piece, template_context
-from docgen.renderers.fonts import Fonts
-from docgen.renderers.pdf import Attachment, render_pdf
+from docgen.renderers.pdf import RECORD_NAME, About, Attachment, render_pdf
 from docgen.renderers.qr import qr_png
 from docgen.sandbox import environment
 from docgen.theme import Theme
@@ -41,17 +37,15 @@ class Page:
 
     def render(self, document: Document) -> bytes:
         """Return the page as PDF/A-3u, tagged, with the record and long logs attached."""
-        made = render_pdf(
-            self.html(document),
-            assets={"logo": self.theme.logo, "qr": qr_png(document, self.theme)},
-            fonts=self.theme.fonts,
+        about = About(
             title=f"{document.title} {document.doc_no}",
-            lang={"zh": "zh-CN", "en": "en"}[document.lang],
             author=self.theme.company(document.lang),
+            lang={"zh": "zh-CN", "en": "en"}[document.lang],
             created=document.created,
-            attachments=[_record(document), *_logs(document)],
         )
-        return made.data
+        assets = {"logo": self.theme.logo, "qr": qr_png(document, self.theme)}
+        attachments = [_record(document), *_logs(document)]
+        return render_pdf(self.html(document), about, assets=assets, attachments=attachments).data
 
 
 def compile(template: bytes, theme: Theme) -> Page:
@@ -60,7 +54,6 @@ def compile(template: bytes, theme: Theme) -> Page:
         text = template.decode("utf-8")
         loader = DictLoader(dict(theme.pages) | {PAGE: text})
         made = environment(_printed, loader, trim_blocks=True, lstrip_blocks=True)
-        made.globals["font_faces"] = Markup(Fonts.load(theme.fonts).font_face_css("font:"))
         return Page(made.get_template(PAGE), theme)
     except UnicodeDecodeError as wrong:
         raise TemplateFaulty(
@@ -89,12 +82,12 @@ def _printed(value: Any) -> Any:
 
 
 def _record(document: Document) -> Attachment:
-    return Attachment("record.json", "application/json", document.record_json, "Record", "Source")
+    return Attachment(RECORD_NAME, document.record_json, "Record", "Source")
 
 
 def _logs(document: Document) -> list[Attachment]:
     return [
-        Attachment(log.name, "text/plain", log.data, f"sha256 {log.sha256}", "Supplement")
+        Attachment(log.name, log.data, f"sha256 {log.sha256}", "Supplement")
         for log in document.attached
     ]
 

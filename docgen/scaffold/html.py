@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from docgen.scaffold.layout import Block, Cards, Cell, Grid, Section, Table, outline
 from schemas.envelope import Record
@@ -52,7 +53,7 @@ def _pair_row(cells: list[Cell], prefix: str) -> Iterator[str]:
         return
     span = "" if len(cells) == 2 else ' colspan="3"'
     pairs = "".join(
-        f"{_label(cell)}<td{span}{_tone(prefix + cell.path)}>{{{{ {prefix}{cell.path} }}}}</td>"
+        f"{_label(cell)}<td{span}{_tone(cell, prefix + cell.path)}>{{{{ {prefix}{cell.path} }}}}</td>"
         for cell in cells
     )
     yield f"<tr>{pairs}</tr>"
@@ -66,7 +67,9 @@ def _classes(cell: Cell) -> str:
     return ' class="log"' if cell.log else ""
 
 
-def _tone(path: str) -> str:
+def _tone(cell: Cell, path: str) -> str:
+    if not cell.toned:
+        return ""
     return f'{{% if {path}.tone %}} class="{{{{ {path}.tone }}}}"{{% endif %}}'
 
 
@@ -99,7 +102,7 @@ def _data(cell: Cell, row: str) -> str:
     path = f"{row}.{cell.path}"
     if cell.number:
         return f'<td class="num">{{{{ {path} }}}}</td>'
-    return f"<td{_tone(path)}>{{{{ {path} }}}}</td>"
+    return f"<td{_tone(cell, path)}>{{{{ {path} }}}}</td>"
 
 
 def _number(cell: Cell) -> str:
@@ -157,24 +160,30 @@ class _Archive:
         yield f'<li><a href="#s-signing">{_title(last, "t.signing_page")}</a></li></ol></nav>'
 
     def _section(self, number: int, section: Section, later: list[Block]) -> Iterator[str]:
-        yield f'<section class="part"><h2 id="s-{section.key}">{_title(number, f"section.{section.key}")}</h2>'
-        several = len([block for block in section.blocks if not isinstance(block, Grid)]) > 1
-        for block in section.blocks:
-            if isinstance(block, Table | Cards) and (
-                several or isinstance(section.blocks[0], Grid)
-            ):
-                yield f"<h3>{{{{ label.{block.label} }}}}</h3>"
-            if isinstance(block, Table) and block in later:
-                yield from self._pointer(block, later.index(block) + 1)
-            else:
-                yield from _block(block)
+        title = _title(number, f"section.{section.key}")
+        yield f'<section class="part"><h2 id="s-{section.key}">{title}</h2>'
+        titled = len(section.blocks) > 1
+        for owner, blocks in groupby(section.blocks, _owner):
+            if owner:
+                yield f"{{% if {owner} %}}"
+            for block in blocks:
+                yield from self._block(block, titled, later)
+            if owner:
+                yield f'{{% else %}}<p class="empty">{{{{ {owner}.empty }}}}</p>{{% endif %}}'
         yield "</section>"
+
+    def _block(self, block: Block, titled: bool, later: list[Block]) -> Iterator[str]:
+        if titled and not isinstance(block, Grid):
+            yield f"<h3>{{{{ label.{block.label} }}}}</h3>"
+        if isinstance(block, Table) and block in later:
+            yield from self._pointer(block, later.index(block) + 1)
+        else:
+            yield from _block(block)
 
     def _pointer(self, block: Table, number: int) -> Iterator[str]:
         yield f"{{% if {block.path} %}}"
-        yield (
-            f'<p class="see">{{{{ t.rows_in_appendix.format(rows={block.path}|length, number={number}) }}}}</p>'
-        )
+        counted = f'|replace("{{rows}}", {block.path}|length)|replace("{{number}}", {number})'
+        yield f'<p class="see">{{{{ t.rows_in_appendix{counted} }}}}</p>'
         yield f'{{% else %}}<p class="empty">{{{{ {block.path}.empty }}}}</p>{{% endif %}}'
 
     def _appendix(self, number: int, later: list[Block]) -> Iterator[str]:
@@ -212,6 +221,12 @@ class _Form:
             yield from _block(block)
             if isinstance(block, Table) and section.key == "control":
                 yield "{% endif %}"
+
+
+def _owner(block: Block) -> str:
+    """Return the nested object that a block belongs to, or an empty text."""
+    path = block.cells[0].path if isinstance(block, Grid) else block.path
+    return path.rpartition(".")[0].partition(".")[0]
 
 
 def _late(block: Block) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schemas.envelope import Record
-from schemas.fields import Part, extra, shape
+from schemas.fields import Choice, Part, extra, shape
 
 PORTRAIT_COLUMNS = 9
 CARD_FIELDS = 14
@@ -25,6 +25,7 @@ class Cell:
     wide: bool = False
     log: bool = False
     number: bool = False
+    toned: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,9 @@ def _titled(block: Block, label: str) -> Block:
 def _cell(model: type[Part], name: str, path: str, label: str) -> Cell:
     widget = str(extra(model.model_fields[name]).get("x-widget", ""))
     number = shape(model, name).base in (int, float)
-    return Cell(path, label, widget == "wide", widget == "log", number)
+    kind = shape(model, name)
+    toned = not kind.is_list and isinstance(kind.base, type) and issubclass(kind.base, Choice)
+    return Cell(path, label, widget == "wide", widget == "log", number, toned)
 
 
 def _list(part: type[Part], path: str, label: str) -> Table | Cards:
