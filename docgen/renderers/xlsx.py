@@ -7,20 +7,23 @@ A template is an ordinary .xlsx with the tag language of the Word templates; a r
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from jinja2 import Template, TemplateError
 from jinja2.exceptions import SecurityError
+from lxml import etree
 
 from docgen.document import Document
 from docgen.errors import TemplateFaulty
 from docgen.renderers import Piece, template_context
 from docgen.renderers.properties import CREATED, created
 from docgen.renderers.qr import qr_png
-from docgen.renderers.sheets import strings, tags
+from docgen.renderers.sheets import tags
 from docgen.renderers.sheets.book import Book, read_book, read_package, read_sheets, strings_of
+from docgen.renderers.sheets.calls import NotPrintable
 from docgen.renderers.sheets.printing import Printed, finished
 from docgen.renderers.sheets.slots import sheet_names
 from docgen.renderers.sheets.strings import StringRun
@@ -53,7 +56,7 @@ class Compiled:
             [slots[c.name_slot] if c.name_slot >= 0 else c.plan.sheet.name for c in book.sheets]
         )
         made = finished(book, Printed(writers, names, slots))
-        made |= {strings.NAME: texts.xml(), book.styles_part: styles.xml()}
+        made |= {book.strings_part: texts.xml(), book.styles_part: styles.xml()}
         if book.codes:
             made |= dict.fromkeys(book.codes, qr_png(document, self.theme))
         return book.frozen.write(made, document.record_json)
@@ -79,14 +82,17 @@ class Compiled:
 
 def compile(template: bytes, theme: Theme) -> Compiled:
     """Compile an Excel template for a theme; TemplateFaulty says what is wrong, at `Sheet!B7`."""
-    return Compiled(read_book(template, theme), theme)
+    with _readable():
+        return Compiled(read_book(template, theme), theme)
 
 
 def pieces(template: bytes) -> list[Piece]:
     """List every text with tags and its place, sheet by sheet; TemplateFaulty as `compile`."""
-    package, part, root = read_package(template)
+    with _readable():
+        package, part, root = read_package(template)
+        sheets = list(read_sheets(package, part, root, strings_of(package, part)))
     found: list[Piece] = []
-    for sheet in read_sheets(package, part, root, strings_of(package, part)):
+    for sheet in sheets:
         if tags.has_tags(sheet.name):
             found.append(Piece(f"{sheet.name}!", sheet.name))
         for row in sheet.rows:
@@ -94,6 +100,16 @@ def pieces(template: bytes) -> list[Piece]:
             found += [Piece(sheet.place(f"{c.column}{row.number}"), c.text) for c in tagged]
         found += _headers(sheet.root, sheet.name)
     return found
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what a damaged workbook makes the reader stumble over into a refusal."""
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, etree.LxmlError) as wrong:
+        message = (f"工作簿已损坏：{wrong!r}", f"The workbook is damaged: {wrong!r}")
+        raise tags.faulty("template_unreadable", message, "") from wrong
 
 
 def _headers(root: Any, name: str) -> Iterator[Piece]:
@@ -121,6 +137,12 @@ def _line(trace: TracebackType | None) -> int:
 
 
 def _fault(wrong: Exception, place: str, text: str) -> TemplateFaulty:
+    if isinstance(wrong, NotPrintable):
+        message = (
+            f"这里是对象或列表，请写出其字段：{text}",
+            f"Name a field of this object: {text}",
+        )
+        return tags.faulty("not_printable", message, place, text)
     if isinstance(wrong, SecurityError):
         return tags.faulty(
             "template_unsafe", (f"模板有误：{wrong}", f"Unsafe template: {wrong}"), place, text

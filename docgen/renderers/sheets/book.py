@@ -10,31 +10,26 @@ from jinja2 import Template, TemplateSyntaxError
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from lxml import etree
 
-from docgen.renderers.package import CONTENT_TYPES, Frozen, Package
+from docgen.renderers.package import Frozen, Package
 from docgen.renderers.pictures import picture_parts
 from docgen.renderers.properties import CORE, with_core_tags
-from docgen.renderers.relationships import OFFICE, rels_name, with_relationship, with_type, xml
-from docgen.renderers.sheets import refusals, strings, tags
+from docgen.renderers.relationships import OFFICE
+from docgen.renderers.sheets import refusals, tags
 from docgen.renderers.sheets.calls import FILTERS, fillers, finalize
 from docgen.renderers.sheets.edges import Edges, read_edges
 from docgen.renderers.sheets.fragments import Fragment
 from docgen.renderers.sheets.live import fit_logo, may_live, read_live
+from docgen.renderers.sheets.parts import part_of_kind, with_strings, without_notes
 from docgen.renderers.sheets.plan import Plan, make_plan
 from docgen.renderers.sheets.sheet import Sheet, read_sheet
 from docgen.renderers.sheets.slots import Slots, call_slot
 from docgen.renderers.sheets.strings import Strings
 from docgen.renderers.sheets.styles import M, Stylebook
-from docgen.renderers.sheets.themed import themed
+from docgen.renderers.sheets.themed import themed, unprefixed
 from docgen.sandbox import Sandbox, environment
 from docgen.theme import Theme
 
 _R_ID = f"{{{OFFICE}}}id"
-_STRINGS_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
-_GONE = re.compile(
-    r"^xl/(?:calcChain\.xml|comments\d*\.xml|comments/.*|drawings/vmlDrawing\d*\.vml"
-    r"|threadedComments/.*|persons/.*)$",
-    re.IGNORECASE,
-)
 _THEMED = re.compile(r"^xl/(?:styles|theme/.*|drawings/drawing\d+|charts/.*)\.xml$")
 
 
@@ -59,6 +54,7 @@ class Book:
     styles: Stylebook
     styles_part: str
     strings: dict[str, int]
+    strings_part: str
     workbook: etree._Element
     workbook_part: str
     date1904: bool
@@ -104,16 +100,14 @@ def read_sheets(
 
 def strings_of(package: Package, part: str) -> Strings:
     """Read the shared strings of a workbook."""
-    for link in package.related(part):
-        if link.kind.endswith("/sharedStrings"):
-            return Strings.read(package.parts.get(link.target, b""))
-    return Strings.read(b"")
+    found = part_of_kind(package, part, "sharedStrings")
+    return Strings.read(unprefixed(package.parts[found]).encode() if found else b"")
 
 
 def read_book(template: bytes, theme: Theme) -> Book:
     """Read a template for a theme. TemplateFaulty says what is wrong, at `Sheet!B7`."""
     package, part, root = read_package(template)
-    package = _dressed(_without(package, part), theme)
+    package = _dressed(without_notes(package), theme)
     codes = tuple(name for name, kind in picture_parts(package).items() if kind == "qr")
     styles_part = _styles_part(package, part)
     styles = Stylebook(etree.fromstring(package.parts[styles_part]), theme)
@@ -123,11 +117,11 @@ def read_book(template: bytes, theme: Theme) -> Book:
         _code(sheet, styles, slots, engine) for sheet in read_sheets(package, part, root, kept)
     )
     live = _live(package, sheets, slots)
-    package = _with_strings(package, part)
-    dynamic = {part, styles_part, strings.NAME, *live, *codes, *(s.plan.sheet.part for s in sheets)}
+    package, strings_part = with_strings(package, part)
+    dynamic = {part, styles_part, strings_part, *live, *codes, *(s.plan.sheet.part for s in sheets)}
     return Book(
         package.freeze(dynamic), sheets, slots, slots.compile(engine), styles, styles_part,
-        kept.kept, root, part, _is_1904(root), live, codes,
+        kept.kept, strings_part, root, part, _is_1904(root), live, codes,
     )  # fmt: skip
 
 
@@ -204,52 +198,11 @@ def tags_in_core(data: bytes) -> None:
 
 
 def _styles_part(package: Package, part: str) -> str:
-    for link in package.related(part):
-        if link.kind.endswith("/styles") and link.target in package.parts:
-            return link.target
-    raise tags.faulty("not_excel", ("工作簿缺少样式", "The workbook has no styles"), part)
-
-
-def _without(package: Package, part: str) -> Package:
-    """Leave out what would be stale or belongs to the template's editors: comments, calc chain."""
-    gone = {name for name in package.parts if _GONE.match(name)}
-    gone |= {rels_name(name) for name in gone}
-    parts = {name: data for name, data in package.parts.items() if name not in gone}
-    for name, data in parts.items():
-        if name.endswith(".rels"):
-            parts[name] = _unlinked(data)
-        elif name == CONTENT_TYPES:
-            parts[name] = _untyped(data, gone)
-    return Package(parts)
-
-
-def _unlinked(rels: bytes) -> bytes:
-    root = etree.fromstring(rels)
-    for child in list(root):
-        kind = str(child.get("Type")).rpartition("/")[2]
-        if kind in ("calcChain", "comments", "vmlDrawing", "threadedComment", "person"):
-            root.remove(child)
-    return xml(root)
-
-
-def _untyped(types: bytes, gone: set[str]) -> bytes:
-    root = etree.fromstring(types.replace(b"ml.template.main+xml", b"ml.sheet.main+xml"))
-    for child in list(root):
-        if str(child.get("PartName", "")).lstrip("/") in gone:
-            root.remove(child)
-    return xml(root)
-
-
-def _with_strings(package: Package, part: str) -> Package:
-    """Give the package a table of shared strings under its usual name."""
-    links = package.related(part)
-    if any(link.target == strings.NAME for link in links):
-        return package
-    rels = with_relationship(
-        package.parts[rels_name(part)], f"{OFFICE}/sharedStrings", "sharedStrings.xml"
-    )
-    types = with_type(package.parts[CONTENT_TYPES], strings.NAME, _STRINGS_TYPE)
-    return package.with_parts({rels_name(part): rels, CONTENT_TYPES: types})
+    found = part_of_kind(package, part, "styles")
+    if not found:
+        message = ("工作簿缺少样式", "The workbook has no styles")
+        raise tags.faulty("not_excel", message, part)
+    return found
 
 
 def _is_1904(root: etree._Element) -> bool:

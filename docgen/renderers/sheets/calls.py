@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Undefined
 
 from docgen.document import Rows, Value, View
-from docgen.renderers.sheets import measure, tags
+from docgen.renderers.sheets import measure
 from docgen.renderers.sheets.plan import CellPlan, Plan
 from docgen.renderers.sheets.writer import FORMULA_MARKS, Writer
 
@@ -53,7 +53,7 @@ def filler(cell: CellPlan) -> Callable[[Any, Writer], None]:
             writer.number(cell, value, "", "")
             return
         else:
-            text = printed(value, cell)
+            text = printed(value)
         if tone or not text or text[0] in FORMULA_MARKS or len(text) > short or "\n" in text:
             writer.text(cell, text, tone)
             return
@@ -78,23 +78,21 @@ def joiner(cell: CellPlan) -> Callable[[list[Any], Writer], None]:
     fill = filler(cell)
 
     def join(values: list[Any], writer: Writer) -> None:
-        fill("".join([printed(value, cell) for value in values]), writer)
+        fill("".join([printed(value) for value in values]), writer)
 
     return join
 
 
-def printed(value: Any, cell: CellPlan | None = None) -> str:
-    """Print a value as text. TemplateFaulty for an object, which has no text."""
+class NotPrintable(TypeError):
+    """An object or a list of objects where a value was expected."""
+
+
+def printed(value: Any) -> str:
+    """Print a value as text; NotPrintable for an object, which has none."""
     if isinstance(value, View) or (
-        isinstance(value, Rows) and any(isinstance(r, View) for r in value)
+        isinstance(value, Rows) and any(isinstance(row, View) for row in value)
     ):
-        zh, en = (
-            "这里是对象或列表，请写出其字段",
-            "This is an object or a list; name one of its fields",
-        )
-        raise tags.faulty(
-            "not_printable", (zh, en), cell.place if cell else "", cell.text if cell else ""
-        )
+        raise NotPrintable
     return str(value) if value is not None else ""
 
 

@@ -14,7 +14,7 @@ from docgen.renderers.sheets.book import Book
 from docgen.renderers.sheets.fragments import Filled, xml_text
 from docgen.renderers.sheets.live import HEAD
 from docgen.renderers.sheets.refs import RowMap
-from docgen.renderers.sheets.styles import M
+from docgen.renderers.sheets.styles import M, without
 from docgen.renderers.sheets.writer import Writer
 
 FILTER_NAME = "_xlnm._FilterDatabase"
@@ -130,10 +130,17 @@ def _workbook(book: Book, places: _Places) -> bytes:
     for element, name in zip(root.iterfind(f"{M}sheets/{M}sheet"), places.names, strict=True):
         element.set("name", name)
     _names(root, places)
-    calculation = root.find(f"{M}calcPr")
-    if calculation is not None:
-        calculation.set("fullCalcOnLoad", "1")
+    _calculation(root, any(cell.formula for code in book.sheets for cell in code.plan.cells))
     return HEAD.encode() + etree.tostring(root, encoding="UTF-8", xml_declaration=False)
+
+
+def _calculation(root: etree._Element, formulas: bool) -> None:
+    """Let formulas be worked out on opening; without any, closing must not ask to save."""
+    calculation = root.find(f"{M}calcPr")
+    if calculation is not None and formulas:
+        calculation.set("fullCalcOnLoad", "1")
+    elif calculation is not None:
+        without(calculation, "fullCalcOnLoad")
 
 
 def _names(root: etree._Element, places: _Places) -> None:

@@ -12,6 +12,8 @@ from docgen.renderers.sheets.strings import Strings, plain
 from docgen.renderers.sheets.styles import M
 
 DEFAULT_WIDTH = 8.43
+FAR = 1_000
+"""Rows without anything before a row that only has a format."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,9 @@ class Row:
     statements: str = ""
 
     @property
-    def tagged(self) -> bool:
-        """Whether any cell needs the document."""
-        return any(tags.has_tags(cell.text) or cell.formula for cell in self.cells)
+    def filled(self) -> bool:
+        """Whether any cell holds more than a format."""
+        return any(cell.text or cell.formula or cell.fixed != "/>" for cell in self.cells)
 
 
 @dataclass
@@ -73,9 +75,16 @@ def read_sheet(name: str, part: str, data: bytes, strings: Strings) -> Sheet:
     shared: dict[str, tuple[str, str]] = {}
     reader = _Reader(name, strings, shared)
     rows = [reader.row(element) for element in root.iterfind(f"{M}sheetData/{M}row")]
+    _trim(rows)
     merges = [refs.area(str(m.get("ref"))) for m in root.iterfind(f"{M}mergeCells/{M}mergeCell")]
     widths, default = _widths(root)
     return Sheet(name, part, root, rows, widths, default, merges)
+
+
+def _trim(rows: list[Row]) -> None:
+    """Forget formatted rows far below everything else: sheets may claim a million rows."""
+    while len(rows) > 1 and rows[-1].number - rows[-2].number > FAR and not rows[-1].filled:
+        rows.pop()
 
 
 @dataclass

@@ -10,7 +10,6 @@ from lxml import etree
 
 from docgen.renderers.sheets.styles import MAIN, M, fragment
 
-NAME = "xl/sharedStrings.xml"
 _HEAD = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<sst xmlns="{MAIN}">'
 _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 

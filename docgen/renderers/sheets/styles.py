@@ -10,6 +10,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
@@ -155,9 +156,9 @@ class StyleRun:
         if known is not None:
             return known
         at = self.book.next_format + len(self.added["numFmts"])
-        element = etree.Element(f"{M}numFmt", numFmtId=str(at), formatCode=code)
+        made = f'<numFmt numFmtId="{at}" formatCode={quoteattr(code)}/>'
         first = self.book.counts["numFmts"]
-        found = self._numbered("numFmts", code, lambda: fragment(element))
+        found = self._numbered("numFmts", code, lambda: made)
         return self.book.next_format + found - first
 
     def _font(self, style: int, tone: str) -> int | None:
@@ -193,10 +194,7 @@ class StyleRun:
 def fragment(element: etree._Element) -> str:
     """Write an element without namespace declarations, for use inside a part of its kind."""
     text = etree.tostring(element, encoding="unicode", with_tail=False)
-    text = re.sub(
-        r' xmlns(?::ns0)?="http://schemas\.openxmlformats\.org/spreadsheetml/2006/main"', "", text
-    )
-    return text.replace("<ns0:", "<").replace("</ns0:", "</")
+    return text.replace(f' xmlns="{MAIN}"', "")
 
 
 def without(element: etree._Element, *names: str) -> None:
@@ -232,7 +230,7 @@ def _cut(root: etree._Element, parts: dict[str, etree._Element]) -> list[str]:
 def _wrap(xf: etree._Element) -> None:
     alignment = xf.find(f"{M}alignment")
     if alignment is None:
-        alignment = etree.Element(f"{M}alignment")
+        alignment = etree.Element(f"{M}alignment", nsmap=xf.nsmap)
         xf.insert(0, alignment)
     alignment.set("wrapText", "1")
     xf.set("applyAlignment", "1")

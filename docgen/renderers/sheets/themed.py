@@ -7,6 +7,7 @@ from functools import cache
 
 from lxml import etree
 
+from docgen.renderers.sheets.styles import MAIN
 from docgen.theme import Theme, default_folder, load_theme
 
 COLOURS = ("accent", "accent_light", "rule", "good", "warn", "bad", "muted")
@@ -21,11 +22,21 @@ def _placeholders() -> Theme:
 def themed(part: bytes, theme: Theme) -> bytes:
     """Give an XML part the fonts and colours of `theme`. Returns UTF-8."""
     base = _placeholders()
-    text = etree.tostring(etree.fromstring(part), encoding="unicode")
+    text = unprefixed(part)
     swaps = {getattr(base, name): getattr(theme, name) for name in COLOURS}
     text = _swapped(text, r'((?:rgb="(?:FF|00)?|srgbClr val="|&amp;K))', swaps, "")
     fonts = {getattr(base, name): getattr(theme, name) for name in FONTS}
     return _swapped(text, r'((?:val|typeface)="|&amp;(?:"|&quot;))', fonts, r'(?=["&,])').encode()
+
+
+def unprefixed(part: bytes) -> str:
+    """Read a part whose elements have no prefix: some programs write `x:worksheet`."""
+    text = etree.tostring(etree.fromstring(part), encoding="unicode")
+    found = re.match(rf'<(\w+):[^>]*?\sxmlns:\1="{re.escape(MAIN)}"', text)
+    if not found:
+        return text
+    text = re.sub(rf"(</?){found[1]}:", r"\1", text)
+    return text.replace(f'xmlns:{found[1]}="', 'xmlns="')
 
 
 def _swapped(text: str, before: str, swaps: dict[str, str], after: str) -> str:
