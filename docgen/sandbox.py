@@ -15,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from docgen.document import Label, Rows, Value, View
 
 VALUE_ATTRIBUTES = frozenset({"code", "tone"})
+SHORT, NARROW, CELL_PADDING = 20.0, 9.0, 2.0
 NUMERALS = "一二三四五六七八九十"
 
 
@@ -87,22 +88,49 @@ def _chinese(number: int) -> str:
 
 
 def widths(
-    rows: Rows, names: list[str], labels: Label | None = None, least: int = 6, most: int = 40
+    rows: Rows, names: list[str], labels: Label | None = None, *, room: int = 102
 ) -> list[float]:
-    """Column widths in per cent from the text of `rows`, header included; they sum to 100."""
-    weights = []
-    for name in names:
-        heading = _columns(str(labels.fields[name])) if labels and name in labels.fields else 0
-        texts = [_columns(str(row.fields[name])) for row in rows if isinstance(row, View)]
-        typical = sorted(texts)[int(len(texts) * 0.9)] if texts else 0
-        weights.append(float(min(most, max(least, heading + 1, typical + 1))))
-    total = sum(weights)
-    return [round(weight / total * 100, 2) for weight in weights]
+    """Column widths in per cent from the text of `rows` and the headings; they sum to 100.
+
+    `room` is how many narrow characters fit on a line of the page. A short column keeps its
+    text on one line; long ones share the rest by the root of their length.
+    """
+    natural = [_natural(rows, name, labels) for name in names]
+    most = SHORT + CELL_PADDING
+    short = [width if width < most else 0.0 for width in natural]
+    long = [width**0.5 if width >= most else 0.0 for width in natural]
+    left = max(room - sum(short), SHORT * 0.8 * sum(1 for weight in long if weight))
+    share = left / sum(long) if any(long) else 0.0
+    chosen = [short[i] or max(SHORT / 2, long[i] * share) for i in range(len(names))]
+    fitted = _squeezed(chosen, room)
+    return [round(width / sum(fitted) * 100, 2) for width in fitted]
 
 
-def _columns(text: str) -> int:
-    """Display columns of the longest line: a CJK character counts two."""
-    return max(
-        (sum(2 if ord(c) > 0x2E7F else 1 for c in line[:200]) for line in text.split("\n")),
-        default=0,
-    )
+def _squeezed(chosen: list[float], room: float) -> list[float]:
+    """Take what is too much from the wider columns: a word of state never stands upright."""
+    wide = sum(width for width in chosen if width > NARROW)
+    excess = sum(chosen) - room
+    if excess <= 0 or not wide:
+        return chosen
+    factor = max(0.4, (wide - excess) / wide)
+    return [width * factor if width > NARROW else width for width in chosen]
+
+
+def _natural(rows: Rows, name: str, labels: Label | None) -> float:
+    """Width of a column that never wraps: nine in ten rows, the longest when that is short."""
+    heading = _columns(str(labels.fields[name])) if labels and name in labels.fields else 0
+    texts = sorted(_columns(str(row.fields[name])) for row in rows if isinstance(row, View))
+    longest = texts[-1] if texts else 0.0
+    typical = longest if longest <= SHORT else max(SHORT, texts[int((len(texts) - 1) * 0.9)])
+    return max(min(heading, 10.0), typical) + CELL_PADDING
+
+
+def _columns(text: str) -> float:
+    """Width of the longest line in narrow characters: a CJK character is two wide."""
+    return max((sum(map(_width, line[:400])) for line in text.split("\n")), default=0.0)
+
+
+def _width(character: str) -> float:
+    if ord(character) > 0x2E7F:
+        return 2.0
+    return 1.4 if character.isupper() or character in "@%_—" else 1.1

@@ -8,6 +8,8 @@ from itertools import groupby
 from docgen.scaffold.layout import Block, Cards, Cell, Grid, Section, Table, outline
 from schemas.envelope import Record
 
+LANDSCAPE_ROOM = 156
+
 
 def scaffold_html(model: type[Record]) -> bytes:
     """`page.html` of a record type (UTF-8), every field in it, ready to be edited."""
@@ -77,8 +79,9 @@ def table(block: Table, prefix: str = "", row: str = "row") -> Iterator[str]:
     """Return a list with a repeated header; its `empty` text when there are no rows."""
     path = prefix + block.path
     names = ", ".join(f'"{cell.path}"' for cell in block.columns if "." not in cell.path)
+    room = f", room={LANDSCAPE_ROOM}" if block.landscape else ""
     yield f"{{% if {path} %}}"
-    yield f'<table class="list"><colgroup>{{% for w in widths({path}, [{names}], label.{block.label}) %}}'
+    yield f'<table class="list"><colgroup>{{% for w in widths({path}, [{names}], label.{block.label}{room}) %}}'
     yield '<col style="width: {{ w }}%">{% endfor %}</colgroup>'
     heads = "".join(
         f"<th{_number(cell)}>{{{{ label.{cell.label} }}}}</th>" for cell in block.columns
@@ -213,12 +216,13 @@ class _Form:
 
     def _section(self, section: Section) -> Iterator[str]:
         yield f'<h2 class="band">{{{{ section.{section.key} }}}}</h2>'
+        alone = len(section.blocks) == 1
         for block in section.blocks:
             if isinstance(block, Table) and section.key == "control":
                 yield f"{{% if {block.path} %}}"
-            if isinstance(block, Table | Cards):
+            if isinstance(block, Table | Cards) and len(section.blocks) > 1:
                 yield f'<h3 class="band">{{{{ label.{block.label} }}}}</h3>'
-            yield from _block(block)
+            yield from grid(block) if isinstance(block, Grid) and alone else _block(block)
             if isinstance(block, Table) and section.key == "control":
                 yield "{% endif %}"
 
