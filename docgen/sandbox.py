@@ -16,7 +16,7 @@ from docgen.document import Label, Rows, Value, View
 
 VALUE_ATTRIBUTES = frozenset({"code", "tone"})
 SHORT, NARROW, CELL_PADDING = 20.0, 9.0, 2.0
-NUMERALS = "一二三四五六七八九十"
+DIGITS = "零一二三四五六七八九"
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -82,9 +82,17 @@ def numeral(number: int, lang: str = "zh", level: int = 1) -> str:
 
 
 def _chinese(number: int) -> str:
-    tens, ones = divmod(number, 10)
-    head = "" if tens == 0 else "十" if tens == 1 else NUMERALS[tens - 1] + "十"
-    return head + (NUMERALS[ones - 1] if ones else "")
+    """Write 1 to 9,999 as 一, 十二, 一百零五, 三千零二十."""
+    if number < 20:
+        return ("十" if number >= 10 else "") + DIGITS[number % 10 : number % 10 + 1].strip("零")
+    text = ""
+    for unit, size in (("千", 1000), ("百", 100), ("十", 10), ("", 1)):
+        digit = number // size % 10
+        if digit:
+            text += DIGITS[digit] + unit
+        elif text and number % size and not text.endswith("零"):
+            text += "零"
+    return text
 
 
 def widths(

@@ -31,6 +31,7 @@ SHA256 = {
 }
 WEIGHTS = {"regular": ("400Regular", 400), "bold": ("700Bold", 700)}
 SC_FACE = 2
+SPACES = frozenset({0x20, 0xA0, 0x3000})  # a run keeps its font over a space
 BUILT = 3_850_000_000  # head.modified, seconds since 1904: fixed, so that bytes are equal
 
 # Blocks of signs that stand in documents; letters of other scripts are left out.
@@ -124,8 +125,9 @@ def pieces(sources: dict[object, object]) -> Iterator[Piece]:
         for weight in WEIGHTS:
             own = Path(str(sources[family, weight]))
             yield Piece(family, weight, "common", own, -1, common)
-            yield Piece(family, weight, "gbk", own, -1, hanzi)
-            yield Piece(family, weight, "rare", cjk(sources, family, weight), SC_FACE, rare)
+            yield Piece(family, weight, "gbk", own, -1, hanzi | SPACES)
+            rare_source = cjk(sources, family, weight)
+            yield Piece(family, weight, "rare", rare_source, SC_FACE, rare | SPACES)
 
 
 def characters(path: Path, face: int) -> frozenset[int]:

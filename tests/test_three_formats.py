@@ -1,0 +1,183 @@
+"""The same record gives the same values in Word, Excel and PDF: every sample, every field."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docgen.document import Document, Rows, Value, View, build, words
+from docgen.paths import samples_dir
+from docgen.pipeline import Order, Outcome, read_record, render
+from docgen.renderers.isolate import Children
+from docgen.service import children
+from docgen.settings import Settings
+from schemas.fields import Setting
+from tests.readers import docx_text, pdf_text, squeezed, xlsx_cells, xlsx_text
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+SAMPLES = sorted(
+    path
+    for path in samples_dir().rglob("*.json")
+    if path.parent.name != "bad" and not path.name.startswith("HT-")
+)
+FORMATS = ("docx", "xlsx", "pdf")
+HIDDEN = {"schema_version", "absences", "signoffs"}
+CONTROL_LISTS = {"revisions", "distribution", "attachments"}  # a form leaves empty ones out
+NONE = words("zh")["none"]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Children]:
+    with children(Settings(jobs=1), FORMATS) as made:
+        yield made
+
+
+def made(pool: Children, path: Path, format_name: str, lang: str = "zh") -> Outcome:
+    settings = Settings()
+    order = Order(
+        path.read_bytes(),
+        NOW,
+        lang=lang,
+        templates=settings.template_folders,
+        theme=settings.theme_folder,
+    )
+    return pool.run(render, order, format_name, size_bytes=len(order.data))
+
+
+def document(path: Path, lang: str = "zh") -> Document:
+    found = read_record(path.read_bytes(), Setting(NOW))
+    assert found.value is not None, found.problems
+    return build(found.value, lang)
+
+
+def texts(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every printed value with its path; nothing of an absent object but its reason."""
+    if isinstance(node, Value):
+        yield name, str(node)
+    elif isinstance(node, View):
+        if not node and node.empty != NONE:
+            yield name, node.empty
+        for key, child in node.fields.items() if node else ():
+            if key not in HIDDEN:
+                yield from texts(child, f"{name}.{key}" if name else key)
+    elif isinstance(node, Rows):
+        if not node and name not in CONTROL_LISTS:
+            yield name, node.empty
+        for index, row in enumerate(node):
+            yield from texts(row, f"{name}[{index}]")
+
+
+def text_of(outcome: Outcome, format_name: str, folder: Path) -> str:
+    path = folder / f"{outcome.doc_no}.{format_name}"
+    path.write_bytes(outcome.data)
+    if format_name == "pdf":
+        return squeezed(pdf_text(path))
+    return squeezed((docx_text if format_name == "docx" else xlsx_text)(outcome.data))
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_every_value_stands_in_all_three(pool: Children, path: Path, tmp_path: Path) -> None:
+    expected = list(texts(document(path).view))
+    assert len(expected) > 20
+    for format_name in FORMATS:
+        found = text_of(made(pool, path, format_name), format_name, tmp_path)
+        lost = [(name, text) for name, text in expected if squeezed(text) not in found]
+        assert not lost, (format_name, lost[:10])
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_rows_keep_their_order(pool: Children, path: Path, tmp_path: Path) -> None:
+    lists = [rows for rows in document(path).view.fields.values() if isinstance(rows, Rows)]
+    for format_name in FORMATS:
+        found = text_of(made(pool, path, format_name), format_name, tmp_path)
+        for rows in (rows for rows in lists if len(rows) > 1 and isinstance(rows.rows[0], View)):
+            assert _in_order(found, [_line(row) for row in rows]), format_name
+
+
+def _line(row: View) -> str:
+    """The longest text of a row: what tells it from the others."""
+    plain = [str(v) for v in row.fields.values() if isinstance(v, Value) and v and v.moment is None]
+    return squeezed(max(plain, key=len, default=""))
+
+
+def _in_order(text: str, lines: list[str]) -> bool:
+    place = 0
+    for line in dict.fromkeys(lines):
+        place = text.find(line, place)
+        if place < 0:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("path", SAMPLES[::4], ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_english_is_complete(pool: Children, path: Path, tmp_path: Path) -> None:
+    expected = list(texts(document(path, "en").view))
+    for format_name in FORMATS:
+        found = text_of(made(pool, path, format_name, "en"), format_name, tmp_path)
+        lost = [(name, text) for name, text in expected if squeezed(text) not in found]
+        assert not lost, (format_name, lost[:10])
+
+
+def test_the_same_input_gives_the_same_bytes(pool: Children) -> None:
+    path = samples_dir() / "ZX" / "hard.json"
+    for format_name in FORMATS:
+        first = made(pool, path, format_name).data
+        with children(Settings(jobs=1), [format_name]) as other:
+            second = made(other, path, format_name).data
+        assert hashlib.sha256(first).hexdigest() == hashlib.sha256(second).hexdigest()
+
+
+def test_no_cell_is_a_formula(pool: Children) -> None:
+    for path in SAMPLES:
+        if path.stem == "hard":
+            cells = xlsx_cells(made(pool, path, "xlsx").data)
+            assert not [cell.coordinate for cell in cells if cell.data_type in "fe"]
+
+
+@pytest.mark.parametrize("code", ["XJ", "ZX", "WB"])
+def test_pdf_holds_what_it_claims(pool: Children, code: str, tmp_path: Path) -> None:
+    path = tmp_path / "made.pdf"
+    path.write_bytes(made(pool, samples_dir() / code / "hard.json", "pdf").data)
+    check = subprocess.run(["qpdf", "--check", path], capture_output=True, text=True, check=True)
+    assert "No syntax or stream encoding errors found" in check.stdout
+    fonts = subprocess.run(["pdffonts", path], capture_output=True, text=True, check=True).stdout
+    rows = [line for line in fonts.splitlines()[2:] if line]
+    assert rows
+    assert all("Docgen-S" in row and row.split()[-5] == "yes" for row in rows), fonts
+    info = subprocess.run(["pdfinfo", path], capture_output=True, text=True, check=True).stdout
+    assert "Tagged:          yes" in info
+    assert code in info
+
+
+@pytest.mark.office
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SAMPLES[::3], ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_libreoffice_opens_word_and_excel(pool: Children, path: Path, tmp_path: Path) -> None:
+    expected = list(texts(document(path).view))[:12]
+    for format_name in ("docx", "xlsx"):
+        source = tmp_path / f"made.{format_name}"
+        source.write_bytes(made(pool, path, format_name).data)
+        run = subprocess.run(
+            [
+                "soffice",
+                f"-env:UserInstallation=file://{tmp_path}/profile",
+                "--headless",
+                "--convert-to",
+                "pdf",
+                "--outdir",
+                tmp_path,
+                source,
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "Error" not in run.stderr, run.stderr
+        found = squeezed(pdf_text(tmp_path / "made.pdf"))
+        assert all(squeezed(text) in found for _, text in expected), format_name
