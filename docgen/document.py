@@ -262,7 +262,9 @@ class _Writer:
     def _field(self, model: type[Part], name: str, value: Any, place: _Place) -> Any:
         kind = shape(model, name)
         if kind.part and kind.is_list:
-            rows = (self.view(kind.part, row, self._row(place, i)) for i, row in enumerate(value or ()))
+            rows = (
+                self.view(kind.part, row, self._row(place, i)) for i, row in enumerate(value or ())
+            )
             return Rows(tuple(rows), place.empty)
         if kind.part:
             return self.view(kind.part, value, place)

@@ -48,7 +48,9 @@ def _columns(book: Any) -> Iterator[str]:
 
 def xlsx_cells(data: bytes) -> list[Any]:
     """All filled cells."""
-    return [cell for cell in _cells(openpyxl.load_workbook(io.BytesIO(data))) if cell.value is not None]
+    return [
+        cell for cell in _cells(openpyxl.load_workbook(io.BytesIO(data))) if cell.value is not None
+    ]
 
 
 def pdf_text(path: Path) -> str:

@@ -87,23 +87,32 @@ def test_every_value_stands_in_all_three(pool: Children, path: Path, tmp_path: P
     assert len(expected) > 20
     for format_name in FORMATS:
         found = text_of(made(pool, path, format_name), format_name, tmp_path)
-        lost = [(name, text) for name, text in expected if squeezed(text) not in found]
+        lost = [(name, text) for name, text in expected if not stands(text, found)]
         assert not lost, (format_name, lost[:10])
+
+
+def stands(text: str, found: str) -> bool:
+    """Whether a text is there; one over several pages line by line, for headers come between."""
+    if squeezed(text) in found:
+        return True
+    return len(text) > 2_000 and all(squeezed(line) in found for line in text.split("\n"))
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_rows_keep_their_order(pool: Children, path: Path, tmp_path: Path) -> None:
-    lists = [rows for rows in document(path).view.fields.values() if isinstance(rows, Rows)]
+    fields = document(path).view.fields.items()
+    lists = [rows for name, rows in fields if isinstance(rows, Rows) and name not in HIDDEN]
     for format_name in FORMATS:
         found = text_of(made(pool, path, format_name), format_name, tmp_path)
         for rows in (rows for rows in lists if len(rows) > 1 and isinstance(rows.rows[0], View)):
-            assert _in_order(found, [_line(row) for row in rows]), format_name
+            lines = [line for row in rows if (line := _line(row))]
+            assert _in_order(found, lines), (format_name, lines[:5])
 
 
 def _line(row: View) -> str:
-    """The longest text of a row: what tells it from the others."""
+    """The longest short text of a row: what tells it from the others."""
     plain = [str(v) for v in row.fields.values() if isinstance(v, Value) and v and v.moment is None]
-    return squeezed(max(plain, key=len, default=""))
+    return squeezed(max((text for text in plain if len(text) < 120), key=len, default=""))
 
 
 def _in_order(text: str, lines: list[str]) -> bool:

@@ -245,11 +245,21 @@ def _refuse(fetcher: _Assets, laid_out: LaidOut, said: list[str]) -> None:
         raise _failed("url_refused", f"模板引用了外部地址 {url}", f"The page refers to {url}", url)
     for message in said:
         if "notdef" in message:
-            raise _failed("no_glyph_in_page", f"有字没有字形：{message}", f"A glyph is missing: {message}", message)
+            raise _failed(
+                "no_glyph_in_page",
+                f"有字没有字形：{message}",
+                f"A glyph is missing: {message}",
+                message,
+            )
     for page in laid_out.pages:
         for kind, target, *_ in page.links:
             if kind == "external" and not _SAFE_LINK.match(target):
-                raise _failed("link_refused", f"不允许的链接 {target[:200]}", f"Refused link {target[:200]}", target)
+                raise _failed(
+                    "link_refused",
+                    f"不允许的链接 {target[:200]}",
+                    f"Refused link {target[:200]}",
+                    target,
+                )
 
 
 def _failed(code: str, zh: str, en: str, value: str) -> RenderFailed:
@@ -297,7 +307,9 @@ def _boxes(laid_out: LaidOut) -> Iterator[tuple[str, Box]]:
             if not name.startswith(SIGN_PREFIX):
                 continue
             if not (0 <= left < right <= page.width and 0 <= top < bottom <= page.height):
-                raise _failed("signoff_off_page", f"签署栏 {name} 超出页面", f"{name} leaves its page", name)
+                raise _failed(
+                    "signoff_off_page", f"签署栏 {name} 超出页面", f"{name} leaves its page", name
+                )
             scale = POINTS_PER_PIXEL
             low, high = (page.height - bottom) * scale, (page.height - top) * scale
             yield name, Box(number, left * scale, low, right * scale, high)

@@ -118,7 +118,9 @@ def pieces(sources: dict[object, object]) -> Iterator[Piece]:
             main_sets.append(characters(Path(str(sources[family, weight])), 0))
             rare_sets.append(characters(cjk(sources, family, weight), SC_FACE))
     main_set = frozenset.intersection(*main_sets)
-    rare = frozenset(c for c in frozenset.intersection(*rare_sets) - main_set if c > 0x1FFFF or sign(c))
+    rare = frozenset(
+        c for c in frozenset.intersection(*rare_sets) - main_set if c > 0x1FFFF or sign(c)
+    )
     common = frozenset(c for c in main_set if sign(c)) | (frozenset(gb2312()) & main_set)
     hanzi = frozenset(c for c in main_set if ideograph(c)) - common
     for family in NPM:
@@ -186,7 +188,10 @@ def metrics_of(model: TTFont, font: TTFont) -> None:
     """Give a face the line metrics of its family, so that a rare character keeps the line height."""
     for table, names in (
         ("hhea", ("ascent", "descent", "lineGap")),
-        ("OS/2", ("sTypoAscender", "sTypoDescender", "sTypoLineGap", "usWinAscent", "usWinDescent")),
+        (
+            "OS/2",
+            ("sTypoAscender", "sTypoDescender", "sTypoLineGap", "usWinAscent", "usWinDescent"),
+        ),
     ):
         for name in names:
             setattr(font[table], name, getattr(model[table], name))
@@ -197,7 +202,13 @@ def rename(font: TTFont, piece: Piece) -> None:
     family = f"Docgen {piece.family.title()} SC"
     style = piece.weight.title()
     unique = f"Docgen{piece.family.title()}SC-{style}-{piece.part.title()}"
-    for name_id, text in ((1, family), (2, style), (3, unique), (4, f"{family} {style}"), (6, unique)):
+    for name_id, text in (
+        (1, family),
+        (2, style),
+        (3, unique),
+        (4, f"{family} {style}"),
+        (6, unique),
+    ):
         font["name"].setName(text, name_id, 3, 1, 0x409)
     if "CFF " in font:
         font["CFF "].cff.fontNames[0] = unique
@@ -219,7 +230,10 @@ def ranges(found: Iterable[int]) -> str:
 
 def manifest(entries: list[dict[str, object]]) -> str:
     """`fonts.toml`."""
-    lines = ["# Made by build.py: what each part holds (as unicode-range), and every file's hash.", ""]
+    lines = [
+        "# Made by build.py: what each part holds (as unicode-range), and every file's hash.",
+        "",
+    ]
     parts = {str(entry["part"]): str(entry.pop("characters")) for entry in entries}
     lines += ["[unicode_range]", *(f'{part} = "{text}"' for part, text in parts.items()), ""]
     for entry in entries:

@@ -1,0 +1,221 @@
+"""The handbook's sentences as cases, end to end: files in, commands, files out, reopened."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docgen.paths import samples_dir
+from tests.readers import docx_text, pdf_text, squeezed, xlsx_cells, xlsx_text
+
+CONTRACT = samples_dir() / "contract" / "HT-2026-017.json"
+Change = Callable[[dict[str, Any]], object]
+
+
+def docgen(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Call the command line as a person would, on a fixed day."""
+    return subprocess.run(
+        [sys.executable, "-m", "docgen", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"DOCGEN_NOW": "2026-11-01T09:00"},
+        check=False,
+    )
+
+
+def changed(tmp_path: Path, sample: str, change: Change) -> Path:
+    """Write a changed copy of a sample."""
+    record = json.loads((samples_dir() / sample).read_text("utf-8"))
+    change(record)
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(record, ensure_ascii=False), "utf-8")
+    return path
+
+
+def checked(path: Path, *options: object) -> tuple[list[str], list[str]]:
+    """Validate: `place code` of errors and of warnings."""
+    run = docgen("validate", path, "--json", *options)
+    (found,) = json.loads(run.stdout)["files"]
+    assert run.returncode == (0 if found["valid"] else 1), run.stderr
+    errors = [f"{item['pointer']} {item['code']}" for item in found["errors"]]
+    return errors, [f"{item['pointer']} {item['code']}" for item in found["warnings"]]
+
+
+def rendered(path: Path, folder: Path, *options: object) -> dict[str, Path]:
+    """Render in three formats: format → file."""
+    run = docgen("render", path, "--out", folder, "--json", *options)
+    report = json.loads(run.stdout)
+    assert run.returncode == 0, report["errors"]
+    return {item["format"]: Path(item["path"]) for item in report["documents"]}
+
+
+def all_texts(files: dict[str, Path]) -> dict[str, str]:
+    return {
+        "docx": squeezed(docx_text(files["docx"].read_bytes())),
+        "xlsx": squeezed(xlsx_text(files["xlsx"].read_bytes())),
+        "pdf": squeezed(pdf_text(files["pdf"])),
+    }
+
+
+def test_case_1_an_object_without_form_is_named_and_five_forms_pass(tmp_path: Path) -> None:
+    five = samples_dir() / "contract" / "WB-five-objects.json"
+    four = changed(tmp_path, "contract/WB-five-objects.json", lambda r: r["objects"].pop())
+    run = docgen("check-coverage", CONTRACT, four, "--json")
+    report = json.loads(run.stdout)
+    assert run.returncode == 1
+    assert [item["value"] for item in report["problems"]] == ["HDYD-DB-05"]
+    assert docgen("check-coverage", CONTRACT, five).returncode == 0
+    found = all_texts(rendered(five, tmp_path / "out", "--contract", CONTRACT))
+    for text in found.values():
+        assert "HDYD-DB-05" in text
+        assert "512" in text
+        assert "𠮷田䶮" in text
+
+
+def test_case_2_percentages_are_computed_and_archiving_needs_signatures(tmp_path: Path) -> None:
+    found = all_texts(rendered(samples_dir() / "XJ" / "basic.json", tmp_path / "out"))
+    for text in found.values():
+        assert "USERS01.dbf" in text
+        assert "98.33%" in text
+        assert "92.19%" in text
+
+    def unsigned(record: dict[str, Any]) -> None:
+        record["signoffs"] = [s for s in record["signoffs"] if s["role"] != "cust_owner"]
+
+    path = changed(tmp_path, "XJ/basic.json", unsigned)
+    run = docgen("validate", path, "--json", "--contract", CONTRACT)
+    (found_file,) = json.loads(run.stdout)["files"]
+    (error,) = found_file["errors"]
+    assert error["code"] == "signature_missing"
+    assert "刘洋" in error["message"]["zh"]
+
+
+def test_case_3_an_abnormal_item_needs_advice_and_forbids_healthy(tmp_path: Path) -> None:
+    def spoil(record: dict[str, Any]) -> None:
+        item = record["check_items"][7]
+        item.update(state="abnormal", item="备份")
+        item.pop("advice", None)
+        record["overall"] = "健康"
+
+    errors, _ = checked(changed(tmp_path, "XJ/basic.json", spoil))
+    assert errors == ["/overall overall_too_good", "/check_items/7/advice advice_required"]
+
+
+@pytest.mark.parametrize(
+    ("values", "errors", "warnings"),
+    [
+        ({}, [], []),
+        ({"value_before": "16G", "value_after": " 16G "}, ["/entries/0/value_after unchanged"], []),
+        ({"changed_at": "2099-03-05 22:30"}, ["/entries/0/changed_at in_future"], None),
+        ({"changed_at": "2026-03-05 21:59"}, ["/entries/0/changed_at outside_authorisation"], None),
+    ],
+)
+def test_case_4_parameter_changes(
+    tmp_path: Path, values: dict[str, str], errors: list[str], warnings: list[str] | None
+) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["entries"] = [record["entries"][0] | values]
+
+    found, warned = checked(changed(tmp_path, "WH/basic.json", change), "--contract", CONTRACT)
+    assert set(errors) <= set(found)
+    assert bool(errors) == bool(found)
+    assert warnings is None or warned == warnings
+
+
+def test_case_4_equal_sizes_in_other_units_warn_and_empty_values_print(tmp_path: Path) -> None:
+    def change(record: dict[str, Any]) -> None:
+        same = {"value_before": "8G", "value_after": "8192M"}
+        record["entries"] = [record["entries"][0] | same, record["entries"][1]]
+
+    path = changed(tmp_path, "WH/basic.json", change)
+    errors, warnings = checked(path)
+    assert not errors
+    assert [item for item in warnings if item.startswith("/entries/0/value_after")]
+    for text in all_texts(rendered(path, tmp_path / "out")).values():
+        assert "(空)" in text
+
+
+@pytest.mark.parametrize(
+    ("answered", "printed"),
+    [("2026-03-06 23:50", "当日"), ("2026-03-07 10:00", "次日"), ("2026-03-08 00:00", "超")],
+)
+def test_case_5_the_clock_of_an_answer_is_printed(
+    tmp_path: Path, answered: str, printed: str
+) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record.update(answered_at=answered, feedback_at="2026-03-08 10:30")
+        record.update(closed_at="2026-03-08 11:00")
+
+    path = changed(tmp_path, "ZX/basic.json", change)
+    files = rendered(path, tmp_path / "out", "--contract", CONTRACT)
+    for text in all_texts(files).values():
+        assert f"答复时效{printed}" in text or printed in text
+
+
+def test_case_7_a_consultation_never_changes_configuration(tmp_path: Path) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["answer"] = "已执行 alter system set processes=2000 scope=spfile; 并重启。"
+
+    errors, _ = checked(changed(tmp_path, "ZX/basic.json", change))
+    assert errors == ["/answer config_change_in_consultation"]
+    converted = json.loads((samples_dir() / "ZX" / "converted.json").read_text("utf-8"))
+    defect = json.loads((samples_dir() / "QX" / "basic.json").read_text("utf-8"))
+    assert converted["converted_to"] == defect["doc_no"]
+    assert defect["converted_from"] == converted["doc_no"]
+    handed = json.loads((samples_dir() / "DJ" / "basic.json").read_text("utf-8"))
+    listed = [ticket["doc_no"] for ticket in handed["tickets"]]
+    assert {converted["doc_no"], defect["doc_no"]} <= set(listed)
+    path = rendered(samples_dir() / "DJ" / "basic.json", tmp_path / "out")["docx"]
+    shown = squeezed(docx_text(path.read_bytes()))
+    assert f"合计件数{len(listed) - 1}" in shown
+
+
+def test_case_8_work_waits_for_consent_and_archiving_for_the_signature(tmp_path: Path) -> None:
+    def early(record: dict[str, Any]) -> None:
+        record["work_started_at"] = "2026-03-11 14:30"
+        record["stages"][2]["at"] = "2026-03-11 14:30"
+
+    errors, _ = checked(changed(tmp_path, "QX/basic.json", early))
+    assert any(item.startswith("/work_started_at") for item in errors)
+    assert checked(samples_dir() / "QX" / "basic.json", "--contract", CONTRACT)[0] == []
+
+    def unsigned(record: dict[str, Any]) -> None:
+        record["signoffs"] = [s for s in record["signoffs"] if s["role"] != "cust_owner"]
+
+    errors, _ = checked(changed(tmp_path, "QX/basic.json", unsigned))
+    assert [item.split()[1] for item in errors] == ["signature_missing"]
+
+
+def test_case_12_hostile_text_is_stopped_for_its_secret_and_printed_after_masking(
+    tmp_path: Path,
+) -> None:
+    def add(record: dict[str, Any]) -> None:
+        record["top_sql"][0]["sql_text"] = "create user app identified by Abc#123"
+
+    path = changed(tmp_path, "XJ/hard.json", add)
+    errors, _ = checked(path)
+    assert errors == ["/top_sql/0/sql_text secret"]
+    files = rendered(path, tmp_path / "out", "--mask-secrets")
+    texts = all_texts(files)
+    for text in texts.values():
+        assert "Abc#123" not in text
+        assert "identifiedby******" in text
+        assert "𠮷田䶮" in text
+        assert "=cmd|'/Ccalc'!A0" in text
+        assert "a<b&&c" in text
+        assert "共10" in text
+    assert all(cell.data_type not in "fe" for cell in xlsx_cells(files["xlsx"].read_bytes()))
+    back = docgen("extract", files["pdf"], "--attachments", tmp_path / "logs", "--json")
+    record = json.loads(back.stdout)
+    assert record["record_intact"]
+    assert record["file_intact"]
+    assert len(record["record"]["params"]) == 500
+    logs = list((tmp_path / "logs").iterdir())
+    assert any(len(log.read_text("utf-8").splitlines()) >= 10_000 for log in logs)
