@@ -7,11 +7,13 @@ rendered twice.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +24,7 @@ State = Literal["made", "unchanged"]
 
 
 class Folder:
-    """An output folder with its index of what was made from what."""
+    """An output folder with its index of what was made from what; several runs may share it."""
 
     def __init__(self, path: Path, *, force: bool = False, indexed: bool = False) -> None:
         """Make the folder where it is missing; only an indexed one keeps an index."""
@@ -32,13 +34,15 @@ class Folder:
         except OSError as wrong:
             raise _refused(path, wrong) from wrong
         self._index: dict[str, list[str]] = self._load() if indexed else {}
+        self._own: dict[str, list[str]] = {}
 
     def unchanged(self, key: str) -> Path | None:
         """Return the file already made from `key`, if it is still there as it was made."""
         name, sha256 = self._index.get(key, ["", ""])
         path = self.path / name
-        if name and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
-            return path
+        with suppress(OSError):
+            if name and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+                return path
         return None
 
     def deliver(self, name: str, data: bytes, key: str = "") -> tuple[Path, State]:
@@ -47,11 +51,33 @@ class Folder:
         Raises OutputRefused: file_exists, no_space, not_writable.
         """
         path = self.path / name
-        sha256 = hashlib.sha256(data).hexdigest()
-        state: State = "made"
+        try:
+            with _alone(self.path):
+                state = self._write(path, data)
+        except OSError as wrong:
+            raise _refused(path, wrong) from wrong
+        if key:
+            self._index[key] = self._own[key] = [name, hashlib.sha256(data).hexdigest()]
+        return path, state
+
+    def save_index(self) -> None:
+        """Remember what was made, by this run or by others meanwhile; forget what is gone."""
+        with _alone(self.path):
+            known = self._load()
+            newest = {
+                entry[0]: (key, entry)
+                for index in (known, self._own)
+                for key, entry in index.items()
+            }
+            kept = dict(newest[name] for name in sorted(newest) if os.path.isfile(self.path / name))
+            if kept != known:
+                text = json.dumps(kept, ensure_ascii=False, indent=0)
+                write_aside(self.path / INDEX, text.encode("utf-8", "replace"))
+
+    def _write(self, path: Path, data: bytes) -> State:
         if path.is_file() and path.read_bytes() == data:
-            state = "unchanged"
-        elif path.exists() and not self._replaceable(name, path):
+            return "unchanged"
+        if path.exists() and not self._replaceable(path):
             raise OutputRefused(
                 "file_exists",
                 "文件已存在且内容不同，予以保留",
@@ -60,35 +86,24 @@ class Folder:
                 hint_en="Use --force to replace it, or another folder.",
                 place=str(path),
             )
-        else:
-            write_aside(path, data)
-        if key:
-            self._index[key] = [name, sha256]
-        return path, state
+        write_aside(path, data)
+        return "made"
 
-    def save_index(self) -> None:
-        """Remember what was made; forget what is gone."""
-        kept = {
-            key: entry for key, entry in self._index.items() if (self.path / entry[0]).is_file()
-        }
-        newest = {entry[0]: (key, entry) for key, entry in kept.items()}
-        kept = dict(newest[name] for name in sorted(newest))
-        text = json.dumps(kept, ensure_ascii=False, indent=0)
-        write_aside(self.path / INDEX, text.encode())
-
-    def _replaceable(self, name: str, path: Path) -> bool:
+    def _replaceable(self, path: Path) -> bool:
         """Return a file may go when forced, or when it is still exactly what docgen made."""
         if self.force:
             return True
+        name = path.relative_to(self.path).as_posix()
         made = {entry[1] for entry in self._index.values() if entry[0] == name}
-        return hashlib.sha256(path.read_bytes()).hexdigest() in made
+        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() in made
 
     def _load(self) -> dict[str, list[str]]:
         try:
             loaded = json.loads((self.path / INDEX).read_text("utf-8"))
+            return {str(key): [str(name), str(sha256)] for key, (name, sha256) in loaded.items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as wrong:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as wrong:
             raise OutputRefused(
                 "index_unreadable",
                 f"输出目录的索引不可用：{wrong}",
@@ -97,13 +112,21 @@ class Folder:
                 hint_en=f"Remove {INDEX} and try again.",
                 place=str(self.path / INDEX),
             ) from wrong
-        if not isinstance(loaded, dict):
-            return {}
-        return {
-            str(key): [str(part) for part in entry]
-            for key, entry in loaded.items()
-            if len(entry) == 2
-        }
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let no other run write to `folder` meanwhile, where its file system knows locks."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as wrong:
+        raise _refused(folder, wrong) from wrong
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_aside(path: Path, data: bytes) -> None:
@@ -120,15 +143,17 @@ def write_aside(path: Path, data: bytes) -> None:
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as wrong:
-        if temporary:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
+        _discard(temporary)
         raise _refused(path, wrong) from wrong
     except BaseException:
-        if temporary:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
+        _discard(temporary)
         raise
+
+
+def _discard(temporary: str) -> None:
+    if temporary:
+        with suppress(OSError):
+            os.unlink(temporary)
 
 
 def _umask() -> int:

@@ -74,7 +74,7 @@ def _fonts(settings: Settings) -> Finding:
         wrong = [
             item["file"] for item in listed if _sha256(folder / item["file"]) != item["sha256"]
         ]
-    except (OSError, KeyError, tomllib.TOMLDecodeError, DocgenError) as missing:
+    except (OSError, LookupError, TypeError, ValueError, DocgenError) as missing:
         return Finding("字体 fonts", False, str(missing), remedy)
     if wrong:
         return Finding("字体 fonts", False, "与清单不符：" + ", ".join(wrong), remedy)

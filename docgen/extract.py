@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
-
-from rich.console import Console
 
 from docgen.document import Attached, build
 from docgen.errors import DocgenError, InputUnreadable
+from docgen.intake import read_json
 from docgen.pipeline import read_record
 from schemas.fields import Setting
+
+SIZE_LIMIT = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,11 @@ class Extracted:
         return self.record_intact and self.file_intact
 
     def record(self) -> Any:
-        """Return the record as plain JSON."""
-        return json.loads(self.record_json)
+        """Return the record as plain JSON; None where what was written can no longer be read."""
+        try:
+            return read_json(self.record_json)
+        except InputUnreadable:
+            return None
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
@@ -51,31 +53,30 @@ class Extracted:
             "later_revisions": self.later_revisions,
         }
 
-    def tell(self, file: Path) -> None:
-        """Say it to a person, on standard error."""
-        words = {True: "[green]完好 intact[/]", False: "[red]已改动 changed[/]"}
-        console = Console(stderr=True, soft_wrap=True)
-        console.print(
-            f"{file}: 单据 record {words[self.record_intact]}，文件 file {words[self.file_intact]}"
+
+def extract(data: bytes, now: datetime) -> Extracted:
+    """Find the record in a file by its first bytes, and judge it as of `now`.
+
+    Raises InputUnreadable: no_record, unknown_file, too_large.
+    """
+    if len(data) > SIZE_LIMIT:
+        raise InputUnreadable(
+            "too_large",
+            f"文件超过 {SIZE_LIMIT} 字节",
+            f"The file is over {SIZE_LIMIT} bytes",
+            hint_zh="docgen 不生成这么大的文件，请检查来源。",
+            hint_en="docgen makes none that large; check where it comes from.",
         )
-        if self.later_revisions:
-            console.print(
-                f"其后追加 {self.later_revisions} 次（如签名）  ({self.later_revisions} later revisions)"
-            )
-
-
-def extract(data: bytes) -> Extracted:
-    """Find the record in a file by its first bytes. InputUnreadable: no_record, unknown_file."""
     if data[:4] == b"PK\x03\x04":
         from docgen.renderers.package import read_record as read_part
 
         part = read_part(data)
-        return _judged(part.json, part.record_intact, part.file_intact, 0)
+        return _judged(Extracted(part.json, part.record_intact, part.file_intact, 0, ()), now)
     if data[:5] == b"%PDF-":
         from docgen.renderers.pdf import embedded_record, identifier_intact
 
         intact, later = identifier_intact(data)
-        return _judged(embedded_record(data), True, intact, later)
+        return _judged(Extracted(embedded_record(data), True, intact, later, ()), now)
     raise InputUnreadable(
         "unknown_file",
         "不是 docx、xlsx 或 pdf 文件",
@@ -85,17 +86,12 @@ def extract(data: bytes) -> Extracted:
     )
 
 
-def _judged(record_json: bytes, hash_right: bool, file_intact: bool, later: int) -> Extracted:
-    """Return a record is intact when its hash is right and it still reads as a valid record."""
-    attached: tuple[Attached, ...] = ()
-    valid = hash_right
+def _judged(found: Extracted, now: datetime) -> Extracted:
+    """Call a record intact when its hash is right and it still reads as a valid record."""
     try:
-        found = read_record(record_json, Setting(datetime.now(UTC)))
+        value = read_record(found.record_json, Setting(now)).value
     except DocgenError:
-        valid = False
-    else:
-        if found.value is None:
-            valid = False
-        else:
-            attached = build(found.value).attached
-    return Extracted(record_json, valid, file_intact, later, attached)
+        value = None
+    if value is None:
+        return replace(found, record_intact=False)
+    return replace(found, attached=build(value).attached)

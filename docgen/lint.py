@@ -119,21 +119,14 @@ class _Walker:
     pages: Mapping[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
+    within: list[str] = field(default_factory=list)
 
     def check(self, source: str) -> list[Finding]:
         """Walk `source`; a syntax error ends it."""
         try:
             tree = environment().parse(source)
         except TemplateSyntaxError as wrong:
-            text = str(wrong.message)
-            return [
-                Finding(
-                    self.place(wrong.lineno),
-                    "broken_tag",
-                    f"标签有误：{text}",
-                    f"Broken tag: {text}",
-                )
-            ]
+            return [_broken(self.place(wrong.lineno), wrong)]
         self._visit_all(tree.body, dict(self.roots))
         return self.findings
 
@@ -170,8 +163,15 @@ class _Walker:
         if name not in self.pages:
             self._unknown(node, str(name), list(self.pages), "")
             return
+        if name in self.within:
+            return
         outer, self.place = self.place, lambda line: f"{name} 第 {line} 行 (line {line})"
-        self._visit_all(environment().parse(self.pages[name]).body, dict(scope))
+        self.within.append(name)
+        try:
+            self._visit_all(environment().parse(self.pages[name]).body, dict(scope))
+        except TemplateSyntaxError as wrong:
+            self.findings.append(_broken(self.place(wrong.lineno), wrong))
+        self.within.pop()
         self.place = outer
 
     def _loop(self, node: nodes.For, scope: Scope) -> None:
@@ -229,6 +229,12 @@ class _Walker:
         zh = f"没有变量 {full}" + (f"，是否想写 {near[0]}？" if near else "")
         en = f"There is no {full}" + (f"; did you mean {near[0]}?" if near else "")
         self.findings.append(Finding(self.place(node.lineno), "unknown_name", zh, en))
+
+
+def _broken(place: str, wrong: TemplateSyntaxError) -> Finding:
+    return Finding(
+        place, "broken_tag", f"标签有误：{wrong.message}", f"Broken tag: {wrong.message}"
+    )
 
 
 def _targets(node: nodes.Node) -> Iterator[str]:

@@ -1,12 +1,14 @@
-"""What every entrance (command line, API) starts: the rendering children with their surroundings."""
+"""What every entrance (command line, API) starts: rendering children and their surroundings."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from docgen.errors import OutputRefused
 from docgen.renderers.isolate import Children, Limits, private_fontconfig
 from docgen.settings import Settings
 from docgen.templates import FORMATS
@@ -16,6 +18,26 @@ from docgen.theme import load_theme
 def children(settings: Settings, formats: Iterable[str]) -> Children:
     """Return rendering children for `formats`, with only the theme's fonts in sight."""
     theme = load_theme(settings.theme_folder)
-    private_fontconfig(theme.fonts, Path(tempfile.gettempdir()) / f"docgen-fonts-{os.getuid()}")
+    private_fontconfig(theme.fonts, _own_folder())
     limits = Limits(settings.memory_mb, settings.wall_s, settings.cpu_s)
     return Children(settings.jobs, limits, [FORMATS[name].module for name in formats])
+
+
+def _own_folder() -> Path:
+    """Return the folder of the fonts' cache, one that nobody else can write to."""
+    folder = Path(tempfile.gettempdir()) / f"docgen-fonts-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            return folder
+        return Path(tempfile.mkdtemp(prefix="docgen-fonts-"))
+    except OSError as wrong:
+        raise OutputRefused(
+            "no_temporary_folder",
+            f"临时目录不可用：{wrong.strerror}",
+            f"The temporary folder cannot be used: {wrong.strerror}",
+            hint_zh="请检查 TMPDIR 的空间和权限。",
+            hint_en="Check the space and permissions of TMPDIR.",
+            place=str(folder),
+        ) from wrong

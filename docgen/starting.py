@@ -16,7 +16,12 @@ ENGINES = engines()
 
 
 def starting_record(
-    model: type[Record], engine: str, lang: str, now: datetime, contract: Contract | None
+    model: type[Record],
+    now: datetime,
+    *,
+    engine: str = "",
+    lang: str = "zh",
+    contract: Contract | None = None,
 ) -> dict[str, Any]:
     """Plain JSON of a draft: every required field is there, what must be typed is empty.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,17 +15,38 @@ from rich.console import Console
 from rich.markup import escape
 
 from docgen.errors import DocgenError, OutputRefused, RecordRefused, SettingWrong
+from docgen.templates import FORMATS
 from schemas.problems import Problem
 
-OK, REFUSED, USAGE, SURROUNDINGS, INTERRUPTED = 0, 1, 2, 3, 130
+OK, REFUSED, USAGE, SURROUNDINGS, INTERRUPTED, ENDED = 0, 1, 2, 3, 130, 143
+ARGUMENT = "CODE"
+"""Place of an error in a command's argument that names a record type."""
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+WIDE = 160
+out = Console(soft_wrap=True, emoji=False)
+err = Console(stderr=True, soft_wrap=True, emoji=False)
+
+
+def prepare_streams() -> None:
+    """Let a terminal or pipe that lacks a character (GBK, ASCII) show `?` for it; a file is wide."""
+    if not out.is_terminal:
+        out.width = WIDE
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def print_json(value: Any) -> None:
-    """Write one JSON value to standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    """Write one JSON value to standard output, in UTF-8 whatever the terminal's encoding."""
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
+
+
+def discard_output() -> None:
+    """Forget what standard output would not take, so that the end of the process is silent."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_problems(name: str, problems: list[Problem]) -> None:
@@ -48,19 +71,57 @@ def show_error(name: str, error: DocgenError) -> None:
     err.print(f"    [dim]{escape(error.en)}  {escape(error.hint_en)}[/]")
 
 
-def leave(error: DocgenError, as_json: bool = False) -> NoReturn:
-    """End the command with an error: exit code 3 for surroundings, else 1."""
+def leave(error: DocgenError, as_json: bool = False, name: str = "docgen") -> NoReturn:
+    """Tell an error of `name` and end the command with its exit code."""
     if as_json:
-        print_json({"errors": error.as_json()})
+        print_json({"errors": [{"file": name} | entry for entry in error.as_json()]})
     else:
-        show_error("docgen", error)
-    raise typer.Exit(SURROUNDINGS if isinstance(error, OutputRefused | SettingWrong) else REFUSED)
+        show_error(name, error)
+    raise typer.Exit(exit_code(error))
+
+
+def exit_code(error: DocgenError) -> int:
+    """Return 2 for a wrong option, 3 for a setting or an output folder, else 1."""
+    if isinstance(error, SettingWrong) and error.place.startswith(("--", ARGUMENT)):
+        return USAGE
+    own_fault = isinstance(error, OutputRefused | SettingWrong) and error.code != "file_exists"
+    return SURROUNDINGS if own_fault else REFUSED
 
 
 @contextmanager
-def errors_told(as_json: bool = False) -> Iterator[None]:
-    """Turn any DocgenError inside into a message and an exit code."""
+def errors_told(as_json: bool = False, name: str = "docgen") -> Iterator[None]:
+    """Turn any DocgenError inside into a message about `name` and an exit code."""
     try:
         yield
     except DocgenError as error:
-        leave(error, as_json)
+        leave(error, as_json, name)
+
+
+def chosen_formats(text: str) -> list[str]:
+    """Return the formats of `docx,xlsx,pdf`; SettingWrong for an unknown one."""
+    wanted = [part.strip().lower() for part in text.split(",") if part.strip()]
+    for name in wanted or [text]:
+        if name not in FORMATS:
+            raise SettingWrong(
+                "unknown_format",
+                f"没有格式“{name}”",
+                f"There is no format “{name}”",
+                hint_zh="可选：" + ", ".join(FORMATS),
+                hint_en="Choose from: " + ", ".join(FORMATS),
+                place="--format",
+                value=name,
+            )
+    return list(dict.fromkeys(wanted))
+
+
+def chosen_lang(text: str) -> str:
+    """`zh` or `en`; SettingWrong for another."""
+    if text not in ("zh", "en"):
+        raise SettingWrong(
+            "unknown_lang",
+            f"没有语言“{text}”",
+            f"There is no language “{text}”",
+            place="--lang",
+            value=text,
+        )
+    return text

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from docgen.cli.console import REFUSED, errors_told, out, print_json, show_error, show_problems
-from docgen.cli.sources import Source, read_source, sources
+from docgen.cli.console import (
+    ARGUMENT,
+    REFUSED,
+    chosen_lang,
+    err,
+    errors_told,
+    out,
+    print_json,
+    show_error,
+    show_problems,
+)
+from docgen.cli.sources import Source, contract_bytes, read_agreed, read_bytes, shown, sources
 from docgen.delivery import Folder
-from docgen.errors import DocgenError, InputUnreadable, SettingWrong
-from docgen.extract import extract
-from docgen.pipeline import Order, read_contract, read_record, validate
+from docgen.errors import DocgenError, RecordRefused, SettingWrong
+from docgen.extract import SIZE_LIMIT as DOCUMENT_LIMIT
+from docgen.extract import Extracted, extract
+from docgen.pipeline import Order, read_record, validate
 from docgen.renderers.isolate import Children
 from docgen.service import children
 from docgen.settings import load_settings
@@ -28,6 +41,7 @@ from schemas.problems import Problem, errors_of
 
 Files = Annotated[list[Path], typer.Argument(help="单据 JSON、目录，或 - 表示标准输入")]
 AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON")]
+Force = Annotated[bool, typer.Option("--force", help="覆盖已有的不同文件")]
 ContractFile = Annotated[Path | None, typer.Option(help="合同 JSON，用于核对")]
 
 
@@ -45,10 +59,10 @@ def validate_command(
     """
     with errors_told(as_json):
         settings = load_settings()
-        order = Order(b"", settings.clock(), mask=mask_secrets, contract=_bytes(contract))
-        found = list(sources(files))
+        agreed = contract_bytes(contract, settings, as_json)
+        order = Order(b"", settings.clock(), mask=mask_secrets, contract=agreed)
         with children(settings, ()) as pool:
-            results = [(source.name, *_validated(pool, order, source)) for source in found]
+            results = [(source.name, *_validated(pool, order, source)) for source in sources(files)]
     _tell_validated(results, as_json)
     if any(error for _, _, error in results):
         raise typer.Exit(REFUSED)
@@ -86,7 +100,7 @@ def _tell_validated(
         if error:
             show_error(name, error)
         else:
-            out.print(f"[green]✓[/] {name}")
+            out.print(f"[green]✓[/] {escape(name)}")
 
 
 def coverage_command(
@@ -101,13 +115,14 @@ def coverage_command(
     failures: list[tuple[str, DocgenError]] = []
     archives: list[AssetArchive] = []
     with errors_told(as_json):
-        now = load_settings().clock()
-        agreed = read_contract(_bytes(contract), now)
-        for source in sources(files):
-            try:
-                archives += _archive(source, Setting(now, agreed))
-            except DocgenError as error:
-                failures.append((source.name, error))
+        settings = load_settings()
+    with errors_told(as_json, shown(contract)):
+        _, agreed = read_agreed(contract, settings)
+    for source in sources(files):
+        try:
+            archives += _archive(source, Setting(settings.clock(), agreed))
+        except DocgenError as error:
+            failures.append((source.name, error))
     problems = coverage(agreed, archives)
     if as_json:
         print_json(
@@ -116,25 +131,26 @@ def coverage_command(
                 "objects": len(agreed.objects),
                 "problems": [problem.as_json() for problem in problems],
                 "errors": [
-                    {"file": name} | entry for name, failure in failures for entry in failure.as_json()
+                    {"file": name} | entry
+                    for name, failure in failures
+                    for entry in failure.as_json()
                 ],
             }
         )
     else:
-        show_problems(str(contract), problems)
+        show_problems(shown(contract), problems)
         for name, failure in failures:
             show_error(name, failure)
         missing = len(errors_of(problems))
         out.print(
-            f"合同 {agreed.contract_no}：{len(agreed.objects)} 个对象，缺 {missing} 个 (missing {missing})"
+            f"合同 {agreed.contract_no}：{len(agreed.objects)} 个对象，"
+            f"缺 {missing} 个 (missing {missing})"
         )
     if failures or errors_of(problems):
         raise typer.Exit(REFUSED)
 
 
 def _archive(source: Source, setting: Setting) -> list[AssetArchive]:
-    from docgen.errors import RecordRefused
-
     if source.error:
         raise source.error
     found = read_record(source.data, setting)
@@ -151,22 +167,24 @@ def new_command(
     target: Annotated[
         Path | None, typer.Option("--out", "-o", help="写入文件，缺省为标准输出")
     ] = None,
+    force: Force = False,
 ) -> None:
     """生成一份待填的单据。Make a starting record to fill in."""
+    agreed: Contract | None = None
     with errors_told():
         settings = load_settings()
-        model = _model(code)
-        agreed = read_contract(_bytes(contract), settings.clock()) if contract else None
-        made = starting_record(model, engine, lang, settings.clock(), agreed)
+        model = record_type(code)
+        chosen_lang(lang)
+    if contract is not None:
+        with errors_told(name=shown(contract)):
+            _, agreed = read_agreed(contract, settings)
+    with errors_told():
+        made = starting_record(model, settings.clock(), engine=engine, lang=lang, contract=agreed)
         if target is None:
             print_json(made)
         else:
-            import json
-
-            folder = Folder(target.parent)
-            folder.deliver(
-                target.name, (json.dumps(made, ensure_ascii=False, indent=2) + "\n").encode()
-            )
+            text = json.dumps(made, ensure_ascii=False, indent=2) + "\n"
+            Folder(target.parent, force=force).deliver(target.name, text.encode())
 
 
 def schema_command(
@@ -174,7 +192,7 @@ def schema_command(
 ) -> None:
     """输出 JSON Schema 2020-12（含标签和单位）。Print a record type's JSON Schema."""
     with errors_told():
-        model: type[Part] = Contract if code.lower() == "contract" else _model(code)
+        model: type[Part] = Contract if code.lower() == "contract" else record_type(code)
         print_json(json_schema(model))
 
 
@@ -182,33 +200,47 @@ def extract_command(
     file: Annotated[Path, typer.Argument(help="docgen 生成的 docx、xlsx 或 pdf")],
     target: Annotated[Path | None, typer.Option("--out", "-o", help="把单据 JSON 写入文件")] = None,
     attachments: Annotated[Path | None, typer.Option(help="把日志附件写入目录")] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """取回文档中的单据，并说明是否完好。Get the record back and say whether it is intact.
 
     退出码: 0 完好; 1 单据被改动或文件中没有单据; 文件在生成后被改过时也为 1。
     """
-    with errors_told(as_json):
-        source = read_source(file)
-        if source.error:
-            raise source.error
-        found = extract(source.data)
+    with errors_told(as_json, shown(file)):
+        settings = load_settings()
+        data = read_bytes(file, DOCUMENT_LIMIT)
+        with children(settings, ()) as pool:
+            found = pool.run(extract, data, settings.clock(), size_bytes=len(data))
         if target is not None:
-            Folder(target.parent).deliver(target.name, found.record_json)
-        for attached in found.attached if attachments else ():
-            assert attachments is not None
-            Folder(attachments).deliver(attached.name, attached.data)
+            Folder(target.parent, force=force).deliver(target.name, found.record_json)
+        if attachments is not None:
+            folder = Folder(attachments, force=force)
+            for attached in found.attached:
+                folder.deliver(attached.name, attached.data)
         if as_json:
             print_json(found.as_json())
         elif target is None:
             print_json(found.record())
         if not as_json:
-            found.tell(file)
+            _tell_extracted(shown(file), found)
     if not found.intact:
         raise typer.Exit(REFUSED)
 
 
-def _model(code: str) -> type[Record]:
+def _tell_extracted(name: str, found: Extracted) -> None:
+    """Say it on standard error: standard output holds the record."""
+    words = {True: "[green]完好 intact[/]", False: "[red]已改动 changed[/]"}
+    err.print(
+        f"{escape(name)}: 单据 record {words[found.record_intact]}，"
+        f"文件 file {words[found.file_intact]}"
+    )
+    if later := found.later_revisions:
+        err.print(f"其后追加 {later} 次（如签名）  ({later} later revisions)")
+
+
+def record_type(code: str) -> type[Record]:
+    """Return the model of a record type; SettingWrong lists those there are."""
     known = record_types()
     if code.upper() in known:
         return known[code.upper()]
@@ -220,16 +252,6 @@ def _model(code: str) -> type[Record]:
         + ", ".join(f"{key} {model.record_type.zh}" for key, model in known.items()),
         hint_en="Choose from: "
         + ", ".join(f"{key} {model.record_type.en}" for key, model in known.items()),
+        place=ARGUMENT,
         value=code,
     )
-
-
-def _bytes(path: Path | None) -> bytes:
-    if path is None:
-        return b""
-    source = read_source(path)
-    if source.error:
-        raise source.error
-    if not source.data:
-        raise InputUnreadable("empty", "文件是空的", "The file is empty", place=str(path))
-    return source.data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,33 +11,38 @@ from typing import Annotated, Any
 
 import typer
 from pebble import ProcessFuture
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 import docgen
 from docgen.cli.console import (
     INTERRUPTED,
     OK,
-    REFUSED,
+    chosen_formats,
+    chosen_lang,
     err,
     errors_told,
+    exit_code,
     out,
     print_json,
     show_error,
     show_problems,
 )
-from docgen.cli.sources import Source, read_source, sources
+from docgen.cli.sources import Source, contract_bytes, shown, sources
 from docgen.delivery import Folder
-from docgen.errors import DocgenError, OutputRefused, SettingWrong
+from docgen.errors import DocgenError, OutputRefused, TemplateFaulty
 from docgen.pipeline import Order, Outcome, render, skip_key
 from docgen.renderers.isolate import Children, outcome
 from docgen.service import children
 from docgen.settings import Settings, load_settings
-from docgen.templates import FORMATS
 from schemas.problems import Problem
 
+Waiting = tuple[Source, str, str]
+"""A record, the format it is to be made in, and what that depends on."""
 
-@dataclass
+
+@dataclass(frozen=True)
 class Made:
     """One document that was made, or found unchanged."""
 
@@ -46,21 +52,12 @@ class Made:
     format: str
     path: Path
     state: str
-    data: bytes = b""
+    size_bytes: int
+    sha256: str
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry of `documents[]`."""
-        data = self.path.read_bytes()
-        return {
-            "file": self.file,
-            "code": self.code,
-            "doc_no": self.doc_no,
-            "format": self.format,
-            "path": str(self.path),
-            "state": self.state,
-            "size_bytes": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-        }
+        return vars(self) | {"path": shown(self.path)}
 
 
 @dataclass
@@ -74,15 +71,8 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Return the `--json` report."""
-        seen: set[tuple[str, str]] = set()
-        errors = []
-        for name, _, error in self.errors:
-            for entry in error.as_json():
-                if (
-                    key := (name, f"{entry['pointer']} {entry['code']} {entry.get('place')}")
-                ) not in seen:
-                    seen.add(key)
-                    errors.append({"file": name} | entry)
+        entries = [{"file": name} | entry for name, _, e in self.errors for entry in e.as_json()]
+        errors = list({json.dumps(entry, sort_keys=True): entry for entry in entries}.values())
         warnings = [
             {"file": name} | p.as_json() for name, found in self.warnings.items() for p in found
         ]
@@ -100,9 +90,7 @@ def render_command(
     ] = "docx,xlsx,pdf",
     folder: Annotated[Path, typer.Option("--out", "-o", help="输出目录")] = Path("out"),
     lang: Annotated[str, typer.Option(help="文档语言 zh 或 en")] = "zh",
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=0, max=64, help="并行数，0 为核数")
-    ] = 0,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, max=64, help="并行数，0 为核数")] = 0,
     contract: Annotated[Path | None, typer.Option(help="合同 JSON，用于核对")] = None,
     force: Annotated[bool, typer.Option("--force", help="覆盖已有的不同文件")] = False,
     mask_secrets: Annotated[
@@ -122,7 +110,7 @@ def render_command(
             settings.clock(),
             lang=chosen_lang(lang),
             mask=mask_secrets,
-            contract=_contract_bytes(contract),
+            contract=contract_bytes(contract, settings, as_json),
             templates=settings.template_folders,
             theme=settings.theme_folder,
         )
@@ -130,83 +118,79 @@ def render_command(
         report = Report()
         settings = replace(settings, jobs=jobs or settings.jobs)
         try:
-            _run(list(sources(files)), order, wanted, target, report, settings, quiet=as_json)
+            waiting = _waiting(sources(files), order, wanted, target, report)
+            _run(waiting, order, target, report, settings, quiet=as_json)
         except KeyboardInterrupt:
             err.print("已中断，已完成的文件保留。Interrupted; finished files are kept.")
             raise typer.Exit(INTERRUPTED) from None
         finally:
-            target.save_index()
+            _save_index(target, report)
     _tell(report, as_json)
-    if report.errors:
-        writing = all(
-            isinstance(e, OutputRefused) and e.code != "file_exists" for _, _, e in report.errors
-        )
-        raise typer.Exit(3 if writing else REFUSED)
-    raise typer.Exit(OK)
+    raise typer.Exit(max((exit_code(error) for _, _, error in report.errors), default=OK))
 
 
-def chosen_formats(text: str) -> list[str]:
-    """Return the formats of `docx,xlsx,pdf`; SettingWrong for an unknown one."""
-    wanted = [part.strip().lower() for part in text.split(",") if part.strip()]
-    for name in wanted or [text]:
-        if name not in FORMATS:
-            raise SettingWrong(
-                "unknown_format",
-                f"没有格式“{name}”",
-                f"There is no format “{name}”",
-                hint_zh="可选：" + ", ".join(FORMATS),
-                hint_en="Choose from: " + ", ".join(FORMATS),
-                place="--format",
-                value=name,
-            )
-    return list(dict.fromkeys(wanted))
+def _save_index(target: Folder, report: Report) -> None:
+    """Write the index; a folder that takes none is one more failure beside the others."""
+    try:
+        target.save_index()
+    except OutputRefused as error:
+        report.errors.append((shown(target.path), "", error))
 
 
-def chosen_lang(text: str) -> str:
-    """`zh` or `en`; SettingWrong for another."""
-    if text not in ("zh", "en"):
-        raise SettingWrong(
-            "unknown_lang",
-            f"没有语言“{text}”",
-            f"There is no language “{text}”",
-            place="--lang",
-            value=text,
-        )
-    return text
+def _waiting(
+    found: Iterable[Source], order: Order, formats: list[str], target: Folder, report: Report
+) -> list[Waiting]:
+    """Sort out what cannot be read and what is made already; return the rest."""
+    waiting = []
+    for source in found:
+        if source.error:
+            report.errors.append((source.name, "", source.error))
+            continue
+        for name in formats:
+            key = _key(replace(order, data=source.data), name)
+            path = target.unchanged(key)
+            if path is None or not _found_unchanged(source.name, name, path, report):
+                waiting.append((source, name, key))
+    return waiting
 
 
-def _contract_bytes(path: Path | None) -> bytes:
-    if path is None:
-        return b""
-    source = read_source(path)
-    if source.error:
-        raise source.error
-    return source.data
+def _key(order: Order, format_name: str) -> str:
+    """Return what the file depends on; empty where a faulty template hides it."""
+    try:
+        return skip_key(order, format_name, docgen.__version__)
+    except TemplateFaulty:
+        return ""
+
+
+def _found_unchanged(name: str, format_name: str, path: Path, report: Report) -> bool:
+    """Note a file that is as it would be made; the number is its owner's from now on."""
+    if report.owners.setdefault(path.stem, name) != name:
+        return False
+    made = _made(
+        name, (path.parent.name, path.stem, format_name), (path, "unchanged"), path.read_bytes()
+    )
+    report.documents.append(made)
+    return True
+
+
+def _made(
+    name: str, document: tuple[str, str, str], delivered: tuple[Path, str], data: bytes
+) -> Made:
+    return Made(name, *document, *delivered, len(data), hashlib.sha256(data).hexdigest())
 
 
 def _run(
-    found: list[Source],
+    waiting: list[Waiting],
     order: Order,
-    formats: list[str],
     target: Folder,
     report: Report,
     settings: Settings,
     *,
     quiet: bool,
 ) -> None:
-    waiting: list[tuple[Source, str, str]] = []
-    for source in found:
-        if source.error:
-            report.errors.append((source.name, "", source.error))
-            continue
-        for name in formats:
-            key = skip_key(replace(order, data=source.data), name, docgen.__version__)
-            if (path := target.unchanged(key)) is not None:
-                report.documents.append(_unchanged(source.name, name, path))
-            else:
-                waiting.append((source, name, key))
     if not waiting:
         return
+    formats = dict.fromkeys(name for _, name, _ in waiting)
     with children(settings, formats) as pool, _progress(quiet) as progress:
         task = progress.add_task("渲染 rendering", total=len(waiting))
         for item, future in _submitted(pool, order, waiting, settings.jobs * 4):
@@ -215,10 +199,10 @@ def _run(
 
 
 def _submitted(
-    pool: Children, order: Order, waiting: list[tuple[Source, str, str]], ahead: int
-) -> Iterator[tuple[tuple[Source, str, str], ProcessFuture[Outcome]]]:
+    pool: Children, order: Order, waiting: list[Waiting], ahead: int
+) -> Iterator[tuple[Waiting, ProcessFuture[Outcome]]]:
     """Keep `ahead` documents in work, yield them in order: memory stays bounded."""
-    running: list[tuple[tuple[Source, str, str], ProcessFuture[Outcome]]] = []
+    running: list[tuple[Waiting, ProcessFuture[Outcome]]] = []
     for item in waiting:
         source, name, _ = item
         own = replace(order, data=source.data)
@@ -228,18 +212,17 @@ def _submitted(
     yield from running
 
 
-def _finish(
-    item: tuple[Source, str, str], future: ProcessFuture[Outcome], target: Folder, report: Report
-) -> None:
+def _finish(item: Waiting, future: ProcessFuture[Outcome], target: Folder, report: Report) -> None:
     source, format_name, key = item
     try:
         done = outcome(future)
         _claim(report, source.name, done.doc_no)
-        path, state = target.deliver(f"{done.code}/{done.doc_no}.{format_name}", done.data, key)
+        delivered = target.deliver(f"{done.code}/{done.doc_no}.{format_name}", done.data, key)
     except DocgenError as error:
         report.errors.append((source.name, format_name, error))
         return
-    report.documents.append(Made(source.name, done.code, done.doc_no, format_name, path, state))
+    document = (done.code, done.doc_no, format_name)
+    report.documents.append(_made(source.name, document, delivered, done.data))
     report.warnings[source.name] = list(done.warnings)
 
 
@@ -256,10 +239,6 @@ def _claim(report: Report, name: str, doc_no: str) -> None:
             place="/doc_no",
             value=doc_no,
         )
-
-
-def _unchanged(name: str, format_name: str, path: Path) -> Made:
-    return Made(name, path.parent.name, path.stem, format_name, path, "unchanged")
 
 
 def _progress(quiet: bool) -> Progress:
@@ -291,14 +270,17 @@ def _tell(report: Report, as_json: bool) -> None:
         out.print(_table(report.documents))
     failed = len({name for name, _, _ in report.errors})
     out.print(
-        f"{len(report.documents)} 个文件完成，{failed} 个单据被拒或失败  ({len(report.documents)} files, {failed} refused or failed)"
+        f"{len(report.documents)} 个文件完成，{failed} 个单据被拒或失败  "
+        f"({len(report.documents)} files, {failed} refused or failed)"
     )
 
 
 def _table(documents: Iterable[Made]) -> Table:
-    table = Table("类型", "编号", "格式", "大小", "状态", "文件", title="docgen render")
+    file = Column("文件", overflow="fold")
+    table = Table("类型", "编号", "格式", "大小", "状态", file, title="docgen render")
     words = {"made": "已生成", "unchanged": "未变"}
     for made in sorted(documents, key=lambda item: (item.code, item.doc_no, item.format)):
-        size = f"{made.path.stat().st_size / 1024:.0f} KB"
-        table.add_row(made.code, made.doc_no, made.format, size, words[made.state], str(made.path))
+        size = f"{made.size_bytes / 1024:.0f} KB"
+        path = escape(shown(made.path))
+        table.add_row(made.code, made.doc_no, made.format, size, words[made.state], path)
     return table

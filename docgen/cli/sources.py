@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from docgen.cli.console import errors_told
 from docgen.errors import DocgenError, InputUnreadable
 from docgen.intake import SIZE_LIMIT
+from docgen.pipeline import read_contract
+from docgen.settings import Settings
+from schemas.contract import Contract
 
 
 @dataclass(frozen=True)
@@ -23,22 +27,51 @@ class Source:
 def sources(names: list[Path]) -> Iterator[Source]:
     """Read every named input; a folder stands for the JSON files in it and below."""
     for name in names:
-        if name.is_dir():
-            yield from (read_source(path) for path in sorted(name.rglob("*.json")))
-        else:
+        if not name.is_dir():
             yield read_source(name)
+        elif found := sorted(path for path in name.rglob("*.json") if not path.is_dir()):
+            yield from (read_source(path) for path in found)
+        else:
+            yield Source(shown(name), error=_nothing_in(shown(name)))
 
 
-def read_source(path: Path) -> Source:
-    """Read one input, never more than the limit."""
-    name = str(path)
+def read_source(path: Path, limit: int = SIZE_LIMIT) -> Source:
+    """Read one input, never more than one byte over the limit."""
+    name = shown(path)
     try:
         if name == "-":
-            return Source("-", sys.stdin.buffer.read(SIZE_LIMIT + 1))
+            return Source("-", sys.stdin.buffer.read(limit + 1))
         with path.open("rb") as file:
-            return Source(name, file.read(SIZE_LIMIT + 1))
+            return Source(name, file.read(limit + 1))
     except OSError as wrong:
         return Source(name, error=_unreadable(name, wrong))
+
+
+def read_bytes(path: Path, limit: int = SIZE_LIMIT) -> bytes:
+    """Return the bytes of an input; InputUnreadable says why there are none."""
+    source = read_source(path, limit)
+    if source.error:
+        raise source.error
+    return source.data
+
+
+def read_agreed(path: Path, settings: Settings) -> tuple[bytes, Contract]:
+    """Return a contract as bytes and read; what is wrong with it ends the command."""
+    data = read_bytes(path)
+    return data, read_contract(data, settings.clock())
+
+
+def contract_bytes(path: Path | None, settings: Settings, as_json: bool) -> bytes:
+    """Return the bytes of a contract that was read without an error; empty when none is given."""
+    if path is None:
+        return b""
+    with errors_told(as_json, shown(path)):
+        return read_agreed(path, settings)[0]
+
+
+def shown(path: Path) -> str:
+    """Return a path as text; bytes of a name that are not UTF-8 are shown as such."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _unreadable(name: str, wrong: OSError) -> InputUnreadable:
@@ -48,5 +81,16 @@ def _unreadable(name: str, wrong: OSError) -> InputUnreadable:
         f"The file cannot be read: {wrong.strerror}",
         hint_zh="请检查路径和权限。",
         hint_en="Check the path and its permissions.",
+        place=name,
+    )
+
+
+def _nothing_in(name: str) -> InputUnreadable:
+    return InputUnreadable(
+        "no_records",
+        "目录中没有 JSON 文件",
+        "The folder holds no JSON file",
+        hint_zh="单据文件名应以 .json 结尾。",
+        hint_en="Names of records end in .json.",
         place=name,
     )

@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
-from docgen.cli.console import REFUSED, errors_told, out, print_json
-from docgen.cli.records import AsJson, _model
-from docgen.cli.render import chosen_formats
+from docgen.cli.console import REFUSED, chosen_formats, errors_told, out, print_json
+from docgen.cli.records import AsJson, Force, record_type
+from docgen.cli.sources import shown
 from docgen.delivery import Folder
+from docgen.errors import DocgenError
 from docgen.lint import Finding, lint
+from docgen.renderers.isolate import Children
 from docgen.scaffold import scaffold
+from docgen.service import children
 from docgen.settings import load_settings
 from docgen.templates import FORMATS, Template, every, find
-from docgen.theme import load_theme
+from docgen.theme import Theme, load_theme
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -32,7 +35,7 @@ def list_command(as_json: AsJson = False) -> None:
             "code": t.code,
             "format": t.format,
             "version": t.version,
-            "path": str(t.path),
+            "path": shown(t.path),
             "sha256": t.digest,
         }
         for t in found
@@ -40,10 +43,12 @@ def list_command(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"templates": entries})
         return
-    table = Table("类型", "格式", "版本", "摘要", "文件")
+    table = Table("类型", "格式", "版本", "摘要", Column("文件", overflow="fold"))
     for entry in entries:
         table.add_row(
-            entry["code"], entry["format"], entry["version"], entry["sha256"][:12], entry["path"]
+            *(escape(entry[key]) for key in ("code", "format", "version")),
+            entry["sha256"][:12],
+            escape(entry["path"]),
         )
     out.print(table)
 
@@ -53,16 +58,16 @@ def scaffold_command(
     code: Annotated[str, typer.Argument(help="单据类型，如 XJ")],
     formats: Annotated[str, typer.Option("--format", "-f", help="docx,xlsx,pdf")] = "docx,xlsx,pdf",
     folder: Annotated[Path, typer.Option("--out", "-o", help="模板目录")] = Path("templates"),
-    force: Annotated[bool, typer.Option("--force", help="覆盖已有模板")] = False,
+    force: Force = False,
 ) -> None:
     """按字段生成一套可编辑的模板。Make editable templates from the schema."""
     with errors_told():
-        model = _model(code)
+        model = record_type(code)
         target = Folder(folder, force=force)
         made = scaffold(model, chosen_formats(formats))
         for name, data in made.items():
             path, state = target.deliver(f"{model.record_type.code}/{name}", data)
-            out.print(f"{'已生成' if state == 'made' else '未变'} {path}")
+            out.print(f"{'已生成' if state == 'made' else '未变'} {escape(shown(path))}")
 
 
 @app.command("lint")
@@ -80,28 +85,38 @@ def lint_command(
         settings = load_settings()
         folders = (folder,) if folder else settings.template_folders
         theme = load_theme(settings.theme_folder)
-        wanted = [_model(code).record_type.code for code in codes or []]
+        wanted = [record_type(code).record_type.code for code in codes or []]
         chosen = [template for template in every(folders) if not wanted or template.code in wanted]
         for code in wanted:
             if not any(template.code == code for template in chosen):
                 find(folders, code, next(iter(FORMATS)), "zh")
-        results = [(template, lint(template, theme)) for template in chosen]
+        with children(settings, {template.format for template in chosen}) as pool:
+            results = [(template, _linted(pool, template, theme)) for template in chosen]
     _tell(results, as_json)
     failing = [f for _, found in results for f in found if f.level == "error" or strict]
     if failing:
         raise typer.Exit(REFUSED)
 
 
+def _linted(pool: Children, template: Template, theme: Theme) -> list[Finding]:
+    """Lint in a child: a template may hang or burst while it is compiled."""
+    try:
+        return pool.run(lint, template, theme, size_bytes=0)
+    except DocgenError as error:
+        place = f"{template.code}/{template.path.name} {error.place}".strip()
+        return [Finding(place, error.code, error.zh, error.en)]
+
+
 def _tell(results: list[tuple[Template, list[Finding]]], as_json: bool) -> None:
     if as_json:
         entries = [finding.as_json() for _, found in results for finding in found]
         print_json(
-            {"checked": [str(template.path) for template, _ in results], "findings": entries}
+            {"checked": [shown(template.path) for template, _ in results], "findings": entries}
         )
         return
     for template, found in results:
         mark = "[green]✓[/]" if not any(f.level == "error" for f in found) else "[red]✗[/]"
-        out.print(f"{mark} {template.path}")
+        out.print(f"{mark} {escape(shown(template.path))}")
         for finding in found:
             colour = "red" if finding.level == "error" else "yellow"
             out.print(

@@ -1,15 +1,17 @@
 """Children that render and may die: limits on memory, CPU, wall time, files, and no network.
 
-A hanging or crashing document costs its own child only; the pool starts another.
+A hanging or crashing document costs its own child only; another one is started.
 """
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as TimedOut
 from dataclasses import dataclass
@@ -19,16 +21,33 @@ from typing import Any, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from docgen.errors import DocgenError, RenderFailed
+from docgen.delivery import write_aside
+from docgen.errors import DocgenError, RenderFailed, SettingWrong
 
 T = TypeVar("T")
 RECYCLED_AFTER = 200
+MESSAGE_LENGTH = 500
 FILE_BYTES = 256 * 1024 * 1024
 OPEN_FILES = 256
 WALL_S_PER_MB, CPU_S_PER_MB = 300, 280
 REFUSED_EVENTS = frozenset(
-    "socket.connect socket.bind socket.getaddrinfo socket.gethostbyname socket.sendto "
-    "subprocess.Popen os.system os.exec os.posix_spawn os.fork urllib.Request".split()
+    {
+        "os.exec",
+        "os.fork",
+        "os.forkpty",
+        "os.posix_spawn",
+        "os.system",
+        "socket.bind",
+        "socket.connect",
+        "socket.getaddrinfo",
+        "socket.gethostbyaddr",
+        "socket.gethostbyname",
+        "socket.getnameinfo",
+        "socket.sendmsg",
+        "socket.sendto",
+        "subprocess.Popen",
+        "urllib.Request",
+    }
 )
 
 
@@ -57,12 +76,18 @@ class Children:
     ) -> None:
         """Start nothing yet; `preload` names modules that every child will need."""
         self.limits = limits or Limits()
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["docgen.pipeline", *preload])
-        self._pool = ProcessPool(
-            max_workers=workers,
+        self._workers = workers
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["docgen.pipeline", *preload])
+        self._changing = threading.Lock()
+        self._pool = self._new_pool()
+        self._stopped = False
+
+    def _new_pool(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=self._workers,
             max_tasks=RECYCLED_AFTER,
-            context=context,
+            context=self._context,
             initializer=_enclose,
             initargs=(self.limits.memory_mb,),
         )
@@ -79,22 +104,33 @@ class Children:
         if kind is not None:
             self.stop()
             return
+        self._stopped = True
         self._pool.close()
         self._pool.join()
 
     def stop(self) -> None:
         """End all children at once, whatever they are doing."""
+        self._stopped = True
         self._pool.stop()
         self._pool.join()
 
     def submit(self, work: Callable[..., T], *args: Any, size_bytes: int) -> ProcessFuture[T]:
         """Start `work(*args)` in a child; take its result with `outcome`."""
         limits = self.limits
-        return self._pool.schedule(
+        return self._working_pool().schedule(
             _limited,
             args=(limits.cpu_for(size_bytes), work, *args),
             timeout=limits.wall_for(size_bytes),
         )
+
+    def _working_pool(self) -> ProcessPool:
+        """Return the pool, or another: Pebble's breaks for good when an idle child is killed."""
+        with self._changing:
+            if not self._pool.active and not self._stopped:
+                self._pool.stop()
+                self._pool.join()
+                self._pool = self._new_pool()
+            return self._pool
 
     def run(self, work: Callable[..., T], *args: Any, size_bytes: int) -> T:
         """Start `work` and wait for it; every failure is a DocgenError."""
@@ -102,7 +138,10 @@ class Children:
 
 
 def outcome(future: ProcessFuture[T]) -> T:
-    """Return the result of a child's work. RenderFailed: render_timeout, render_died, render_memory."""
+    """Return the result of a child's work.
+
+    Raises RenderFailed: render_timeout, render_memory, render_died, render_bug.
+    """
     try:
         return future.result()
     except DocgenError:
@@ -127,6 +166,10 @@ def outcome(future: ProcessFuture[T]) -> T:
             f"处理进程意外结束（退出码 {died.exitcode}）",
             f"The rendering process died (exit code {died.exitcode})",
         ) from died
+    except Exception as broken:  # the pool's own failures, results that cannot be sent
+        raise _failed(
+            "render_died", f"处理中断：{broken!r}", f"The work was cut off: {broken!r}"
+        ) from broken
 
 
 def _failed(code: str, zh: str, en: str) -> RenderFailed:
@@ -163,14 +206,32 @@ def _refuse(event: str, args: tuple[Any, ...]) -> None:
 def _limited(cpu_s: int, work: Callable[..., T], *args: Any) -> T:
     used = resource.getrusage(resource.RUSAGE_SELF)
     _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + cpu_s + 1)
-    return work(*args)
+    try:
+        return work(*args)
+    except (DocgenError, MemoryError):
+        raise
+    except BaseException as bug:  # whatever it is, it costs its own document only
+        text = f"{type(bug).__name__}: {bug}"[:MESSAGE_LENGTH]
+        raise _failed("render_bug", f"处理程序出错：{text}", f"The program failed: {text}") from bug
 
 
 def private_fontconfig(fonts: Path, cache: Path) -> None:
     """Make this process and its children see the project's fonts only; before WeasyPrint loads."""
     from docgen.renderers.fonts import fontconfig_file
 
-    cache.mkdir(parents=True, exist_ok=True)
-    path = cache / "fonts.conf"
-    path.write_text(fontconfig_file(fonts, cache), "utf-8")
+    try:
+        text = fontconfig_file(fonts, cache).encode()
+    except (OSError, LookupError, TypeError, ValueError) as wrong:
+        raise SettingWrong(
+            "fonts_unreadable",
+            f"字体清单不可用：{wrong}",
+            f"The list of fonts cannot be used: {wrong}",
+            hint_zh="用 docgen doctor 检查字体。",
+            hint_en="Check the fonts with docgen doctor.",
+            place=str(fonts / "fonts.toml"),
+        ) from wrong
+    # Named by its content: runs with other fonts share the folder, and none sees half a file.
+    path = cache / f"{hashlib.sha256(text).hexdigest()[:16]}.conf"
+    if not path.is_file():
+        write_aside(path, text)
     os.environ["FONTCONFIG_FILE"] = str(path)
