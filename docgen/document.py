@@ -54,6 +54,7 @@ class Value(str):
         number_format: str = "",
         filled: bool = True,
     ) -> Value:
+        """Make a printed value; the text is what `str` gives."""
         value = str.__new__(cls, text)
         value.code, value.tone, value.number, value.moment = code, tone, number, moment
         value.number_format, value.filled = number_format, filled
@@ -149,7 +150,7 @@ class Document:
         return hashlib.sha256(self.record_json).hexdigest()
 
     def context(self) -> dict[str, Any]:
-        """Return what a template may name: the record's fields, and doc, label, section, t, signoffs."""
+        """Return what a template may name: the record's fields, and doc, label, section, t."""
         return self.view.fields | {
             "doc": self.meta,
             "label": self.labels,
@@ -197,7 +198,7 @@ def words(lang: str) -> dict[str, str]:
 
 
 def _created(record: Record) -> datetime:
-    """Return the moment written into files: when it was prepared, else the document's day at noon."""
+    """Return the moment written into files: when prepared, else the document's day at noon."""
     day = record.doc_date
     return record.prepared_at or datetime(day.year, day.month, day.day, 12, tzinfo=SHANGHAI)
 
@@ -299,7 +300,7 @@ class _Writer:
         return Value(str(value))
 
     def _log(self, text: str, path: tuple[Any, ...]) -> str:
-        """Return a log as printed: control characters visible; one over 200 lines becomes an attachment."""
+        """Return a log as printed: control characters visible, over 200 lines as attachment."""
         visible = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
         lines = visible.split("\n")
         if len(lines) <= LOG_LINES:
@@ -343,21 +344,22 @@ def _blocks(record: Record, writer: _Writer) -> Iterator[View]:
     """Return the sign-off blocks of the paper: every role that has to sign, signed or not."""
     given = list(record.signoffs)
     for role in record.record_type.signers:
-        own = [signoff for signoff in given if signoff.role is role] or [None]
+        own: list[Signoff | None] = [signoff for signoff in given if signoff.role is role]
+        own = own or [None]
         for index, signoff in enumerate(own):
-            yield _block(record, role, signoff, f"signoff-{role.value}-{index + 1}", writer)
+            name = signoff.name if signoff else None
+            if role is Role.engineer and signoff is None:
+                name = record.prepared_by
+            anchor = f"signoff-{role.value}-{index + 1}"
+            yield View({"anchor": anchor} | _block(role, signoff, name, writer))
 
 
 def _block(
-    record: Record, role: Role, signoff: Signoff | None, anchor: str, writer: _Writer
-) -> View:
+    role: Role, signoff: Signoff | None, name: str | None, writer: _Writer
+) -> dict[str, Any]:
     text = writer.words
-    name = signoff.name if signoff and signoff.name else None
-    if role is Role.engineer and not name:
-        name = record.prepared_by if signoff is None else None
     signed = bool(signoff and signoff.signed_on)
-    fields = {
-        "anchor": anchor,
+    return {
         "role": role.value,
         "title": text[f"signoff_{role.value}"],
         "gives_opinion": role in (Role.leader, Role.cust_owner),
@@ -377,7 +379,6 @@ def _block(
         else "",
         "signed": signed,
     }
-    return View(fields)
 
 
 def _opinions(signoff: Signoff | None, lang: str) -> str:

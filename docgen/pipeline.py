@@ -110,7 +110,7 @@ def check_glyphs(document: Document, theme: Theme) -> None:
 
 
 def skip_key(order: Order, format_name: str, version: str) -> str:
-    """Return what a file depends on: equal keys make equal bytes (record, templates, theme, version)."""
+    """Return what a file depends on: equal keys make equal bytes (record, looks, version)."""
     digest = hashlib.sha256(
         f"{version} {order.lang} {order.mask} {order.code} {format_name}".encode()
     )

@@ -59,7 +59,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 def environment(
     finalize: Callable[[Any], Any] | None = None, loader: BaseLoader | None = None, **options: Any
 ) -> Sandbox:
-    """Return a sandbox whose output passes `finalize` (escaping for its format); autoescape is on."""
+    """Return a sandbox whose output passes `finalize` (escaping for its format)."""
     made = Sandbox(
         autoescape=True,
         undefined=StrictUndefined,

@@ -29,7 +29,7 @@ class Page:
     assets: Mapping[str, bytes] = field(default_factory=dict)
 
     def html(self, document: Document) -> str:
-        """Return the page's HTML. TemplateFaulty names the line of an unknown name or failed expression."""
+        """Return the page's HTML. TemplateFaulty names the line that failed."""
         try:
             return self.template.render(template_context(document, self.theme))
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as wrong:

@@ -102,14 +102,14 @@ class About:
     created: datetime
 
 
-class _Page(HTML):
+class _Page(HTML):  # type: ignore[misc]  # WeasyPrint ships no types
     """HTML under the short style sheet."""
 
     def _ua_stylesheets(self, forms: bool = False) -> list[Any]:
         return [_plain_styles()]
 
 
-class _Assets(URLFetcher):
+class _Assets(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no types
     """Hands out named assets; everything else is refused and remembered."""
 
     def __init__(self, assets: Mapping[str, bytes]) -> None:

@@ -9,6 +9,7 @@ from docgen.scaffold.layout import Block, Cards, Cell, Grid, Section, Table, out
 from schemas.envelope import Record
 
 LANDSCAPE_ROOM = 156
+FORM_COLUMNS = '<col class="l"><col class="v">' * 2
 
 
 def scaffold_html(model: type[Record]) -> bytes:
@@ -29,7 +30,7 @@ def grid(block: Grid, prefix: str = "", level: str = "") -> Iterator[str]:
     """Return a four-column grid; wide fields take a whole line."""
     if block.title and level:
         yield f"<{level}>{{{{ label.{block.title} }}}}</{level}>"
-    yield '<table class="form"><colgroup><col class="l"><col class="v"><col class="l"><col class="v"></colgroup>'
+    yield f'<table class="form"><colgroup>{FORM_COLUMNS}</colgroup>'
     yield from grid_rows(block, prefix)
     yield "</table>"
 
@@ -41,7 +42,8 @@ def grid_rows(block: Grid, prefix: str = "") -> Iterator[str]:
         if cell.wide or cell.log:
             yield from _pair_row(waiting, prefix)
             waiting = []
-            yield f'<tr>{_label(cell)}<td colspan="3"{_classes(cell)}>{{{{ {prefix}{cell.path} }}}}</td></tr>'
+            value = f"{{{{ {prefix}{cell.path} }}}}"
+            yield f'<tr>{_label(cell)}<td colspan="3"{_classes(cell)}>{value}</td></tr>'
             continue
         waiting.append(cell)
         if len(waiting) == 2:
@@ -54,11 +56,11 @@ def _pair_row(cells: list[Cell], prefix: str) -> Iterator[str]:
     if not cells:
         return
     span = "" if len(cells) == 2 else ' colspan="3"'
-    pairs = "".join(
-        f"{_label(cell)}<td{span}{_tone(cell, prefix + cell.path)}>{{{{ {prefix}{cell.path} }}}}</td>"
-        for cell in cells
-    )
-    yield f"<tr>{pairs}</tr>"
+    yield f"<tr>{''.join(_pair(cell, prefix + cell.path, span) for cell in cells)}</tr>"
+
+
+def _pair(cell: Cell, path: str, span: str) -> str:
+    return f"{_label(cell)}<td{span}{_tone(cell, path)}>{{{{ {path} }}}}</td>"
 
 
 def _label(cell: Cell) -> str:
@@ -81,7 +83,8 @@ def table(block: Table, prefix: str = "", row: str = "row") -> Iterator[str]:
     names = ", ".join(f'"{cell.path}"' for cell in block.columns if "." not in cell.path)
     room = f", room={LANDSCAPE_ROOM}" if block.landscape else ""
     yield f"{{% if {path} %}}"
-    yield f'<table class="list"><colgroup>{{% for w in widths({path}, [{names}], label.{block.label}{room}) %}}'
+    fitted = f"widths({path}, [{names}], label.{block.label}{room})"
+    yield f'<table class="list"><colgroup>{{% for w in {fitted} %}}'
     yield '<col style="width: {{ w }}%">{% endfor %}</colgroup>'
     heads = "".join(
         f"<th{_number(cell)}>{{{{ label.{cell.label} }}}}</th>" for cell in block.columns
@@ -92,7 +95,8 @@ def table(block: Table, prefix: str = "", row: str = "row") -> Iterator[str]:
     yield f"<tr>{cells}</tr>"
     for cell in block.logs:
         yield f"{{% if {row}.{cell.path} %}}"
-        yield f'<tr><td colspan="{len(block.columns)}" class="log">{{{{ {row}.{cell.path} }}}}</td></tr>'
+        span = f'colspan="{len(block.columns)}" class="log"'
+        yield f"<tr><td {span}>{{{{ {row}.{cell.path} }}}}</td></tr>"
         yield "{% endif %}"
     yield "{% endfor %}"
     yield "</tbody></table>"
@@ -156,7 +160,8 @@ class _Archive:
     def _contents(self, main: list[Section], appendix: bool) -> Iterator[str]:
         yield '<nav class="toc"><h2 class="plain">{{ t.contents }}</h2><ol>'
         for number, section in enumerate(main, 1):
-            yield f'<li><a href="#s-{section.key}">{_title(number, f"section.{section.key}")}</a></li>'
+            title = _title(number, f"section.{section.key}")
+            yield f'<li><a href="#s-{section.key}">{title}</a></li>'
         if appendix:
             yield f'<li><a href="#s-appendix">{_title(len(main) + 1, "t.appendix")}</a></li>'
         last = len(main) + (2 if appendix else 1)

@@ -230,7 +230,7 @@ def _cut(root: etree._Element, parts: dict[str, etree._Element]) -> list[str]:
 def _wrap(xf: etree._Element) -> None:
     alignment = xf.find(f"{M}alignment")
     if alignment is None:
-        alignment = etree.Element(f"{M}alignment", nsmap=xf.nsmap)
+        alignment = etree.Element(f"{M}alignment", nsmap=xf.nsmap)  # type: ignore[arg-type]  # None too
         xf.insert(0, alignment)
     alignment.set("wrapText", "1")
     xf.set("applyAlignment", "1")

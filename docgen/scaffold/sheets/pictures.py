@@ -12,13 +12,13 @@ from openpyxl.drawing.image import Image
 from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, OneCellAnchor
 from openpyxl.drawing.xdr import XDRPositiveSize2D
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.units import pixels_to_EMU
 
 from docgen.renderers.package import Package
 from docgen.renderers.properties import CORE
 from docgen.theme import default_folder, load_theme
 
 MARGIN = 4
+EMU = 9525  # English metric units a pixel at 96 dpi (ECMA-376)
 PIXELS_PER_CHARACTER, PIXELS_PER_POINT = 7, 4 / 3
 MARKS = ("docgen:logo", "docgen:qr")
 _DATES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
@@ -34,8 +34,8 @@ def add_pictures(sheet: Any, columns: int) -> None:
     column, offset = _from_right(sheet, columns, side + MARGIN)
     for data, at, x in ((logo, 0, MARGIN), (code, column, offset)):
         picture = Image(data)
-        start = AnchorMarker(col=at, colOff=pixels_to_EMU(x), row=0, rowOff=pixels_to_EMU(MARGIN))
-        size = XDRPositiveSize2D(pixels_to_EMU(side), pixels_to_EMU(side))
+        start = AnchorMarker(col=at, colOff=x * EMU, row=0, rowOff=MARGIN * EMU)
+        size = XDRPositiveSize2D(side * EMU, side * EMU)
         picture.anchor = OneCellAnchor(_from=start, ext=size)
         sheet.add_image(picture)
 

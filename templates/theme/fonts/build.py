@@ -105,13 +105,13 @@ def check(path: Path, name: str) -> None:
 
 
 def cjk(sources: dict[object, object], family: str, weight: str) -> Path:
-    """The Debian collection of a family and weight."""
+    """Find the Debian collection of a family and weight."""
     name = f"Noto{family.title()}CJK-{weight.title()}.ttc"
     return next(Path(str(sources["cjk"])).rglob(name))
 
 
 def pieces(sources: dict[object, object]) -> Iterator[Piece]:
-    """The subsets of both families: the same characters in every face."""
+    """List the subsets of both families: the same characters in every face."""
     main_sets, rare_sets = [], []
     for family in NPM:
         for weight in WEIGHTS:
@@ -133,7 +133,7 @@ def pieces(sources: dict[object, object]) -> Iterator[Piece]:
 
 
 def characters(path: Path, face: int) -> frozenset[int]:
-    """The characters of a face."""
+    """Read the characters of a face."""
     with TTFont(path, fontNumber=face, lazy=True) as font:
         return frozenset(font.getBestCmap())
 
@@ -162,9 +162,14 @@ def write(piece: Piece, sources: dict[object, object], target: Path) -> dict[str
     """Write a subset; its entry of the manifest."""
     font = TTFont(piece.source, fontNumber=piece.face, recalcTimestamp=False)
     options = Options(
-        hinting=False, layout_features=["ccmp", "mark", "mkmk"], notdef_outline=True, name_IDs=[0, 13, 14],
-        drop_tables=["DSIG", "BASE", "VORG", "vhea", "vmtx", "STAT"], recalc_timestamp=False, glyph_names=False,
-    )  # fmt: skip
+        hinting=False,
+        layout_features=["ccmp", "mark", "mkmk"],
+        notdef_outline=True,
+        name_IDs=[0, 13, 14],
+        drop_tables=["DSIG", "BASE", "VORG", "vhea", "vmtx", "STAT"],
+        recalc_timestamp=False,
+        glyph_names=False,
+    )
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=piece.characters)
     subsetter.subset(font)
@@ -185,7 +190,7 @@ def write(piece: Piece, sources: dict[object, object], target: Path) -> dict[str
 
 
 def metrics_of(model: TTFont, font: TTFont) -> None:
-    """Give a face the line metrics of its family, so that a rare character keeps the line height."""
+    """Give a face the line metrics of its family: a rare character keeps the line height."""
     for table, names in (
         ("hhea", ("ascent", "descent", "lineGap")),
         (
@@ -198,7 +203,7 @@ def metrics_of(model: TTFont, font: TTFont) -> None:
 
 
 def rename(font: TTFont, piece: Piece) -> None:
-    """A name of its own, as the Open Font License asks of changed fonts."""
+    """Give a name of its own, as the Open Font License asks of changed fonts."""
     family = f"Docgen {piece.family.title()} SC"
     style = piece.weight.title()
     unique = f"Docgen{piece.family.title()}SC-{style}-{piece.part.title()}"
