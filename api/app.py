@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from functools import partial
 
 from fastapi import FastAPI
 
 import docgen
 from api.errors import install_errors
-from api.limits import BodyLimit, SafeHeaders
+from api.limits import BodyLimit, HeadAsGet, SafeHeaders
+from api.openapi import described
 from api.routes import health, records
-from docgen.service import children
+from api.work import QUEUE, Work
 from docgen.settings import Settings, load_settings
-from docgen.templates import FORMATS
-
-LEAST_CHILDREN = 2
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Make the application; its rendering children start and stop with it."""
+def create_app(settings: Settings | None = None, *, queue: int = QUEUE) -> FastAPI:
+    """Make the application; its rendering children start and stop with it.
+
+    `queue` is how many requests may wait or work at once; one more is answered 503.
+    """
     chosen = settings or load_settings()
-    chosen = replace(chosen, jobs=max(LEAST_CHILDREN, chosen.jobs))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pool = children(chosen, FORMATS)
-        app.state.settings, app.state.children = chosen, pool
+        work = Work(chosen, queue)
+        app.state.settings, app.state.work = chosen, work
         try:
             yield
         finally:
-            pool.stop()
+            work.stop()
 
     app = FastAPI(
         title="docgen",
@@ -40,11 +40,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.include_router(records.router, prefix="/api/v1")
     app.include_router(health.router)
     install_errors(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(SafeHeaders)
+    app.openapi = partial(described, app)  # type: ignore[method-assign]
     return app

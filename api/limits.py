@@ -1,20 +1,16 @@
-"""Guards around every request: a body limit that holds before buffering, and safe headers."""
+"""Guards around every request: a body limit that holds before buffering, HEAD, and safe headers."""
 
 from __future__ import annotations
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem_response
+from api.errors import SAFE_HEADERS, problem_response
+from api.work import busy
 from docgen.errors import DocgenError
 from docgen.intake import SIZE_LIMIT
 
-SAFE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+HELD_LIMIT = 8 * SIZE_LIMIT
 
 
 class BodyTooLarge(DocgenError):
@@ -31,10 +27,13 @@ class BodyTooLarge(DocgenError):
 
 
 class BodyLimit:
-    """Answers 413 by the declared length, and stops reading a chunked body at the limit."""
+    """Answers 413 by the declared length, and stops reading a chunked body at the limit.
+
+    All bodies together may take HELD_LIMIT bytes; more is answered 503.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+        self.app, self.held = app, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with a counting `receive`."""
@@ -43,19 +42,46 @@ class BodyLimit:
             return
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isdecimal() or int(declared) > SIZE_LIMIT:
-            await problem_response(BodyTooLarge(), 413)(scope, receive, send)
+            await problem_response(BodyTooLarge())(scope, receive, send)
             return
         received = 0
 
         async def counting() -> Message:
             nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            received += size
+            self.held += size
             if received > SIZE_LIMIT:
                 raise BodyTooLarge
+            if self.held > HELD_LIMIT:
+                raise busy()
             return message
 
-        await self.app(scope, counting, send)
+        try:
+            await self.app(scope, counting, send)
+        finally:
+            self.held -= received
+
+
+class HeadAsGet:
+    """Answers HEAD like GET, without the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a HEAD request on as GET."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def headers_only(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self.app({**scope, "method": "GET"}, receive, headers_only)
 
 
 class SafeHeaders:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 import docgen
-from docgen.pipeline import ready
+from api.errors import problem_response
+from api.openapi import problems
+from docgen.errors import DocgenError
 
 router = APIRouter(tags=["health"])
 
@@ -19,12 +20,13 @@ async def health() -> dict[str, Any]:
     return {"status": "ok", "version": docgen.__version__}
 
 
-@router.get("/ready", summary="可以渲染 A child can render")
-async def readiness(request: Request) -> dict[str, Any]:
-    """Ask a child to load theme and templates."""
-    settings = request.app.state.settings
-    future = request.app.state.children.submit(
-        ready, settings.template_folders, settings.theme_folder, size_bytes=0
-    )
-    found = await asyncio.wrap_future(future)
+@router.get(
+    "/ready", summary="可以渲染 A child can render", response_model=None, responses=problems(503)
+)
+async def readiness(request: Request) -> dict[str, Any] | Response:
+    """Ask a child to load theme and templates; 503 with the reason when it cannot."""
+    try:
+        found = await request.app.state.work.ready()
+    except DocgenError as wrong:
+        return problem_response(wrong, 503)
     return {"status": "ok", "templates": found}

@@ -2,45 +2,72 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
-from api.errors import PROBLEM_SCHEMA
-from docgen.errors import InputUnreadable, RenderFailed
-from docgen.pipeline import Order, Outcome, render, validate
-from docgen.renderers.isolate import outcome
-from docgen.templates import FORMATS
+from api.openapi import documents, problems, verdict
+from api.work import CallerGone, Work
+from docgen.errors import InputUnreadable
+from docgen.pipeline import Order, Outcome
+from docgen.templates import FORMATS, Format
 from schemas.catalog import record_types
 from schemas.contract import Contract
 from schemas.envelope import Record
 from schemas.jsonschema import json_schema
-
-T = TypeVar("T")
-WAITING = 64
-Problem = {
-    "description": "problem+json",
-    "content": {"application/problem+json": {"schema": PROBLEM_SCHEMA}},
-}
-REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 404, 413, 415, 422, 503), Problem)
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"type": "object"}}},
-    }
-}
+from schemas.problems import shown
 
 router = APIRouter(tags=["records"])
 
 
-async def body(request: Request) -> bytes:
-    """Return the raw body of a JSON request; another media type is refused (415)."""
+class Checking(BaseModel):
+    """How a record is read."""
+
+    model_config = ConfigDict(extra="forbid")
+    mask_secrets: bool = Field(False, description="把口令替换为 ****** Mask credentials")
+
+
+class Rendering(Checking):
+    """How a document is made."""
+
+    lang: Literal["zh", "en"] = Field("zh", description="文档语言 Language of the document")
+
+
+def model_of(record: str) -> type[Record]:
+    """Find a record type by its code, in either case; 404."""
+    known = record_types()
+    if record.upper() in known:
+        return known[record.upper()]
+    raise _unknown("unknown_record_type", ("单据类型", "record type"), record, list(known))
+
+
+def format_of(format: str) -> Format:
+    """Find a format by its name, in either case; 404."""
+    if format.lower() in FORMATS:
+        return FORMATS[format.lower()]
+    raise _unknown("unknown_format", ("格式", "format"), format, list(FORMATS))
+
+
+async def work_of(request: Request) -> AsyncIterator[Work]:
+    """Take a place in the queue, before the body is read and until the answer is sent; 503."""
+    work: Work = request.app.state.work
+    with work.place():
+        yield work
+
+
+Model = Annotated[type[Record], Depends(model_of)]
+Chosen = Annotated[Format, Depends(format_of)]
+Working = Annotated[Work, Depends(work_of)]
+
+
+async def body(request: Request, model: Model, work: Working) -> bytes:
+    """Return the raw body of a JSON request; 415 for anything else."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
         raise InputUnreadable(
@@ -49,57 +76,59 @@ async def body(request: Request) -> bytes:
             "Send it as Content-Type: application/json",
             value=media,
         )
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise InputUnreadable(
+            "encoding_unsupported",
+            "请提交未压缩的内容",
+            "Send it without Content-Encoding",
+            value=encoding,
+        )
     try:
         return await request.body()
     except ClientDisconnect as gone:
-        raise InputUnreadable("empty", "请求未收完", "The request did not arrive whole") from gone
+        raise CallerGone from gone
 
 
 Body = Annotated[bytes, Depends(body)]
-Lang = Annotated[str, Query(pattern="^(zh|en)$", description="文档语言 language of the document")]
-Mask = Annotated[bool, Query(description="把口令替换为 ****** mask credentials")]
 
 
 @router.post(
     "/render/{record}.{format}",
-    responses=REFUSALS,
-    openapi_extra=BODY,
+    response_class=Response,
+    responses=documents() | problems(400, 404, 413, 415, 422, 500, 503, 504),
     summary="生成文档 Make a document",
 )
 async def render_record(
     request: Request,
-    record: str,
-    format: str,
-    data: Body,
     *,
-    lang: Lang = "zh",
-    mask_secrets: Mask = False,
+    model: Model,
+    chosen: Chosen,
+    work: Working,
+    data: Body,
+    wishes: Annotated[Rendering, Query()],
 ) -> Response:
     """Answer the record as docx, xlsx or pdf; `Docgen-Warnings` counts what was only warned of."""
-    model = _model(record)
-    if format not in FORMATS:
-        raise InputUnreadable(
-            "unknown_format",
-            f"没有格式“{format}”",
-            f"There is no format “{format}”",
-            hint_zh="可选：" + ", ".join(FORMATS),
-            hint_en="Choose from: " + ", ".join(FORMATS),
-            value=format,
-        )
-    order = _order(request, model, data, lang=lang, mask=mask_secrets)
-    made = await _in_child(request, render, order, format)
-    return _download(made, format)
+    order = _order(request, model, data, lang=wishes.lang, mask=wishes.mask_secrets)
+    return _download(await work.render(request, order, chosen.name), chosen)
 
 
 @router.post(
-    "/validate/{record}", responses=REFUSALS, openapi_extra=BODY, summary="检查单据 Check a record"
+    "/validate/{record}",
+    responses=verdict() | problems(400, 404, 413, 415, 422, 503, 504),
+    summary="检查单据 Check a record",
 )
 async def validate_record(
-    request: Request, record: str, data: Body, mask_secrets: Mask = False
+    request: Request,
+    *,
+    model: Model,
+    work: Working,
+    data: Body,
+    wishes: Annotated[Checking, Query()],
 ) -> dict[str, Any]:
     """Answer warnings of a valid record; an invalid one is answered 422 with all its errors."""
-    order = _order(request, _model(record), data, lang="zh", mask=mask_secrets)
-    found = await _in_child(request, validate, order)
+    order = _order(request, model, data, lang="zh", mask=wishes.mask_secrets)
+    found = await work.validate(request, order)
     warnings = [problem.as_json() for problem in found.warnings]
     return {"valid": True, "code": found.code, "doc_no": found.doc_no, "warnings": warnings}
 
@@ -116,26 +145,38 @@ async def list_schemas() -> dict[str, Any]:
     }
 
 
-@router.get("/schemas/{record}", responses={404: Problem}, summary="JSON Schema 2020-12")
-async def get_schema(record: str) -> Response:
-    """Answer a record type's JSON Schema; `contract` is the contract's."""
-    model = Contract if record.lower() == "contract" else _model(record)
-    return Response(
-        json.dumps(json_schema(model), ensure_ascii=False), media_type="application/schema+json"
-    )
+@router.get(
+    "/schemas/contract", summary="合同的 JSON Schema The contract's", response_class=Response
+)
+async def contract_schema() -> Response:
+    """Answer the contract's JSON Schema."""
+    return _schema(Contract)
 
 
-def _model(code: str) -> type[Record]:
-    known = record_types()
-    if code.upper() in known:
-        return known[code.upper()]
-    raise InputUnreadable(
-        "unknown_record_type",
-        f"没有单据类型“{code}”",
-        f"There is no record type “{code}”",
+@router.get(
+    "/schemas/{record}",
+    responses=problems(404),
+    summary="JSON Schema 2020-12",
+    response_class=Response,
+)
+async def get_schema(model: Model) -> Response:
+    """Answer a record type's JSON Schema, with labels and units."""
+    return _schema(model)
+
+
+def _schema(model: type[Record | Contract]) -> Response:
+    text = json.dumps(json_schema(model), ensure_ascii=False)
+    return Response(text, media_type="application/schema+json")
+
+
+def _unknown(code: str, what: tuple[str, str], given: str, known: list[str]) -> InputUnreadable:
+    return InputUnreadable(
+        code,
+        f"没有{what[0]}“{shown(given)}”",
+        f"There is no {what[1]} “{shown(given)}”",
         hint_zh="可选：" + ", ".join(known),
         hint_en="Choose from: " + ", ".join(known),
-        value=code,
+        value=given,
     )
 
 
@@ -152,29 +193,11 @@ def _order(request: Request, model: type[Record], data: bytes, *, lang: str, mas
     )
 
 
-async def _in_child(
-    request: Request, work: Callable[..., Outcome], order: Order, *rest: Any
-) -> Outcome:
-    """Wait for a child without holding a thread; a full queue is answered 503."""
-    state = request.app.state
-    waiting: set[Any] = state.__dict__.setdefault("waiting", set())
-    if len(waiting) >= WAITING:
-        raise RenderFailed("busy", "服务繁忙，请稍后再试", "The service is busy; try again soon")
-    future = state.children.submit(work, order, *rest, size_bytes=len(order.data))
-    waiting.add(future)
-    try:
-        await asyncio.wait([asyncio.wrap_future(future)])
-        return outcome(future)
-    finally:
-        waiting.discard(future)
-        future.cancel()
-
-
-def _download(made: Outcome, format_name: str) -> Response:
-    name = f"{made.doc_no}.{format_name}"
+def _download(made: Outcome, chosen: Format) -> Response:
+    name = f"{made.doc_no}.{chosen.name}"
     headers = {
         "Content-Disposition": f"attachment; filename=\"{name}\"; filename*=UTF-8''{quote(name)}",
         "ETag": f'"{hashlib.sha256(made.data).hexdigest()}"',
         "Docgen-Warnings": str(len(made.warnings)),
     }
-    return Response(made.data, media_type=FORMATS[format_name].media_type, headers=headers)
+    return Response(made.data, media_type=chosen.media_type, headers=headers)

@@ -1,0 +1,143 @@
+"""Who uses the children and who waits: a request takes a place, a lane, and ends with its caller.
+
+Nothing here is computed in the server's own process, so no record and no template can hold it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from time import monotonic
+from typing import Any, TypeVar
+
+from fastapi import Request
+
+from docgen.errors import DocgenError, RenderFailed
+from docgen.pipeline import Order, Outcome, ready, render, validate
+from docgen.renderers.isolate import Children, outcome
+from docgen.service import children
+from docgen.settings import Settings
+from docgen.templates import FORMATS
+
+T = TypeVar("T")
+QUEUE = 64
+LEAST_RENDERING, CHECKING = 2, 2
+READY_S = 30
+
+
+class CallerGone(DocgenError):
+    """The caller hung up; nobody reads the answer."""
+
+    def __init__(self) -> None:
+        super().__init__("caller_gone", "请求方已断开", "The caller hung up")
+
+
+class Work:
+    """The children of a server, in two lanes: documents, and what is answered quickly.
+
+    One template (a record type in one format) never holds all children of the first lane, so
+    one that hangs leaves room for the others.
+    """
+
+    def __init__(self, settings: Settings, queue: int = QUEUE) -> None:
+        at_once = max(LEAST_RENDERING, settings.jobs)
+        self._settings, self._queue, self._taken = settings, queue, 0
+        self._rendering = children(replace(settings, jobs=at_once + 1), FORMATS)
+        self._checking = children(replace(settings, jobs=CHECKING), FORMATS)
+        self._templates: defaultdict[tuple[str, str], asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(at_once)
+        )
+        self._readiness = asyncio.Lock()
+        self._ready, self._ready_until = 0, 0.0
+
+    def stop(self) -> None:
+        """End all children at once."""
+        self._rendering.stop()
+        self._checking.stop()
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place in the queue. RenderFailed: busy, when there is none."""
+        if self._taken >= self._queue:
+            raise busy()
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+    async def render(self, request: Request, order: Order, format_name: str) -> Outcome:
+        """Make a document."""
+        template = self._templates[order.code, format_name]
+        return await _unless_gone(request, self._rendered(template, order, format_name))
+
+    async def validate(self, request: Request, order: Order) -> Outcome:
+        """Check a record."""
+        return await _unless_gone(
+            request, _child(self._checking, validate, order, size_bytes=len(order.data))
+        )
+
+    async def ready(self) -> int:
+        """Load theme and templates in a child; how many templates there are.
+
+        Success is remembered for READY_S seconds, and all who ask meanwhile wait for one child.
+        """
+        folders, theme = self._settings.template_folders, self._settings.theme_folder
+        async with self._readiness:
+            if monotonic() > self._ready_until:
+                self._ready = await _child(self._checking, ready, folders, theme, size_bytes=0)
+                self._ready_until = monotonic() + READY_S
+            return self._ready
+
+    async def _rendered(
+        self, template: asyncio.Semaphore, order: Order, format_name: str
+    ) -> Outcome:
+        async with template:
+            return await _child(
+                self._rendering, render, order, format_name, size_bytes=len(order.data)
+            )
+
+
+def busy() -> RenderFailed:
+    """Say that there is no room now."""
+    return RenderFailed(
+        "busy",
+        "服务繁忙",
+        "The service is busy",
+        hint_zh="请稍后再试。",
+        hint_en="Try again soon.",
+    )
+
+
+async def _child(pool: Children, work: Callable[..., T], *args: Any, size_bytes: int) -> T:
+    """Wait for a child without holding a thread; whoever stops waiting ends its work."""
+    future = pool.submit(work, *args, size_bytes=size_bytes)
+    try:
+        waited = asyncio.wrap_future(future)
+        await asyncio.wait([waited])
+        if not waited.cancelled():
+            waited.exception()  # looked at here, or asyncio would log it
+        return outcome(future)
+    finally:
+        future.cancel()
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return what comes of `work`, or end it as soon as the caller hangs up."""
+    working, leaving = asyncio.create_task(work), asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise CallerGone
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
