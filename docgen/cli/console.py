@@ -28,7 +28,7 @@ err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 
 def prepare_streams() -> None:
-    """Let a terminal or pipe that lacks a character (GBK, ASCII) show `?` for it; a file is wide."""
+    """Let a terminal or pipe that lacks a character (GBK, ASCII) show `?` for it; files are wide."""
     if not out.is_terminal:
         out.width = WIDE
     for stream in (sys.stdout, sys.stderr):
