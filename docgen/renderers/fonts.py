@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from dataclasses import dataclass
@@ -62,10 +63,25 @@ class Fonts:
 def fontconfig_file(folder: Path, cache: Path) -> str:
     """Return a fontconfig file under which only the fonts of `folder` can be seen.
 
-    Fontconfig then picks the part that has a character, as a page does by unicode-range.
+    Fontconfig then picks the part that has a character, as a page does by unicode-range. Each
+    part is found by its family's name and then given one of its own: WeasyPrint 70 embeds fonts of
+    equal family, style and weight as one, and prints the glyphs of the wrong part. The cache's
+    name holds the manifest's digest: fontconfig does not notice a file replaced in its place.
     """
+    digest = hashlib.sha256((folder / "fonts.toml").read_bytes()).hexdigest()[:16]
+    rules = "".join(_own_name(font) for font in Fonts.load(folder).files)
     return (
         '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n'
         f"<fontconfig><dir>{escape(str(folder))}</dir>"
-        f"<cachedir>{escape(str(cache))}</cachedir></fontconfig>\n"
+        f"<cachedir>{escape(str(cache / digest))}</cachedir>\n{rules}</fontconfig>\n"
+    )
+
+
+def _own_name(font: FontFile) -> str:
+    """Return the rule that names a font, once it is chosen, after its part too."""
+    name = f"{FAMILIES[font.family]} {font.part.title()}"
+    return (
+        f'<match target="font"><test name="file" compare="contains"><string>/{escape(font.file)}'
+        '</string></test><edit name="family" mode="assign_replace">'
+        f"<string>{escape(name)}</string></edit></match>\n"
     )
