@@ -133,8 +133,16 @@ def render_pdf(
 
     Raises RenderFailed: url_refused, link_refused, no_glyph_in_page, signoff_off_page.
     """
+    with _quick():
+        return _rendered(html, about, assets, attachments)
+
+
+def _rendered(
+    html: str, about: About, assets: Mapping[str, bytes], attachments: Sequence[Attachment]
+) -> Pdf:
+    """Do it; nothing of the layout outlives this, so that `_quick` finds all of it dead."""
     fetcher = _Assets(assets)
-    with _quick(), _heard() as said:
+    with _heard() as said:
         page = _Page(string=html, base_url="asset:", url_fetcher=fetcher)
         laid_out = page.render(font_config=_font_configuration())
         _refuse(fetcher, laid_out, said)
@@ -208,13 +216,13 @@ def _plain_styles() -> CSS:
 
 @contextmanager
 def _quick() -> Iterator[None]:
-    """Pause the collector of cyclic garbage while a page is made (12 % of the time)."""
+    """Pause the collector of cyclic garbage, then collect what was born meanwhile, and no more."""
     gc.disable()
     try:
         yield
     finally:
+        gc.collect(0)
         gc.enable()
-        gc.collect()
 
 
 class _Ear(logging.Handler):
@@ -293,11 +301,27 @@ def _attached(item: Attachment, created: datetime) -> Attached:
     )
 
 
+class _Written:
+    """An object whose bytes are made once: pydyf makes them for the file and for its identifier."""
+
+    def __init__(self, made: Any) -> None:
+        self.number, self.generation, self.free = made.number, made.generation, made.free
+        self.data: bytes = made.data
+        self.compressible: bool = made.compressible
+        self.offset = 0
+
+    @property
+    def indirect(self) -> bytes:
+        """Return the object as it stands in the file."""
+        return b"%d %d obj\n%b\nendobj" % (self.number, self.generation, self.data)
+
+
 def _finish(laid_out: LaidOut, pdf: Any) -> None:
-    """Name every attachment once in /AF (WeasyPrint 70 names it twice)."""
+    """Name every attachment once in /AF (WeasyPrint 70 names it twice); write each object once."""
     if "AF" in pdf.catalog:
         once = list(dict.fromkeys(pdf.catalog["AF"]))
         pdf.catalog["AF"][:] = once
+    pdf.objects[:] = [made if made.free == "f" else _Written(made) for made in pdf.objects]
 
 
 def _boxes(laid_out: LaidOut) -> Iterator[tuple[str, Box]]:
