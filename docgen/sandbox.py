@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import BaseLoader, StrictUndefined
 from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 
 from docgen.document import Label, Rows, Value, View
 
@@ -51,7 +51,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call(self, context: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Call only what docgen itself put into the environment."""
-        if getattr(obj, "__module__", "").split(".")[0] not in {"docgen", "jinja2"}:
+        if str(getattr(obj, "__module__", "")).split(".")[0] not in {"docgen", "jinja2"}:
             raise SecurityError(f"{obj!r} cannot be called from a template")
         return super().call(context, obj, *args, **kwargs)
 
@@ -69,7 +69,7 @@ def environment(
         **options,
     )
     made.globals.clear()
-    made.globals |= {"numeral": numeral, "widths": widths, "range": range}
+    made.globals |= {"numeral": numeral, "widths": widths, "range": safe_range}
     return made
 
 

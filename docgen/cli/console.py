@@ -28,7 +28,7 @@ err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 
 def prepare_streams() -> None:
-    """Let a terminal or pipe that lacks a character (GBK, ASCII) show `?` for it; files are wide."""
+    """Let a terminal or pipe that lacks a character (GBK, ASCII) show `?` for it; widen files."""
     if not out.is_terminal:
         out.width = WIDE
     for stream in (sys.stdout, sys.stderr):
@@ -65,7 +65,7 @@ def show_error(name: str, error: DocgenError) -> None:
     if isinstance(error, RecordRefused):
         show_problems(name, error.problems)
         return
-    place = f" [bold]{escape(error.place)}[/]" if error.place else ""
+    place = f" [bold]{escape(error.place)}[/]" if error.place not in ("", name) else ""
     err.print(f"[red]✗[/] {escape(name)}{place} [dim]{error.code}[/]")
     err.print(f"    {escape(error.zh)}  [dim]{escape(error.hint_zh)}[/]")
     err.print(f"    [dim]{escape(error.en)}  {escape(error.hint_en)}[/]")
