@@ -1,0 +1,393 @@
+"""The documentation is true: its commands run, its links lead somewhere, its tables hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from api.errors import STATUSES
+from api.limits import HELD_LIMIT
+from api.work import QUEUE
+from docgen.cli import _register, app
+from docgen.intake import DEPTH_LIMIT, SIZE_LIMIT
+from docgen.paths import samples_dir, templates_dir
+from docgen.renderers import isolate
+from docgen.settings import Settings
+from docgen.templates import FORMATS
+from docgen.vocabulary import vocabulary
+from docs import make_reference
+from schemas.catalog import record_types
+from schemas.values import LOG_LIMIT, ROW_LIMIT, TEXT_LIMIT
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+PNG_LIMIT = 150 * 1024
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block; every `sh` block is run."""
+
+    page: Path
+    language: str
+    text: str
+
+
+def blocks(page: Path, language: str) -> list[Block]:
+    found = FENCE.findall(page.read_text("utf-8"))
+    return [Block(page, kind, text) for kind, text in found if kind == language]
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", page.read_text("utf-8"))
+
+
+def section(page: str, heading: str) -> str:
+    """Return the text under a heading, down to the next of the same level."""
+    text = (DOCS / page).read_text("utf-8")
+    start = text.index(f"\n{heading}") + 1
+    level = heading.split(" ")[0]
+    end = re.compile(rf"^{level} ", re.MULTILINE).search(text, start + len(heading))
+    return text[start : end.start() if end else len(text)]
+
+
+def table(text: str) -> list[list[str]]:
+    """Return the rows of the first table, without its head."""
+    lines = text[text.index("\n|") + 1 :].split("\n")
+    rows = takewhile(lambda line: line.startswith("|"), lines)
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows][2:]
+
+
+def ticked(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+# ---------------------------------------------------------------- commands
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A folder that looks like a checkout to the commands of the documentation."""
+    subprocess.run(["cp", "-r", samples_dir(), tmp_path / "samples"], check=True)
+    (tmp_path / "templates").symlink_to(templates_dir())
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    return tmp_path
+
+
+def with_commands() -> list[Path]:
+    return [page for page in PAGES if page.name != "api.md" and blocks(page, "sh")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.name)
+def test_every_command_works(workspace: Path, page: Path) -> None:
+    script = "set -euxo pipefail\n" + "".join(block.text for block in blocks(page, "sh"))
+    path = f"{workspace}/.venv/bin:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=workspace,
+        env=os.environ | {"PATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "Traceback" not in done.stdout
+
+
+def test_commands_are_marked_to_be_run() -> None:
+    names = {page.name for page in with_commands()}
+    assert {"README.md", "cli.md", "templates.md", "records.md", "operations.md"} <= names
+    for page in PAGES:
+        for block in blocks(page, "bash"):
+            assert block.text.startswith("make "), f"{page.name}: mark it sh, so that it is run"
+
+
+def test_the_makefile_has_the_readmes_targets() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in re.findall(r"`?make (\w+)", (ROOT / "README.md").read_text("utf-8")):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+# ---------------------------------------------------------------- curl
+
+
+def curled(client: TestClient, command: str, folder: Path) -> None:
+    """Do what a curl command says, with what of curl the documentation uses."""
+    words = iter(shlex.split(command)[1:])
+    method, url, headers, body, target, strict = "GET", "", {}, b"", None, False
+    for word in words:
+        if word == "-H":
+            name, _, value = next(words).partition(":")
+            headers[name.strip()] = value.strip()
+        elif word == "--data-binary":
+            body, method = (folder / next(words).removeprefix("@")).read_bytes(), "POST"
+        elif word == "-o":
+            target = folder / next(words)
+        elif word == "-f":
+            strict = True
+        elif word.startswith("http"):
+            url = word.removeprefix("http://127.0.0.1:8000")
+        else:
+            assert word == "-sS", f"unknown to this test: {word}"
+    answer = client.request(method, url, content=body, headers=headers)
+    assert answer.is_success or (not strict and answer.status_code == 422), answer.text
+    if target:
+        target.write_bytes(answer.content)
+        assert answer.content
+
+
+@pytest.mark.slow
+def test_every_curl_example_works(workspace: Path) -> None:
+    commands = [line for block in blocks(DOCS / "api.md", "sh") for line in block.text.splitlines()]
+    assert commands
+    with TestClient(create_app(Settings(jobs=2))) as client:
+        for command in commands:
+            assert command.startswith("curl ")
+            curled(client, command, workspace)
+    assert (workspace / "QX.pdf").read_bytes().startswith(b"%PDF")
+
+
+# ---------------------------------------------------------------- links and pictures
+
+
+def slug(heading: str) -> str:
+    """Return the anchor that GitHub gives a heading."""
+    text = re.sub(r"[^\w\- ]", "", heading.strip().lower())
+    return text.replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in LINK.findall(prose(page)):
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{page.name}: {link}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", prose(target), re.MULTILINE)
+            assert anchor in {slug(heading) for heading in headings}, f"{page.name}: {link}"
+
+
+def test_every_page_is_found_from_the_readme() -> None:
+    linked = set(LINK.findall((ROOT / "README.md").read_text("utf-8")))
+    pages = {f"docs/{page.name}" for page in DOCS.glob("*.md")}
+    assert pages - linked <= {"docs/performance.md"}
+
+
+def test_pictures_are_small() -> None:
+    pictures = list((DOCS / "images").glob("*.png"))
+    assert len(pictures) >= 2
+    for picture in pictures:
+        assert picture.stat().st_size < PNG_LIMIT, picture.name
+
+
+# ---------------------------------------------------------------- JSON examples
+
+
+def shape(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the paths of all members."""
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield f"{path}.{key}"
+            yield from shape(child, f"{path}.{key}")
+    elif isinstance(value, list):
+        for child in value:
+            yield from shape(child, f"{path}[]")
+
+
+def examples(page: str) -> list[Any]:
+    return [json.loads(block.text) for block in blocks(DOCS / page, "json")]
+
+
+def docgen(folder: Path, *arguments: str) -> Any:
+    command = [sys.executable, "-m", "docgen", *arguments, "--json"]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=False)
+    return json.loads(done.stdout)
+
+
+def test_every_json_example_is_json() -> None:
+    for page in PAGES:
+        for block in blocks(page, "json"):
+            json.loads(block.text)
+
+
+@pytest.mark.slow
+def test_the_command_lines_examples_have_the_real_members(workspace: Path) -> None:
+    page = workspace / "my-templates/ZX"
+    page.mkdir(parents=True)
+    (page / "manifest.toml").write_bytes((templates_dir() / "ZX/manifest.toml").read_bytes())
+    (page / "page.html").write_text("{{ docno }}", "utf-8")
+    bad = "samples/bad/XJ.advice_required+overall_too_good.json"
+    pdf = "out/ZX/ZX-HDYD-20260306-001.pdf"
+    contract = "samples/contract/HT-2026-017.json"
+    real = [
+        docgen(workspace, "render", "samples/ZX/basic.json", "-f", "pdf"),
+        docgen(workspace, "validate", bad)["files"][0]["errors"][0],
+        docgen(workspace, "validate", "samples/ZX/basic.json"),
+        docgen(workspace, "check-coverage", contract, "samples/contract/WB-five-objects.json"),
+        docgen(workspace, "extract", pdf),
+        docgen(workspace, "template", "lint", "ZX", "--templates", "my-templates"),
+        docgen(workspace, "doctor"),
+    ]
+    for shown, made in zip(examples("cli.md"), real, strict=True):
+        assert set(shape(shown)) <= set(shape(made))
+        assert isinstance(made, dict)
+        assert shown.keys() == made.keys()
+
+
+def test_the_apis_examples_are_its_answers() -> None:
+    headers = {"Content-Type": "application/json"}
+    good = (samples_dir() / "ZX/basic.json").read_bytes()
+    bad = (samples_dir() / "bad/QX.signature_missing.json").read_bytes()
+    with TestClient(create_app(Settings(jobs=2))) as client:
+        valid = client.post("/api/v1/validate/ZX", content=good, headers=headers).json()
+        refused = client.post("/api/v1/validate/QX", content=bad, headers=headers).json()
+    assert examples("api.md") == [valid, refused]
+
+
+def test_the_example_of_absences_is_valid() -> None:
+    from schemas.inspection import Inspection
+
+    [shown] = examples("records.md")
+    kind = Inspection.model_fields["absences"].annotation
+    assert kind is not None
+    from pydantic import TypeAdapter
+
+    assert TypeAdapter(kind).validate_python(shown["absences"])
+
+
+# ---------------------------------------------------------------- tables
+
+
+@pytest.mark.parametrize("name", make_reference.PAGES)
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    made = make_reference.PAGES[name]()
+    assert (DOCS / name).read_text("utf-8") == made, "run docs/make_reference.py"
+
+
+def test_every_setting_is_listed() -> None:
+    listed = {ticked(row[0])[0] for row in table(section("operations.md", "## 设置"))}
+    assert listed == {f"DOCGEN_{field.name.upper()}" for field in fields(Settings)}
+
+
+def commands(group: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*names, name))
+        else:
+            yield " ".join((*names, name)), command
+
+
+def all_commands() -> dict[str, Any]:
+    _register()
+    return dict(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("name", all_commands())
+def test_every_command_and_option_is_described(name: str) -> None:
+    command = all_commands()[name]
+    text = section("cli.md", f"## docgen {name.split(' ')[0]}")
+    assert name.rpartition(" ")[2] in text
+    known = {
+        option for item in command.params for option in item.opts if option.startswith("-")
+    } - {"--help"}
+    written = set(re.findall(r"`(--?[a-z-]+)`", text))
+    assert known <= written
+    if " " not in name:
+        assert written - {"-"} <= known
+
+
+def test_record_types_and_formats_are_listed() -> None:
+    rows = table(section("records.md", "## 单据类型与编号"))
+    kinds = [model.record_type for model in record_types().values()]
+    assert [row[:3] for row in rows] == [[kind.code, kind.zh, kind.en] for kind in kinds]
+    for page in ("README.md", "docs/api.md"):
+        text = (ROOT / page).read_text("utf-8")
+        assert all(code in text for code in record_types())
+        assert all(name in text.lower() for name in FORMATS)
+
+
+def test_limits_are_the_codes() -> None:
+    limits = dict(row[:2] for row in table(section("records.md", "## 上限")))
+    assert limits["一个文件或请求"] == f"{SIZE_LIMIT >> 20} MiB"
+    assert limits["每个表"] == f"{ROW_LIMIT:,} 行"
+    assert limits["一处文本"] == f"{TEXT_LIMIT:,} 字"
+    assert limits["一处日志"] == f"{LOG_LIMIT >> 20} MiB"
+    assert limits["嵌套"] == f"{DEPTH_LIMIT} 层"
+    busy = section("api.md", "## 状态码")
+    assert f"{QUEUE} 个" in busy
+    assert f"{HELD_LIMIT >> 20} MiB" in busy
+    operations = (DOCS / "operations.md").read_text("utf-8")
+    assert f"每 MiB 加 {isolate.WALL_S_PER_MB} 秒" in operations
+    assert f"每 MiB 加 {isolate.CPU_S_PER_MB} 秒" in operations
+    assert f"最多 {isolate.RECYCLED_AFTER} 份" in operations
+    assert f"{isolate.FILE_BYTES >> 20} MiB、{isolate.OPEN_FILES} 个" in operations
+
+
+def test_defaults_are_the_settings() -> None:
+    shown = {
+        ticked(row[0])[0]: row[1].strip("`") for row in table(section("operations.md", "## 设置"))
+    }
+    for name in ("lang", "memory_mb", "wall_s", "cpu_s", "host", "port"):
+        assert shown[f"DOCGEN_{name.upper()}"] == str(getattr(Settings(), name))
+
+
+def test_addresses_and_statuses_are_the_apis() -> None:
+    described = create_app(Settings()).openapi()["paths"]
+    shown = {ticked(row[1])[0] for row in table((DOCS / "api.md").read_text("utf-8"))}
+    assert shown == {
+        *(path for path in described if not path.endswith("/contract")),
+        "/api/v1/openapi.json",
+    }
+    statuses = {int(row[0]) for row in table(section("api.md", "## 状态码"))}
+    assert statuses == {200, 400, 405, 500, *STATUSES.values()}
+
+
+def test_names_of_templates_are_the_vocabulary() -> None:
+    text = section("templates.md", "## 可以使用的名字")
+    model = record_types()["XJ"]
+    known = vocabulary(model)
+    roots = set(known) - set(model.model_fields) - {"range", "loop"}
+    assert roots <= set(re.findall(r"\b[a-z_]+\b", text))
+    rows = {ticked(row[0])[0]: row[1] for row in table(text) if ticked(row[0])}
+    for root in ("doc", "theme"):
+        assert set(ticked(rows[root])) == set(known[root].children or {})
+    blocks_item = known["signoff_blocks"].item
+    assert blocks_item is not None
+    assert set(ticked(rows["signoff_blocks"])) | {"role", "opinion"} == set(
+        blocks_item.children or {}
+    )
+
+
+def test_the_shown_theme_is_the_default() -> None:
+    [shown] = blocks(DOCS / "templates.md", "toml")
+    assert tomllib.loads(shown.text) == tomllib.loads(
+        (templates_dir() / "theme/theme.toml").read_text("utf-8")
+    )
+
+
+def test_pages_say_nothing_of_this_machine() -> None:
+    for page in PAGES:
+        assert str(ROOT) not in page.read_text("utf-8")
