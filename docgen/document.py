@@ -385,4 +385,4 @@ def _opinions(signoff: Signoff | None, lang: str) -> str:
     from schemas.envelope import Opinion
 
     chosen = signoff.opinion if signoff else None
-    return "  ".join(("■" if choice is chosen else "□") + choice.label(lang) for choice in Opinion)
+    return "  ".join(("☑" if choice is chosen else "□") + choice.label(lang) for choice in Opinion)

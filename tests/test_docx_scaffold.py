@@ -215,7 +215,7 @@ def test_signatures_are_lines_to_sign_or_what_was_signed(theme: Theme) -> None:
     record.signoffs = [Signoff.model_validate(given)]
     made = build(record)
     found = texts(compile(scaffold_docx(model), theme).render(made))
-    assert "■同意" in found
+    assert "☑同意" in found
     assert "□同意" in found
     assert f"电子签　校验码 {made.meta.fields['short_code']}" in found
     assert "____年__月__日" in found

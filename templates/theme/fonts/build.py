@@ -23,10 +23,16 @@ NPM = {
     "sans": ("@expo-google-fonts/noto-sans-sc", "0.4.3", "NotoSansSC"),
     "serif": ("@expo-google-fonts/noto-serif-sc", "0.4.3", "NotoSerifSC"),
 }
+SYMBOLS = {
+    "signs": ("@expo-google-fonts/noto-sans-symbols-2", "0.4.1", "NotoSansSymbols2"),
+    "math": ("@expo-google-fonts/noto-sans-math", "0.4.2", "NotoSansMath"),
+}
 DEB = ("fonts-noto-cjk", "1:20220127+repack1-1")
 SHA256 = {
     "noto-sans-sc": "0d69d0f4971d2ff574e3d93cbc218dc950bf3f3f8f8e2c008d97687ed53aee59",
     "noto-serif-sc": "ff6bcf5ba68d92dfecc05544bb150f9e724741a932354a0dd97e7289c40a3f5e",
+    "noto-sans-symbols-2": "3bf3d6333487df36e88d146e032a9ed8246617ca2dfe1513a8a382c3fad12ac4",
+    "noto-sans-math": "652041ca903e7adcc1502a0621350526463e91416757310391370ff5f8fb3ce8",
     "fonts-noto-cjk": "4a2515eb6db3978b897fef9709ed0d2b1f4c6c4df4d83d6c4ef65f71f1b1f502",
 }
 WEIGHTS = {"regular": ("400Regular", 400), "bold": ("700Bold", 700)}
@@ -39,6 +45,11 @@ SIGNS = (
     (0x20, 0x17F), (0x2C6, 0x2DD), (0x370, 0x45F), (0x2000, 0x206F), (0x20A0, 0x20BF),
     (0x2100, 0x22FF), (0x2300, 0x23FF), (0x2400, 0x24FF), (0x2500, 0x27BF), (0x2900, 0x2BFF),
     (0x2E80, 0x30FF), (0x3100, 0x312F), (0x3190, 0x33FF), (0xFE10, 0xFE4F), (0xFF00, 0xFFEF),
+)  # fmt: skip
+# Further blocks, rarer ones, of the same fonts.
+MORE = (
+    (0x180, 0x2AF), (0x1E00, 0x1EFF), (0x2070, 0x209F), (0xFB00, 0xFB06), (0xFE50, 0xFE6F),
+    (0x1F100, 0x1F1E5), (0x1F200, 0x1F2FF),
 )  # fmt: skip
 
 
@@ -76,14 +87,15 @@ def main() -> None:
 def fetch(work: Path) -> dict[object, object]:
     """Source files by (family, weight), `cjk` folder and licences."""
     found: dict[object, object] = {"licence": []}
-    for family, (package, version, stem) in NPM.items():
+    for family, (package, version, stem) in (NPM | SYMBOLS).items():
         run(work, "npm", "pack", "--silent", f"{package}@{version}")
         archive = next(work.glob(f"*{package.rsplit('/')[-1]}-{version}.tgz"))
         check(archive, package.rsplit("/")[-1])
         with tarfile.open(archive) as packed:
             packed.extractall(work / family, filter="data")
         for weight, (name, _) in WEIGHTS.items():
-            found[family, weight] = next((work / family).rglob(f"{stem}_{name}.ttf"))
+            face = name if family in NPM else WEIGHTS["regular"][0]
+            found[family, weight] = next((work / family).rglob(f"{stem}_{face}.ttf"))
         found["licence"] += sorted((work / family).rglob("LICENSE_FONT"))[:1]  # type: ignore[operator]
     run(work, "apt-get", "download", f"{DEB[0]}={DEB[1]}")
     archive = next(work.glob(f"{DEB[0]}_*.deb"))
@@ -123,6 +135,12 @@ def pieces(sources: dict[object, object]) -> Iterator[Piece]:
     )
     common = frozenset(c for c in main_set if sign(c)) | (frozenset(gb2312()) & main_set)
     hanzi = frozenset(c for c in main_set if ideograph(c)) - common
+    parts = {"latin": frozenset(c for c in main_set - common - hanzi if sign(c, MORE))}
+    known = main_set | rare
+    for part in SYMBOLS:
+        found = characters(Path(str(sources[part, "regular"])), 0) - known
+        parts[part] = frozenset(c for c in found if sign(c, SIGNS + MORE))
+        known |= parts[part]
     for family in NPM:
         for weight in WEIGHTS:
             own = Path(str(sources[family, weight]))
@@ -130,6 +148,9 @@ def pieces(sources: dict[object, object]) -> Iterator[Piece]:
             yield Piece(family, weight, "gbk", own, -1, hanzi | SPACES)
             rare_source = cjk(sources, family, weight)
             yield Piece(family, weight, "rare", rare_source, SC_FACE, rare | SPACES)
+            for part, held in parts.items():
+                source = Path(str(sources.get((part, weight), own)))
+                yield Piece(family, weight, part, source, -1, held | SPACES)
 
 
 def characters(path: Path, face: int) -> frozenset[int]:
@@ -138,9 +159,9 @@ def characters(path: Path, face: int) -> frozenset[int]:
         return frozenset(font.getBestCmap())
 
 
-def sign(character: int) -> bool:
+def sign(character: int, blocks: tuple[tuple[int, int], ...] = SIGNS) -> bool:
     """Whether it belongs to the blocks of signs."""
-    return any(first <= character <= last for first, last in SIGNS)
+    return any(first <= character <= last for first, last in blocks)
 
 
 def ideograph(character: int) -> bool:
@@ -173,7 +194,10 @@ def write(piece: Piece, sources: dict[object, object], target: Path) -> dict[str
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=piece.characters)
     subsetter.subset(font)
-    if piece.part == "rare":
+    for table in font["cmap"].tables:  # a glyph of two characters brings the other along
+        table.cmap = {c: name for c, name in table.cmap.items() if c in piece.characters}
+    font["OS/2"].usWeightClass = WEIGHTS[piece.weight][1]
+    if piece.part in ("rare", *SYMBOLS):
         metrics_of(TTFont(str(sources[piece.family, piece.weight]), lazy=True), font)
     rename(font, piece)
     font["head"].created = font["head"].modified = BUILT
