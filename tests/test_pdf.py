@@ -31,7 +31,8 @@ pytestmark = [  # WeasyPrint 70 leaves its colour profile open
 
 ABOUT = About("巡检 XJ", "华信", "zh-CN", datetime(2026, 3, 7, 4, tzinfo=UTC))
 RECORD = Attachment("record.json", b'{"doc_no":"XJ"}', "Record", "Source")
-STYLE = "<style>@page { margin: 20mm } html { font-family: 'Docgen Serif SC' } @page { font-family: 'Docgen Serif SC' }</style>"
+FONT = "font-family: 'Docgen Serif SC'"
+STYLE = f"<style>@page {{ margin: 20mm; {FONT} }} html {{ {FONT} }}</style>"
 
 
 @pytest.fixture(autouse=True, scope="module")
