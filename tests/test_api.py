@@ -82,6 +82,13 @@ def test_language_and_case_of_codes(client: TestClient) -> None:
     assert en.status_code == 200
 
 
+def test_the_default_language_is_a_setting(client: TestClient) -> None:
+    en = client.post("/api/v1/render/ZX.docx?lang=en", content=sample("ZX"), headers=JSON)
+    with TestClient(create_app(Settings(jobs=2, lang="en"))) as english:
+        answer = english.post("/api/v1/render/ZX.docx", content=sample("ZX"), headers=JSON)
+    assert answer.content == en.content
+
+
 def test_a_secret_is_refused_or_masked(client: TestClient) -> None:
     record = edited("ZX", description="登录串 password=Abc#1234 连不上")
     refused = client.post("/api/v1/render/ZX.docx", content=record, headers=JSON)

@@ -36,7 +36,9 @@ class Checking(BaseModel):
 class Rendering(Checking):
     """How a document is made."""
 
-    lang: Literal["zh", "en"] = Field("zh", description="文档语言 Language of the document")
+    lang: Literal["zh", "en"] | None = Field(
+        None, description="文档语言，缺省由 DOCGEN_LANG 定 Language of the document"
+    )
 
 
 def model_of(record: str) -> type[Record]:
@@ -109,7 +111,7 @@ async def render_record(
     wishes: Annotated[Rendering, Query()],
 ) -> Response:
     """Answer the record as docx, xlsx or pdf; `Docgen-Warnings` counts what was only warned of."""
-    order = _order(request, model, data, lang=wishes.lang, mask=wishes.mask_secrets)
+    order = _order(request, model, data, wishes)
     return _download(await work.render(request, order, chosen.name), chosen)
 
 
@@ -127,7 +129,7 @@ async def validate_record(
     wishes: Annotated[Checking, Query()],
 ) -> dict[str, Any]:
     """Answer warnings of a valid record; an invalid one is answered 422 with all its errors."""
-    order = _order(request, model, data, lang="zh", mask=wishes.mask_secrets)
+    order = _order(request, model, data, wishes)
     found = await work.validate(request, order)
     warnings = [problem.as_json() for problem in found.warnings]
     return {"valid": True, "code": found.code, "doc_no": found.doc_no, "warnings": warnings}
@@ -180,14 +182,15 @@ def _unknown(code: str, what: tuple[str, str], given: str, known: list[str]) -> 
     )
 
 
-def _order(request: Request, model: type[Record], data: bytes, *, lang: str, mask: bool) -> Order:
+def _order(request: Request, model: type[Record], data: bytes, wishes: Checking) -> Order:
     settings = request.app.state.settings
+    lang = wishes.lang if isinstance(wishes, Rendering) else None
     return Order(
         data,
         settings.clock(),
         code=model.record_type.code,
-        lang=lang,
-        mask=mask,
+        lang=lang or settings.lang,
+        mask=wishes.mask_secrets,
         templates=settings.template_folders,
         theme=settings.theme_folder,
     )
