@@ -1,0 +1,1 @@
+"""Measures how fast documents are made, against plain use of the same libraries."""
