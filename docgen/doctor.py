@@ -9,7 +9,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def _sha256(path: Path) -> str:
 def _render(settings: Settings) -> Finding:
     """Load all templates in a real child, with its limits."""
     try:
-        with children(settings, FORMATS) as pool:
+        with children(replace(settings, jobs=1), FORMATS) as pool:
             found = pool.run(ready, settings.template_folders, settings.theme_folder, size_bytes=0)
     except DocgenError as wrong:
         return Finding("模板 templates", False, f"{wrong.place} {wrong.en}", wrong.hint_en)

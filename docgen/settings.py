@@ -13,6 +13,7 @@ from docgen.paths import templates_dir
 from schemas.values import parse_instant
 
 PREFIX = "DOCGEN_"
+LEAST = {"memory_mb": 256}  # below that not even the libraries fit
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _value(name: str, text: str) -> object:
             return {"zh": "zh", "en": "en"}[text]
         if name == "host":
             return text
-        if (number := int(text)) < 1:
+        if (number := int(text)) < LEAST.get(name, 1):
             raise ValueError(text)
     except (ValueError, KeyError) as wrong:
         raise SettingWrong(

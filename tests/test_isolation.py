@@ -355,8 +355,7 @@ REFUSED_PAGES = [
     "<style>p::before { content: url(http://127.0.0.1:PORT/a.png) }</style><p>x</p>",
     "<style>li { list-style-image: url(http://127.0.0.1:PORT/a) }</style><ul><li>x</li></ul>",
     "<style>@page { background: url(http://127.0.0.1:PORT/a.png) }</style>",
-    "<style>@font-face { font-family: A; src: url(http://127.0.0.1:PORT/a.ttf) }</style>"
-    '<p style="font-family: A">x</p>',
+    "<style>@font-face { font-family: A; src: url(http://127.0.0.1:PORT/a.ttf) }</style>",
     '<link rel="attachment" href="file:///etc/passwd">',
     '<link rel="attachment" href="http://127.0.0.1:PORT/a">',
     '<a rel="attachment" href="file:///etc/passwd">x</a>',

@@ -22,7 +22,7 @@ OK, REFUSED, USAGE, SURROUNDINGS, INTERRUPTED, ENDED = 0, 1, 2, 3, 130, 143
 ARGUMENT = "CODE"
 """Place of an error in a command's argument that names a record type."""
 
-WIDE = 160
+WIDE = 1000
 out = Console(soft_wrap=True, emoji=False)
 err = Console(stderr=True, soft_wrap=True, emoji=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +62,7 @@ def validate_command(
         settings = load_settings()
         agreed = contract_bytes(contract, settings, as_json)
         order = Order(b"", settings.clock(), mask=mask_secrets, contract=agreed)
-        with children(settings, ()) as pool:
+        with children(replace(settings, jobs=1), ()) as pool:
             results = [(source.name, *_validated(pool, order, source)) for source in sources(files)]
     _tell_validated(results, as_json)
     if any(error for _, _, error in results):
@@ -210,7 +211,7 @@ def extract_command(
     with errors_told(as_json, shown(file)):
         settings = load_settings()
         data = read_bytes(file, DOCUMENT_LIMIT)
-        with children(settings, ()) as pool:
+        with children(replace(settings, jobs=1), ()) as pool:
             found = pool.run(extract, data, settings.clock(), size_bytes=len(data))
         if target is not None:
             Folder(target.parent, force=force).deliver(target.name, found.record_json)

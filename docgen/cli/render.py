@@ -191,6 +191,7 @@ def _run(
     if not waiting:
         return
     formats = dict.fromkeys(name for _, name, _ in waiting)
+    settings = replace(settings, jobs=min(settings.jobs, len(waiting)))
     with children(settings, formats) as pool, _progress(quiet) as progress:
         task = progress.add_task("渲染 rendering", total=len(waiting))
         for item, future in _submitted(pool, order, waiting, settings.jobs * 4):

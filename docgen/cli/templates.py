@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -90,7 +91,8 @@ def lint_command(
         for code in wanted:
             if not any(template.code == code for template in chosen):
                 find(folders, code, next(iter(FORMATS)), "zh")
-        with children(settings, {template.format for template in chosen}) as pool:
+        formats = {template.format for template in chosen}
+        with children(replace(settings, jobs=1), formats) as pool:
             results = [(template, _linted(pool, template, theme)) for template in chosen]
     _tell(results, as_json)
     failing = [f for _, found in results for f in found if f.level == "error" or strict]

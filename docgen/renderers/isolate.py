@@ -6,7 +6,6 @@ A hanging or crashing document costs its own child only; another one is started.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 import resource
 import signal
@@ -15,6 +14,9 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as TimedOut
 from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.context import ForkServerContext
+from multiprocessing.synchronize import RLock
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -68,6 +70,19 @@ class Limits:
         return self.cpu_s + int(CPU_S_PER_MB * size_bytes / 2**20)
 
 
+class _Context(ForkServerContext):
+    """Holds on to its locks: Pebble drops them before it ends children that are only starting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._locks: list[RLock] = []
+
+    def RLock(self) -> RLock:  # noqa: N802 (the name is the standard library's)
+        """Make a lock and keep it."""
+        self._locks.append(super().RLock())
+        return self._locks[-1]
+
+
 class Children:
     """A pool of rendering children; use as a context manager."""
 
@@ -77,7 +92,7 @@ class Children:
         """Start nothing yet; `preload` names modules that every child will need."""
         self.limits = limits or Limits()
         self._workers = workers
-        self._context = multiprocessing.get_context("forkserver")
+        self._context = _Context()
         self._context.set_forkserver_preload(["docgen.pipeline", *preload])
         self._changing = threading.Lock()
         self._pool = self._new_pool()
@@ -184,11 +199,19 @@ def _failed(code: str, zh: str, en: str) -> RenderFailed:
 
 def _enclose(memory_mb: int) -> None:
     """Limits of the child's whole life; runs once in each child."""
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     _limit(resource.RLIMIT_AS, memory_mb * 2**20)
     _limit(resource.RLIMIT_FSIZE, FILE_BYTES)
     _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     _limit(resource.RLIMIT_CORE, 0)
     sys.addaudithook(_refuse)
+
+
+def _leave_with_parent() -> None:
+    """Wait for the end of the process that ordered the work, then end, in mid-work or not."""
+    if parent := parent_process():
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _limit(kind: int, wanted: int) -> None:
