@@ -24,6 +24,7 @@ from api.errors import STATUSES
 from api.limits import HELD_LIMIT
 from api.work import QUEUE
 from docgen.cli import _register, app
+from docgen.cli.console import ENDED, INTERRUPTED, OK, REFUSED, SURROUNDINGS, USAGE
 from docgen.intake import DEPTH_LIMIT, SIZE_LIMIT
 from docgen.paths import samples_dir, templates_dir
 from docgen.renderers import isolate
@@ -391,3 +392,10 @@ def test_the_shown_theme_is_the_default() -> None:
 def test_pages_say_nothing_of_this_machine() -> None:
     for page in PAGES:
         assert str(ROOT) not in page.read_text("utf-8")
+
+
+def test_exit_codes_are_the_command_lines() -> None:
+    codes = {int(row[0]) for row in table(section("cli.md", "## 退出码"))}
+    assert codes == {OK, REFUSED, USAGE, SURROUNDINGS, INTERRUPTED, ENDED}
+    readme = section("../README.md", "## 退出码")
+    assert codes == {int(code) for row in table(readme) for code in row[0].split("、")}
