@@ -12,8 +12,21 @@ from schemas.fields import Choice, Part
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
+BOUNDS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+}
+
+
 class _Labelled(GenerateJsonSchema):
     schema_dialect = DIALECT
+
+    def generate_inner(self, schema: Any) -> JsonSchemaValue:
+        """Name bounds as JSON Schema does, also where Pydantic leaves its own names."""
+        made = super().generate_inner(schema)
+        return {BOUNDS.get(key, key): value for key, value in made.items()}
 
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
         """Give an enumeration its codes, and beside them what they are called."""
