@@ -191,8 +191,13 @@ def embedded_record(data: bytes) -> bytes:
             if RECORD_NAME in pdf.attachments:
                 return bytes(pdf.attachments[RECORD_NAME].get_file().read_bytes())
     except (pikepdf.PdfError, pikepdf.PasswordError) as wrong:
+        reason = str(wrong).rpartition(">: ")[2]  # without the stream's address in memory
         raise InputUnreadable(
-            "unknown_file", f"PDF 无法读取：{wrong}", f"The PDF cannot be read: {wrong}"
+            "unknown_file",
+            f"PDF 无法读取：{reason}",
+            f"The PDF cannot be read: {reason}",
+            hint_zh="文件已损坏或不完整，请重新取得。",
+            hint_en="The file is damaged or incomplete; get it again.",
         ) from wrong
     raise InputUnreadable(
         "no_record",
