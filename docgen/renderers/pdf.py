@@ -5,7 +5,6 @@ The file identifier is a digest of the file, so that a changed byte can be told.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import io
 import logging
@@ -22,9 +21,10 @@ from weasyprint import CSS, HTML
 from weasyprint import Attachment as Attached
 from weasyprint.document import Document as LaidOut
 from weasyprint.text.fonts import FontConfiguration
-from weasyprint.urls import URLFetcher, URLFetcherResponse
+from weasyprint.urls import URLFetcher, URLFetcherResponse, URLFetchingError
 
 from docgen.errors import InputUnreadable, RenderFailed
+from docgen.renderers.quick import Written, collector_paused, prepare, roomy
 
 RECORD_NAME = "record.json"
 POINTS_PER_PIXEL = 0.75
@@ -133,16 +133,18 @@ def render_pdf(
 
     Raises RenderFailed: url_refused, link_refused, no_glyph_in_page, signoff_off_page.
     """
-    with _quick():
+    prepare()
+    with collector_paused():
         return _rendered(html, about, assets, attachments)
 
 
+@roomy
 def _rendered(
     html: str, about: About, assets: Mapping[str, bytes], attachments: Sequence[Attachment]
 ) -> Pdf:
-    """Do it; nothing of the layout outlives this, so that `_quick` finds all of it dead."""
+    """Do it; nothing of the layout outlives this, so that the collector finds all of it dead."""
     fetcher = _Assets(assets)
-    with _heard() as said:
+    with _heard() as said, _walled(fetcher):
         page = _Page(string=html, base_url="asset:", url_fetcher=fetcher)
         laid_out = page.render(font_config=_font_configuration())
         _refuse(fetcher, laid_out, said)
@@ -219,17 +221,6 @@ def _plain_styles() -> CSS:
     return CSS(string=_PLAIN_STYLES)
 
 
-@contextmanager
-def _quick() -> Iterator[None]:
-    """Pause the collector of cyclic garbage, then collect what was born meanwhile, and no more."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.collect(0)
-        gc.enable()
-
-
 class _Ear(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -252,10 +243,23 @@ def _heard() -> Iterator[list[str]]:
         logger.handlers = handlers
 
 
+@contextmanager
+def _walled(fetcher: _Assets) -> Iterator[None]:
+    """Name the address also where WeasyPrint does not catch its own error: colour profiles."""
+    try:
+        yield
+    except URLFetchingError as wrong:
+        raise _refused_url(fetcher) from wrong
+
+
+def _refused_url(fetcher: _Assets) -> RenderFailed:
+    url = fetcher.refused[0][:200]
+    return _failed("url_refused", f"模板引用了外部地址 {url}", f"The page refers to {url}", url)
+
+
 def _refuse(fetcher: _Assets, laid_out: LaidOut, said: list[str]) -> None:
     if fetcher.refused:
-        url = fetcher.refused[0][:200]
-        raise _failed("url_refused", f"模板引用了外部地址 {url}", f"The page refers to {url}", url)
+        raise _refused_url(fetcher)
     for message in said:
         if "notdef" in message:
             raise _failed(
@@ -306,27 +310,12 @@ def _attached(item: Attachment, created: datetime) -> Attached:
     )
 
 
-class _Written:
-    """An object whose bytes are made once: pydyf makes them for the file and for its identifier."""
-
-    def __init__(self, made: Any) -> None:
-        self.number, self.generation, self.free = made.number, made.generation, made.free
-        self.data: bytes = made.data
-        self.compressible: bool = made.compressible
-        self.offset = 0
-
-    @property
-    def indirect(self) -> bytes:
-        """Return the object as it stands in the file."""
-        return b"%d %d obj\n%b\nendobj" % (self.number, self.generation, self.data)
-
-
 def _finish(laid_out: LaidOut, pdf: Any) -> None:
     """Name every attachment once in /AF (WeasyPrint 70 names it twice); write each object once."""
     if "AF" in pdf.catalog:
         once = list(dict.fromkeys(pdf.catalog["AF"]))
         pdf.catalog["AF"][:] = once
-    pdf.objects[:] = [made if made.free == "f" else _Written(made) for made in pdf.objects]
+    pdf.objects[:] = [made if made.free == "f" else Written(made) for made in pdf.objects]
 
 
 def _boxes(laid_out: LaidOut) -> Iterator[tuple[str, Box]]:
