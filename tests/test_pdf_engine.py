@@ -175,7 +175,6 @@ def test_a_roomy_function_is_the_same_function() -> None:
     assert added.__doc__ == "Add."
 
 
-@pytest.mark.slow
 @pytest.fixture
 def canary() -> Iterator[socket.socket]:
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
