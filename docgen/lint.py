@@ -108,6 +108,8 @@ def _place(pieces: list[Piece], line: int) -> str:
 
 
 Scope = dict[str, Name]
+IN_MACRO = dict.fromkeys(("caller", "varargs", "kwargs"), ANY)
+IN_BLOCK = dict.fromkeys(("super", "self"), ANY)
 
 
 @dataclass
@@ -140,12 +142,11 @@ class _Walker:
         elif isinstance(node, nodes.Assign | nodes.AssignBlock):
             self._assign(node, scope)
         elif isinstance(node, nodes.Macro | nodes.CallBlock):
-            inner = scope | {arg.name: ANY for arg in node.args} | {"caller": ANY}
-            if isinstance(node, nodes.Macro):
-                scope[node.name] = ANY
-            else:
-                self._resolve(node.call, scope)
-            self._visit_all(node.body, inner)
+            self._macro(node, scope)
+        elif isinstance(node, nodes.With):
+            self._with(node, scope)
+        elif isinstance(node, nodes.Block):
+            self._visit_all(node.body, scope | IN_BLOCK)
         elif isinstance(node, nodes.FromImport):
             scope |= {name if isinstance(name, str) else name[1]: ANY for name in node.names}
         elif isinstance(node, nodes.Import):
@@ -183,6 +184,22 @@ class _Walker:
             self._resolve(node.test, inner)
         self._visit_all(node.body, inner)
         self._visit_all(node.else_, dict(scope))
+
+    def _macro(self, node: nodes.Macro | nodes.CallBlock, scope: Scope) -> None:
+        if isinstance(node, nodes.Macro):
+            scope[node.name] = ANY
+        else:
+            self._resolve(node.call, scope)
+        for default in node.defaults:
+            self._resolve(default, scope)
+        self._visit_all(node.body, scope | IN_MACRO | {arg.name: ANY for arg in node.args})
+
+    def _with(self, node: nodes.With, scope: Scope) -> None:
+        inner = dict(scope)
+        for target, value in zip(node.targets, node.values, strict=True):
+            found = self._resolve(value, inner)
+            inner |= dict.fromkeys(_targets(target), found)
+        self._visit_all(node.body, inner)
 
     def _assign(self, node: nodes.Assign | nodes.AssignBlock, scope: Scope) -> None:
         value = self._resolve(node.node, scope) if isinstance(node, nodes.Assign) else ANY
