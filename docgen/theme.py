@@ -64,7 +64,9 @@ def load_theme(folder: Path) -> Theme:
     path = folder / "theme.toml"
     try:
         given = tomllib.loads(path.read_text("utf-8"))
-        logo = (folder / str(given.pop("logo"))).read_bytes()
+        if wrong_kind := [name for name, value in given.items() if not isinstance(value, str)]:
+            raise TypeError(f"{wrong_kind[0]} must be text")
+        logo = (folder / given.pop("logo")).read_bytes()
         pages = _pages(default_folder()) | _pages(folder)
         fonts = next(
             place / "fonts"
@@ -72,7 +74,7 @@ def load_theme(folder: Path) -> Theme:
             if (place / "fonts" / "fonts.toml").is_file()
         )
         theme = Theme(logo=logo, pages=pages, fonts=fonts, **given)
-    except (OSError, KeyError, StopIteration, TypeError, tomllib.TOMLDecodeError) as wrong:
+    except (OSError, KeyError, StopIteration, TypeError, ValueError) as wrong:
         raise SettingWrong(
             "theme_unreadable",
             f"主题文件不可用：{wrong}",
