@@ -19,7 +19,7 @@ import docgen
 from api.app import create_app
 from api.errors import SAFE_HEADERS, STATUSES, status_of
 from api.limits import HELD_LIMIT, BodyLimit
-from docgen.cli import _register, app
+from docgen.cli import app
 from docgen.errors import DocgenError, RenderFailed, TemplateFaulty
 from docgen.intake import SIZE_LIMIT
 from docgen.paths import samples_dir
@@ -45,7 +45,6 @@ def sample(code: str, name: str = "basic") -> bytes:
 
 def command(*arguments: str) -> Any:
     """Return what `docgen … --json` prints."""
-    _register()
     return json.loads(CliRunner(env={"DOCGEN_NOW": NOW}).invoke(app, [*arguments, "--json"]).stdout)
 
 

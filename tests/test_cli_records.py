@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from docgen.cli import app
+from docgen.cli.commands import ENTRIES
 from docgen.starting import ENGINES
 from schemas.catalog import record_types
 from schemas.checklists import checklist
@@ -60,15 +64,30 @@ def test_help_lists_every_command() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_each_command_has_help_in_two_languages(command: tuple[str, ...]) -> None:
-    from typer.testing import CliRunner
-
-    from docgen.cli import _register, app
-
-    _register()
     found = CliRunner().invoke(app, [*command, "--help"])
     assert found.exit_code == 0
     assert "。" in found.output
     assert "." in found.output
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_list_of_commands_says_what_they_say_themselves(name: str) -> None:
+    assert ENTRIES[name].load(name).help.splitlines()[0] == ENTRIES[name].help
+
+
+def test_help_loads_no_command() -> None:
+    code = "import sys, docgen.cli as c\ntry: c.main()\nfinally: print(sorted(sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", code, "--help"],
+        capture_output=True,
+        text=True,
+        env=surroundings(),
+        check=True,
+    )
+    assert "check-coverage" in run.stdout
+    assert "'typer'" in run.stdout
+    for name in ("pydantic", "pebble", "docgen.templates", "multiprocessing", "lxml"):
+        assert f"'{name}'" not in run.stdout
 
 
 @pytest.mark.parametrize("arguments", [("nonsense",), ("template", "nonsense"), ("--nonsense",)])

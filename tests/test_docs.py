@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.errors import STATUSES
 from api.limits import HELD_LIMIT
 from api.work import QUEUE
-from docgen.cli import _register, app
+from docgen.cli.commands import every
 from docgen.cli.console import ENDED, INTERRUPTED, OK, REFUSED, SURROUNDINGS, USAGE
 from docgen.intake import DEPTH_LIMIT, SIZE_LIMIT
 from docgen.paths import samples_dir, templates_dir
@@ -293,17 +292,16 @@ def test_every_setting_is_listed() -> None:
     assert listed == {f"DOCGEN_{field.name.upper()}" for field in fields(Settings)}
 
 
-def commands(group: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    for name, command in group.commands.items():
+def commands(found: dict[str, Any], names: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    for name, command in found.items():
         if hasattr(command, "commands"):
-            yield from commands(command, (*names, name))
+            yield from commands(command.commands, (*names, name))
         else:
             yield " ".join((*names, name)), command
 
 
 def all_commands() -> dict[str, Any]:
-    _register()
-    return dict(commands(typer.main.get_command(app)))
+    return dict(commands(every()))
 
 
 @pytest.mark.parametrize("name", all_commands())

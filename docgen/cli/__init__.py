@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import typer
 
+from docgen.cli.commands import Commands
 from docgen.cli.console import (
     ENDED,
     INTERRUPTED,
@@ -26,6 +27,7 @@ from docgen.cli.console import (
 
 app = typer.Typer(
     name="docgen",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="一份单据，三种一致的文档：Word、Excel、PDF。One record, three identical documents.",
@@ -34,7 +36,6 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; whatever happens ends in a message and an exit code."""
-    _register()
     prepare_streams()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))
     try:
@@ -74,17 +75,6 @@ def _bug(bug: Exception) -> NoReturn:
     sys.exit(REFUSED)
 
 
-def _register() -> None:
-    if app.registered_commands:
-        return
-    from docgen.cli import records, render, serving, templates
-
-    app.command("render")(render.render_command)
-    app.command("validate")(records.validate_command)
-    app.command("check-coverage")(records.coverage_command)
-    app.command("new")(records.new_command)
-    app.command("schema")(records.schema_command)
-    app.command("extract")(records.extract_command)
-    app.command("doctor")(serving.doctor_command)
-    app.command("serve")(serving.serve_command)
-    app.add_typer(templates.app, name="template", help="模板：生成、检查、列出。Templates.")
+@app.callback()
+def _docgen() -> None:
+    """Come before every command, and do nothing."""

@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from docgen.errors import DocgenError, OutputRefused, RecordRefused, SettingWrong
-from docgen.templates import FORMATS
 from schemas.problems import Problem
 
 OK, REFUSED, USAGE, SURROUNDINGS, INTERRUPTED, ENDED = 0, 1, 2, 3, 130, 143
@@ -95,33 +94,3 @@ def errors_told(as_json: bool = False, name: str = "docgen") -> Iterator[None]:
         yield
     except DocgenError as error:
         leave(error, as_json, name)
-
-
-def chosen_formats(text: str) -> list[str]:
-    """Return the formats of `docx,xlsx,pdf`; SettingWrong for an unknown one."""
-    wanted = [part.strip().lower() for part in text.split(",") if part.strip()]
-    for name in wanted or [text]:
-        if name not in FORMATS:
-            raise SettingWrong(
-                "unknown_format",
-                f"没有格式“{name}”",
-                f"There is no format “{name}”",
-                hint_zh="可选：" + ", ".join(FORMATS),
-                hint_en="Choose from: " + ", ".join(FORMATS),
-                place="--format",
-                value=name,
-            )
-    return list(dict.fromkeys(wanted))
-
-
-def chosen_lang(text: str) -> str:
-    """`zh` or `en`; SettingWrong for another."""
-    if text not in ("zh", "en"):
-        raise SettingWrong(
-            "unknown_lang",
-            f"没有语言“{text}”",
-            f"There is no language “{text}”",
-            place="--lang",
-            value=text,
-        )
-    return text

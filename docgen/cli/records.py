@@ -10,10 +10,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from docgen.cli.choices import chosen_lang, record_type
 from docgen.cli.console import (
-    ARGUMENT,
     REFUSED,
-    chosen_lang,
     err,
     errors_told,
     out,
@@ -21,9 +20,10 @@ from docgen.cli.console import (
     show_error,
     show_problems,
 )
+from docgen.cli.options import AsJson, ContractFile, Files, Force
 from docgen.cli.sources import Source, contract_bytes, read_agreed, read_bytes, shown, sources
 from docgen.delivery import Folder
-from docgen.errors import DocgenError, RecordRefused, SettingWrong
+from docgen.errors import DocgenError, RecordRefused
 from docgen.extract import SIZE_LIMIT as DOCUMENT_LIMIT
 from docgen.extract import Extracted, extract
 from docgen.pipeline import Order, read_record, validate
@@ -32,18 +32,11 @@ from docgen.service import children
 from docgen.settings import load_settings
 from docgen.starting import ENGINES, starting_record
 from schemas.asset_archive import AssetArchive
-from schemas.catalog import record_types
 from schemas.contract import Contract
 from schemas.coverage import coverage
-from schemas.envelope import Record
 from schemas.fields import Part, Setting
 from schemas.jsonschema import json_schema
 from schemas.problems import Problem, errors_of
-
-Files = Annotated[list[Path], typer.Argument(help="单据 JSON、目录，或 - 表示标准输入")]
-AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON")]
-Force = Annotated[bool, typer.Option("--force", help="覆盖已有的不同文件")]
-ContractFile = Annotated[Path | None, typer.Option(help="合同 JSON，用于核对")]
 
 
 def validate_command(
@@ -238,21 +231,3 @@ def _tell_extracted(name: str, found: Extracted) -> None:
     )
     if later := found.later_revisions:
         err.print(f"其后追加 {later} 次（如签名）  ({later} later revisions)")
-
-
-def record_type(code: str) -> type[Record]:
-    """Return the model of a record type; SettingWrong lists those there are."""
-    known = record_types()
-    if code.upper() in known:
-        return known[code.upper()]
-    raise SettingWrong(
-        "unknown_record_type",
-        f"没有单据类型“{code}”",
-        f"There is no record type “{code}”",
-        hint_zh="可选："
-        + ", ".join(f"{key} {model.record_type.zh}" for key, model in known.items()),
-        hint_en="Choose from: "
-        + ", ".join(f"{key} {model.record_type.en}" for key, model in known.items()),
-        place=ARGUMENT,
-        value=code,
-    )

@@ -16,11 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 import docgen
+from docgen.cli.choices import chosen_formats, chosen_lang
 from docgen.cli.console import (
     INTERRUPTED,
     OK,
-    chosen_formats,
-    chosen_lang,
     err,
     errors_told,
     exit_code,

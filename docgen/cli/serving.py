@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from docgen.cli.console import SURROUNDINGS, errors_told, out, print_json
-from docgen.cli.records import AsJson
+from docgen.cli.options import AsJson
 from docgen.doctor import Finding, examine
 from docgen.settings import load_settings
 

@@ -10,8 +10,9 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from docgen.cli.console import REFUSED, chosen_formats, errors_told, out, print_json
-from docgen.cli.records import AsJson, Force, record_type
+from docgen.cli.choices import chosen_formats, record_type
+from docgen.cli.console import REFUSED, errors_told, out, print_json
+from docgen.cli.options import AsJson, Force
 from docgen.cli.sources import shown
 from docgen.delivery import Folder
 from docgen.errors import DocgenError
@@ -23,7 +24,11 @@ from docgen.settings import load_settings
 from docgen.templates import FORMATS, Template, every, find
 from docgen.theme import Theme, load_theme
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="模板：生成、检查、列出。Templates: scaffold, lint, list.",
+)
 
 
 @app.command("list")
