@@ -71,18 +71,21 @@ def _fonts(settings: Settings) -> Finding:
     try:
         folder = load_theme(settings.theme_folder).fonts
         listed = tomllib.loads((folder / "fonts.toml").read_text("utf-8"))["fonts"]
-        wrong = [
-            item["file"] for item in listed if _sha256(folder / item["file"]) != item["sha256"]
-        ]
+        wrong = [text for item in listed if (text := _wrong_font(folder, item))]
     except (OSError, LookupError, TypeError, ValueError, DocgenError) as missing:
         return Finding("字体 fonts", False, str(missing), remedy)
     if wrong:
-        return Finding("字体 fonts", False, "与清单不符：" + ", ".join(wrong), remedy)
+        return Finding("字体 fonts", False, ", ".join(wrong), remedy)
     return Finding("字体 fonts", True, f"{len(listed)} 个文件与清单一致")
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _wrong_font(folder: Path, item: dict[str, str]) -> str:
+    """Say what is wrong with a file of the list; empty when nothing is."""
+    path = folder / item["file"]
+    if not path.is_file():
+        return f"没有文件：{path.name}"
+    same = hashlib.sha256(path.read_bytes()).hexdigest() == item["sha256"]
+    return "" if same else f"与清单不符：{path.name}"
 
 
 def _render(settings: Settings) -> Finding:

@@ -172,6 +172,7 @@ def test_three_files_make_a_record_type(with_type: Path, tmp_path: Path) -> None
         assert "read_only" not in text.replace("readonly", "")
 
 
+@pytest.mark.slow
 def test_every_command_knows_the_new_type(with_type: Path, tmp_path: Path) -> None:
     env = inside(with_type)
     assert json.loads(docgen("schema", "SQ", **env).stdout)["properties"]["scope"]
