@@ -12,8 +12,8 @@ from rich.console import Console
 from bench.measure import Plan, growth, isolation, race
 from bench.report import show_growth, show_isolation, show_races, show_verdicts
 
-FULL = Plan(rounds=5, light_rounds=3, rows=(120, 600, 1200, 2500, 5000), huge_pdf=True)
-QUICK = Plan(rounds=2, light_rounds=1, rows=(120, 300, 600), huge_pdf=False)
+FULL = Plan(rounds=5, variant_rounds=3, rows=(120, 600, 1200, 2500, 5000), huge_pdf=True)
+QUICK = Plan(rounds=2, variant_rounds=1, rows=(120, 300, 600), huge_pdf=False)
 
 
 def main() -> int:

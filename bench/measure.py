@@ -13,6 +13,7 @@ from bench.workers import Worker, order
 from bench.workloads import grown, workloads
 
 FORMATS = ("docx", "xlsx", "pdf")
+VARIANTS = ("pdf-lean", "pdf-light")  # of the contender
 ISOLATED_RENDERS = 20
 QUICK_ONES = 3  # documents a turn
 Told = Callable[[str], None]
@@ -23,7 +24,7 @@ class Plan:
     """How much to measure. `huge_pdf` includes B as PDF: a minute for the contender alone."""
 
     rounds: int
-    light_rounds: int
+    variant_rounds: int
     rows: tuple[int, ...]
     huge_pdf: bool
 
@@ -106,14 +107,15 @@ def _lanes(plan: Plan) -> Iterator[tuple[str, str, int]]:
                 yield format_name, name, plan.rounds
             elif plan.huge_pdf:
                 yield format_name, name, 1
-    for name in "TI":
-        yield "pdf-light", name, plan.light_rounds
+    for variant in VARIANTS:
+        for name in "TI":
+            yield variant, name, plan.variant_rounds
 
 
 def _turn(side: Worker, format_name: str, name: str, data: bytes) -> list[float]:
     """Return the seconds of one document, of several where they are quick."""
-    if side.kind == "ours" and format_name == "pdf-light":
-        return []  # ours makes no such file
+    if side.kind == "ours" and format_name in VARIANTS:
+        return []  # other files than ours
     count = QUICK_ONES if format_name in ("docx", "xlsx") and name != "B" else 1
     return [side.make(format_name, name, data).seconds for _ in range(count)]
 
@@ -121,7 +123,7 @@ def _turn(side: Worker, format_name: str, name: str, data: bytes) -> list[float]
 def _race(
     format_name: str, name: str, rounds: int, times: dict[tuple[str, str, str], list[float]]
 ) -> Race:
-    ours = times["ours", format_name.removesuffix("-light"), name]
+    ours = times["ours", format_name.partition("-")[0], name]
     plain = times["plain", format_name, name]
     return Race(format_name, name, statistics.median(ours), statistics.median(plain), rounds)
 

@@ -15,7 +15,8 @@ NAMES = {
     "docx": ("Word", "docxtpl"),
     "xlsx": ("Excel", "openpyxl"),
     "pdf": ("PDF", "WeasyPrint"),
-    "pdf-light": ("PDF", "same, not PDF/A"),
+    "pdf-lean": ("PDF", "… words run over"),
+    "pdf-light": ("PDF", "… not PDF/A"),
 }
 
 
@@ -62,30 +63,35 @@ def _target(race: Race) -> float | None:
 
 def show_growth(found: list[Growth], console: Console) -> list[Verdict]:
     """Print how time and memory grow with the rows; return their targets."""
-    rows = found[0].rows
     table = Table(title="One table of 8 columns: processor seconds / MB above the loaded process")
-    table.add_column("format")
-    for count in rows:
-        table.add_column(f"{count:,} rows", justify="right")
-    table.add_column(f"exponent ≤ {GREATEST_EXPONENT}", justify="right")
-    table.add_column("last step", justify="right")
-    verdicts = []
+    table.add_column("rows", justify="right")
     for growth in found:
-        cells = zip(growth.seconds, growth.memory_mb, strict=True)
-        both = (("time", growth.time_exponent), ("memory", growth.memory_exponent))
-        table.add_row(
-            NAMES[growth.format][0],
-            *(f"{seconds:.2f} / {memory:.0f}" for seconds, memory in cells),
-            " / ".join(
-                _marked(f"{slope:.2f}", slope <= GREATEST_EXPONENT, True) for _, slope in both
-            ),
-            " / ".join(f"{slope:.2f}" for slope in growth.last_exponents),
-        )
-        for what, slope in both:
-            text = f"{NAMES[growth.format][0]} {what}: exponent {slope:.2f} ≤ {GREATEST_EXPONENT}"
-            verdicts.append(Verdict(text, slope <= GREATEST_EXPONENT))
+        table.add_column(NAMES[growth.format][0], justify="right")
+    for at, count in enumerate(found[0].rows):
+        pairs = [(growth.seconds[at], growth.memory_mb[at]) for growth in found]
+        table.add_row(f"{count:,}", *(f"{seconds:.2f} / {size:.0f}" for seconds, size in pairs))
+    table.add_section()
+    table.add_row(f"exponents ≤ {GREATEST_EXPONENT}", *map(_exponents, found))
+    steps = (growth.last_exponents for growth in found)
+    table.add_row("of the last step", *(f"{time:.2f} / {size:.2f}" for time, size in steps))
     console.print(table)
-    return verdicts
+    return [verdict for growth in found for verdict in _growth_verdicts(growth)]
+
+
+def _exponents(growth: Growth) -> str:
+    both = (growth.time_exponent, growth.memory_exponent)
+    return " / ".join(_marked(f"{slope:.2f}", slope <= GREATEST_EXPONENT, True) for slope in both)
+
+
+def _growth_verdicts(growth: Growth) -> list[Verdict]:
+    name = NAMES[growth.format][0]
+    both = (("time", growth.time_exponent), ("memory", growth.memory_exponent))
+    return [
+        Verdict(
+            f"{name} {what}: exponent {slope:.2f} ≤ {GREATEST_EXPONENT}", slope <= GREATEST_EXPONENT
+        )
+        for what, slope in both
+    ]
 
 
 def show_isolation(found: Isolation, console: Console) -> None:
