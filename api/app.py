@@ -10,29 +10,73 @@ from fastapi import FastAPI
 
 import docgen
 from api.errors import install_errors
-from api.limits import BodyLimit, HeadAsGet, SafeHeaders
+from api.limits import BodyLimit, Compressed, HeadAsGet, SafeHeaders
+from api.observing import Metrics, Observed
 from api.openapi import described
-from api.routes import health, records
+from api.rates import RateLimit
+from api.routes import (
+    accounts,
+    attachments,
+    audit,
+    batches,
+    batches_sheets,
+    contracts,
+    documents,
+    health,
+    links,
+    packages,
+    records,
+    rendering,
+    sessions,
+    signing_page,
+    tickets,
+    verification,
+    webhooks,
+    workflow,
+)
 from api.work import QUEUE, Work
+from docgen.jobs.handlers import handlers
+from docgen.jobs.worker import Bench, Workers
+from docgen.mail.server import server_of
+from docgen.service import oidc, trail
+from docgen.service.delivering import Deliverer
+from docgen.service.reminding import Postman
+from docgen.service.sweeping import Sweeper
+from docgen.service.unit import Store
 from docgen.settings import Settings, load_settings
+
+GZIP_FROM, GZIP_LEVEL = 1000, 5
+
+
+# Routes are tried in order: what is read most comes first.
+ROUTERS = (
+    records.router,
+    rendering.router,
+    contracts.router,
+    webhooks.router,
+    tickets.router,
+    workflow.router,
+    links.router,
+    documents.router,
+    verification.router,
+    attachments.router,
+    audit.router,
+    packages.router,
+    batches.router,
+    batches_sheets.router,
+    workflow.hand_in,
+    sessions.router,
+    sessions.oidc_router,
+    accounts.router,
+)
 
 
 def create_app(settings: Settings | None = None, *, queue: int = QUEUE) -> FastAPI:
-    """Make the application; its rendering children start and stop with it.
+    """Make the application; its children, and what sends its webhooks, start and stop with it.
 
     `queue` is how many requests may wait or work at once; one more is answered 503.
     """
     chosen = settings or load_settings()
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        work = Work(chosen, queue)
-        app.state.settings, app.state.work = chosen, work
-        try:
-            yield
-        finally:
-            work.stop()
-
     app = FastAPI(
         title="docgen",
         version=docgen.__version__,
@@ -41,13 +85,62 @@ def create_app(settings: Settings | None = None, *, queue: int = QUEUE) -> FastA
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan,
+        lifespan=lambda app: _running(app, chosen, queue),
     )
-    app.include_router(records.router, prefix="/api/v1")
+    for router in ROUTERS:
+        app.include_router(router, prefix="/api/v1")
     app.include_router(health.router)
+    app.include_router(signing_page.router)
+    app.include_router(verification.page_router)
     install_errors(app)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(HeadAsGet)
-    app.add_middleware(SafeHeaders)
+    _wrap(app, chosen)
     app.openapi = partial(described, app)  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _running(app: FastAPI, settings: Settings, queue: int) -> AsyncIterator[None]:
+    """Open the store and start what works beside the requests; end it all in order."""
+    oidc.provider_of(settings)  # half a set of settings is told now, not at the first sign-in
+    mail = server_of(settings)
+    store = Store.open(settings)
+    trail.anchor_newest(store)
+    work, deliverer, sweeper = Work(settings, queue), Deliverer(store), Sweeper(store)
+    app.state.settings, app.state.work, app.state.store = settings, work, store
+    workers = _workers(settings, store, work)
+    deliverer.start()
+    sweeper.start()
+    postman = Postman(store, mail) if mail else None
+    if postman:
+        postman.start()
+    if workers:
+        workers.start()
+    try:
+        yield
+    finally:
+        if workers:
+            workers.stop()  # before the children, whose end is no item's fault
+        work.stop()
+        deliverer.stop()
+        sweeper.stop()
+        if postman:
+            postman.stop()
+        store.close()
+
+
+def _wrap(app: FastAPI, settings: Settings) -> None:
+    """Put the guards around the routes, the innermost first."""
+    app.state.metrics = Metrics()
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RateLimit, per_minute=settings.requests_per_minute)
+    app.add_middleware(Compressed, minimum_size=GZIP_FROM, compresslevel=GZIP_LEVEL)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(SafeHeaders)
+    app.add_middleware(Observed, metrics=app.state.metrics)
+
+
+def _workers(settings: Settings, store: Store, work: Work) -> Workers | None:
+    """Return what works on batches; beside PostgreSQL `docgen worker` does."""
+    if not store.database.is_sqlite:
+        return None
+    return Workers(Bench(store, handlers(store, work.children), at_once=settings.jobs))

@@ -11,7 +11,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from docgen.errors import DocgenError, InputUnreadable, RecordRefused
+from docgen.errors import (
+    Conflict,
+    DocgenError,
+    InputUnreadable,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    Overloaded,
+    RecordRefused,
+    StoreFault,
+    UploadRefused,
+)
 
 log = logging.getLogger("docgen.api")
 
@@ -24,7 +35,9 @@ STATUSES = {
     "too_large": 413,
     "not_json_media_type": 415,
     "encoding_unsupported": 415,
+    "media_type_refused": 415,
     "bad_parameter": 422,
+    "no_record_type": 422,
     # what a renderer cannot print is the record's to mend
     "character_not_xml": 422,
     "record_not_xml": 422,
@@ -32,8 +45,59 @@ STATUSES = {
     "too_many_rows": 422,
     "header_too_long": 422,
     "busy": 503,
+    "oidc_unavailable": 503,
+    "seal_missing": 503,
+    "seal_unreadable": 503,
+    "seal_expired": 503,
+    "seal_not_yet": 503,
+    "seal_mismatch": 503,
+    "seal_usage": 503,
+    "seal_kind": 503,
+    "lta_incomplete": 503,
+    "signer_failed": 503,
+    "tsa_failed": 503,
     "render_timeout": 504,
+    "render_stopped": 503,
+    "key_reused": 422,
+    "bad_key": 422,
+    "bad_cursor": 422,
+    "bad_body": 422,
+    "unknown_event": 422,
+    "webhook_address_refused": 422,
+    "webhook_host_unknown": 422,
+    "overtaken": 412,
+    "etag_missing": 428,
+    "upload_too_large": 413,
+    "upload_kind_unknown": 415,
+    "upload_kind_refused": 415,
+    "link_expired": 410,
+    "link_revoked": 410,
+    "link_replaced": 410,
+    "link_delegated": 410,
+    "link_consent_missing": 422,
+    "link_opinion_missing": 422,
+    "link_comment_missing": 422,
+    "link_signature_missing": 422,
+    "link_name_differs": 422,
+    "link_colleague_wrong": 422,
+    "visit_other_contract": 422,
+    "visit_repeats": 422,
+    "no_space": 507,
+    "blob_missing": 500,
+    "blob_damaged": 500,
+    "anchor_unwritable": 500,
 }
+KINDS: tuple[tuple[type[DocgenError], int], ...] = (
+    (RecordRefused, 422),
+    (InputUnreadable, 400),
+    (NotSignedIn, 401),
+    (NotAllowed, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (UploadRefused, 422),
+    (Overloaded, 429),
+    (StoreFault, 503),
+)
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -46,8 +110,10 @@ SAFE_HEADERS = {
 class ParameterWrong(DocgenError):
     """Query parameters that are unknown or out of range, all of them."""
 
-    def __init__(self, wrong: Sequence[dict[str, Any]]) -> None:
-        super().__init__("bad_parameter", "查询参数不正确", "The query parameters are not right")
+    told = ("bad_parameter", "查询参数不正确", "The query parameters are not right")
+
+    def __init__(self, wrong: Sequence[Any]) -> None:
+        super().__init__(*self.told)
         self.wrong = [
             DocgenError(
                 self.code,
@@ -59,7 +125,7 @@ class ParameterWrong(DocgenError):
                 value=entry.get("input"),
             )
             for entry in wrong
-            for name in (str(entry["loc"][-1]),)
+            for name in (str((entry["loc"] or ("body",))[-1]),)
         ]
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -67,13 +133,17 @@ class ParameterWrong(DocgenError):
         return [entry for one in self.wrong for entry in one.as_json()]
 
 
+class BodyWrong(ParameterWrong):
+    """A JSON body whose fields are unknown, missing or out of range, all of them."""
+
+    told = ("bad_body", "请求内容不正确", "The body is not right")
+
+
 def status_of(error: DocgenError) -> int:
     """Return the HTTP status of an error."""
     if error.code in STATUSES:
         return STATUSES[error.code]
-    if isinstance(error, RecordRefused):
-        return 422
-    return 400 if isinstance(error, InputUnreadable) else 500
+    return next((status for kind, status in KINDS if isinstance(error, kind)), 500)
 
 
 def problem_response(error: DocgenError, status: int | None = None) -> Response:
@@ -87,8 +157,16 @@ def problem_response(error: DocgenError, status: int | None = None) -> Response:
         "code": error.code,
         "errors": error.as_json(),
     }
-    retry = {"Retry-After": str(RETRY_AFTER_S)} if code == 503 else {}
-    return JSONResponse(body, code, SAFE_HEADERS | retry, media_type=PROBLEM)
+    return JSONResponse(body, code, SAFE_HEADERS | _advice(error, code), media_type=PROBLEM)
+
+
+def _advice(error: DocgenError, status: int) -> dict[str, str]:
+    """Return the header that tells a program what to do next."""
+    if status == 401:
+        return {"WWW-Authenticate": 'Bearer realm="docgen"'}
+    if status in (429, 503):
+        return {"Retry-After": str(getattr(error, "retry_after_s", RETRY_AFTER_S))}
+    return {}
 
 
 def install_errors(app: FastAPI) -> None:
@@ -102,8 +180,7 @@ def install_errors(app: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, DocgenError)
     if status_of(error) >= 500:
-        where = f"{request.method} {request.url.path}"
-        log.error("%s: %s %s %s", where, error.code, error.place, error.en)
+        log.error("%s: %s %s %s", _where(request), error.code, error.place, error.en)
     return problem_response(error)
 
 
@@ -126,7 +203,13 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    log.error("%s failed", _where(request), exc_info=error)
     return problem_response(
         DocgenError("internal", "服务内部错误，已记录", "Internal error; it was logged"), 500
     )
+
+
+def _where(request: Request) -> str:
+    """Return method and address for the log; what follows /s/ opens a link, so it stays out."""
+    path = request.url.path
+    return f"{request.method} {'/s/…' if path.startswith('/s/') else path}"

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import SAFE_HEADERS, problem_response
 from api.work import busy
 from docgen.errors import DocgenError
 from docgen.intake import SIZE_LIMIT
+from docgen.uploads import MOST_BYTES
 
 HELD_LIMIT = 8 * SIZE_LIMIT
+FILE_LIMIT = max(MOST_BYTES.values()) + 64 * 1024
+"""A file with the parts around it that make a form."""
+FILE_PATHS = re.compile(r"/(document|render/[A-Za-z]+)\.[a-z]+$|/files/|\.zip$|/pages/\d+\.png$")
+FILES = re.compile(r"/api/v1/records/[^/]+/versions/[^/]+/files|(/api/v1)?/verify/[^/]+")
 
 
 class BodyTooLarge(DocgenError):
     """A request body over the limit, found by its length or while it arrives."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__(
             "too_large",
-            f"请求超过 {SIZE_LIMIT} 字节",
-            f"The request is over {SIZE_LIMIT} bytes",
+            f"请求超过 {limit} 字节",
+            f"The request is over {limit} bytes",
             hint_zh="请拆分单据，或把大段日志改为附件。",
             hint_en="Split the record, or attach long logs as files.",
         )
@@ -41,8 +49,9 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > SIZE_LIMIT:
-            await problem_response(BodyTooLarge())(scope, receive, send)
+        limit = FILE_LIMIT if FILES.fullmatch(scope["path"]) else SIZE_LIMIT
+        if not declared.isdecimal() or int(declared) > limit:
+            await problem_response(BodyTooLarge(limit))(scope, receive, send)
             return
         received = 0
 
@@ -52,8 +61,8 @@ class BodyLimit:
             size = len(message.get("body", b""))
             received += size
             self.held += size
-            if received > SIZE_LIMIT:
-                raise BodyTooLarge
+            if received > limit:
+                raise BodyTooLarge(limit)
             if self.held > HELD_LIMIT:
                 raise busy()
             return message
@@ -62,6 +71,17 @@ class BodyLimit:
             await self.app(scope, counting, send)
         finally:
             self.held -= received
+
+
+class Compressed(GZipMiddleware):
+    """Compresses answers, but not files, which are compressed already."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, compressing what is answered where it helps."""
+        if FILE_PATHS.search(scope.get("path", "")):
+            await self.app(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
 
 
 class HeadAsGet:

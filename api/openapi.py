@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from api.errors import PROBLEM
 from docgen.paths import samples_dir
@@ -56,16 +58,38 @@ VALID = {
         "warnings": ENTRIES,
     },
 }
+PARTS: dict[str, Any] = {}
+SAMPLES = "x-samples"
+CHOICES: dict[str, Callable[[], list[str]]] = {
+    "record": lambda: list(record_types()),
+    "format": lambda: list(FORMATS),
+}
+SECURITY = {
+    "token": {"type": "http", "scheme": "bearer", "description": "docgen token create"},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "docgen_session",
+        "description": "POST /api/v1/sessions; changes also carry X-CSRF-Token",
+    },
+}
 SCHEMAS = {"Wording": WORDING, "Entry": ENTRY, "Problem": PROBLEM_DETAILS, "Valid": VALID}
 TOLD = {
     400: "不是可读的 JSON No readable JSON",
-    404: "没有这种单据或格式 No such record type or format",
+    401: "未登录 Not signed in",
+    403: "角色或令牌无权 The role or token may not",
+    404: "没有，或无权查看 There is none, or not for you",
+    409: "当前状态不允许 The present state forbids it",
+    412: "已被他人修改 Changed meanwhile",
     413: "请求体过大 The body is too large",
     415: "不是 application/json Not application/json",
     422: "单据或参数有误 The record or a parameter is wrong",
+    428: "缺少 If-Match If-Match is missing",
+    429: "请求过多，见 Retry-After Too many requests; see Retry-After",
     500: "模板有误或渲染失败 The template is wrong or rendering failed",
     503: "繁忙，见 Retry-After Busy; see Retry-After",
     504: "渲染超时 Rendering took too long",
+    507: "磁盘已满 The disk is full",
 }
 
 
@@ -99,41 +123,80 @@ def documents() -> Responses:
     return {200: answer}
 
 
-def described(app: FastAPI) -> dict[str, Any]:
-    """Return the description; made once, when first asked for."""
-    if app.openapi_schema:
-        return app.openapi_schema
-    made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-    made["components"] = {"schemas": SCHEMAS}
-    codes = list(record_types())
-    for path, item in made["paths"].items():
-        for method, operation in item.items():
-            for parameter in operation.get("parameters", ()):
-                if parameter["name"] == "record":
-                    parameter["schema"]["enum"] = codes
-            if method == "post":
-                operation["requestBody"] = _body()
-            else:
-                operation["responses"].pop("422", None)  # FastAPI's own, which is never answered
-            if "render" not in path:
-                continue
-            for parameter in operation["parameters"]:
-                if parameter["name"] == "format":
-                    parameter["schema"]["enum"] = list(FORMATS)
-    app.openapi_schema = made
-    return made
+def files() -> Responses:
+    """Return a download's answer: a file of any type."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {200: {"description": "文件 The file", "content": {"*/*": binary}}}
 
 
-def _body() -> dict[str, Any]:
+def answers(model: type[BaseModel], status: int = 200) -> Responses:
+    """Return a route's answer: a model, with the headers that go with it."""
+    told = {"ETag": "which state it is; send it as If-Match", "X-Request-Id": "names the request"}
+    headers = {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in told.items()
+    }
+    return {status: {"model": model, "description": "OK", "headers": headers}}
+
+
+def content(model: type[BaseModel]) -> dict[str, Any]:
+    """Return a route's `openapi_extra`: its JSON body is a `model`."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _inlined(model)}},
+        }
+    }
+
+
+def record_content() -> dict[str, Any]:
+    """Return a route's `openapi_extra`: its JSON body is a record, with samples."""
     schema = {
         "type": "object",
         "description": "一份单据，字段见 /api/v1/schemas/{record}。"
         "A record; /api/v1/schemas/{record} has its fields.",
     }
-    return {
-        "required": True,
-        "content": {"application/json": {"schema": schema, "examples": _examples()}},
-    }
+    # The samples are added by `described`: FastAPI drops what is null, which in a record has a
+    # meaning (not set).
+    media = {"schema": schema, SAMPLES: True}
+    return {"requestBody": {"required": True, "content": {"application/json": media}}}
+
+
+def _inlined(model: type[BaseModel]) -> dict[str, Any]:
+    """Return a model's JSON Schema with its parts named among the components."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="validation")
+    PARTS.update(schema.pop("$defs", {}))
+    return schema
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """Return the description; made once, when first asked for."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+    components = made.setdefault("components", {})
+    own = components.get("schemas", {})
+    components["schemas"] = PARTS | own | SCHEMAS
+    components["securitySchemes"] = SECURITY
+    for item in made["paths"].values():
+        for operation in item.values():
+            _complete(operation)
+    app.openapi_schema = made
+    return made
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    """Add what FastAPI does not know: choices in the path, and who may call."""
+    media = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    if media.pop(SAMPLES, False):
+        media["examples"] = _examples()
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] in CHOICES:
+            parameter["schema"]["enum"] = CHOICES[parameter["name"]]()
+    if "401" in operation["responses"]:
+        operation.setdefault("security", [{"token": []}, {"session": []}])
+    told = operation["responses"].get("422", {}).get("content", {})
+    if PROBLEM not in told:
+        operation["responses"].pop("422", None)  # FastAPI's own, which is never answered
 
 
 def _examples() -> dict[str, Any]:

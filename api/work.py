@@ -10,17 +10,19 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
 from fastapi import Request
 
+from docgen.children import children
 from docgen.errors import DocgenError, RenderFailed
 from docgen.pipeline import Order, Outcome, ready, render, validate
 from docgen.renderers.isolate import Children, outcome
-from docgen.service import children
 from docgen.settings import Settings
 from docgen.templates import FORMATS
+from docgen.uploads import Purpose, Upload, inspect
 
 T = TypeVar("T")
 QUEUE = 64
@@ -53,6 +55,16 @@ class Work:
         self._readiness = asyncio.Lock()
         self._ready, self._ready_until = 0, 0.0
 
+    @property
+    def taken(self) -> int:
+        """How many requests work or wait."""
+        return self._taken
+
+    @property
+    def children(self) -> Children:
+        """Those that make documents; one more than work at once, so that a batch leaves one."""
+        return self._rendering
+
     def stop(self) -> None:
         """End all children at once."""
         self._rendering.stop()
@@ -80,6 +92,17 @@ class Work:
             request, _child(self._checking, validate, order, size_bytes=len(order.data))
         )
 
+    async def inspect(self, request: Request, name: str, data: bytes, purpose: Purpose) -> Upload:
+        """Look into an uploaded file."""
+        looking = _child(
+            self._checking, partial(inspect, name, data, purpose=purpose), size_bytes=0
+        )
+        return await _unless_gone(request, looking)
+
+    async def look(self, request: Request, work: Callable[..., T], *args: Any) -> T:
+        """Do some small work on what others made, such as drawing a page."""
+        return await _unless_gone(request, _child(self._checking, work, *args, size_bytes=0))
+
     async def ready(self) -> int:
         """Load theme and templates in a child; how many templates there are.
 
@@ -88,7 +111,8 @@ class Work:
         folders, theme = self._settings.template_folders, self._settings.theme_folder
         async with self._readiness:
             if monotonic() > self._ready_until:
-                self._ready = await _child(self._checking, ready, folders, theme, size_bytes=0)
+                known = (folders, theme, self._settings.verify_url)
+                self._ready = await _child(self._checking, ready, *known, size_bytes=0)
                 self._ready_until = monotonic() + READY_S
             return self._ready
 

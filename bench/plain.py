@@ -14,7 +14,7 @@ from typing import Any
 
 from docgen.document import Document, Label, Rows, Value, View
 from docgen.renderers import page, template_context
-from docgen.renderers.qr import qr_png
+from docgen.renderers.qr import qr_png, sign_png
 from docgen.sandbox import numeral, widths
 from docgen.templates import find
 from docgen.theme import Theme
@@ -186,7 +186,11 @@ class Pdf:
         pages = {name: _WIDTHS.sub("", text) for name, text in theme.pages.items()}
         pages["page.css"] = _untuned(pages["page.css"]).replace(ANYWHERE, self.breaks)
         self.page = page.compile(template.encode(), replace(theme, pages=pages))
-        self.assets = {"asset:logo": theme.logo, "asset:qr": qr_png(document, theme)}
+        self.assets = {
+            "asset:logo": theme.logo,
+            "asset:qr": qr_png(document, theme),
+            "asset:qr-sign": sign_png(document, theme),
+        }
 
     def make(self) -> bytes:
         """Make one file."""

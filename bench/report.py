@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -26,6 +27,21 @@ class Verdict:
 
     text: str
     reached: bool
+
+
+Line = tuple[str, str, str, bool]
+"""What was measured, the figure, its target, and whether that was reached."""
+
+
+def show_lines(title: str, lines: Sequence[Line], console: Console) -> list[Verdict]:
+    """Print lines as a table; return their verdicts."""
+    table = Table(title=title)
+    for name in ("what", "measured", "target"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    for what, measured, target, _ in lines:
+        table.add_row(what, measured, target)
+    console.print(table)
+    return [Verdict(f"{what}: {measured} {target}", good) for what, measured, target, good in lines]
 
 
 def show_races(races: list[Race], console: Console) -> list[Verdict]:

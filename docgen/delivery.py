@@ -11,15 +11,19 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from docgen.errors import OutputRefused
 
 INDEX = ".docgen-index.json"
+UNFINISHED = re.compile(r"\.docgen-[a-z0-9_]{8}")  # what write_aside calls a file until it is whole
 State = Literal["made", "unchanged"]
 
 
@@ -73,6 +77,17 @@ class Folder:
             if kept != known:
                 text = json.dumps(kept, ensure_ascii=False, indent=0)
                 write_aside(self.path / INDEX, text.encode("utf-8", "replace"))
+
+    def discard_unfinished(self, *, older_than: datetime) -> None:
+        """Remove what killed runs left half written here and one folder down."""
+        with _alone(self.path):
+            for path in (*self.path.glob(".docgen-*"), *self.path.glob("*/.docgen-*")):
+                # Gone meanwhile, or another's and for them to remove.
+                with suppress(FileNotFoundError, PermissionError):
+                    found = path.lstat()
+                    old = datetime.fromtimestamp(found.st_mtime, UTC) < older_than
+                    if old and stat.S_ISREG(found.st_mode) and UNFINISHED.fullmatch(path.name):
+                        path.unlink()
 
     def _write(self, path: Path, data: bytes) -> State:
         if path.is_file() and path.read_bytes() == data:
@@ -131,15 +146,25 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def write_aside(path: Path, data: bytes) -> None:
     """Write a whole file or none: temporary file, fsync, rename, fsync of the folder."""
+    with writing_aside(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing_aside(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
+    """Give a file that becomes `path` at the end of the block, whole, or leaves nothing behind.
+
+    `mode` says who may read it; None leaves that to the process's mask. Raises OutputRefused.
+    """
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=".docgen-", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~_umask() if mode is None else mode)
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as wrong:

@@ -1,4 +1,7 @@
-"""What the machine must have: libraries, fonts, templates, children that obey their limits."""
+"""What the machine must have: libraries, fonts, templates, children that obey their limits.
+
+The store is looked at by `docgen.store.condition`, the seal by `docgen.signing.condition`.
+"""
 
 from __future__ import annotations
 
@@ -9,36 +12,24 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from docgen.children import children
 from docgen.errors import DocgenError
 from docgen.pipeline import ready
-from docgen.service import children
 from docgen.settings import Settings
+from docgen.signing import condition as seals
+from docgen.store import condition
+from docgen.store.condition import Finding
 from docgen.templates import FORMATS
 from docgen.theme import load_theme
 
 FREE_MB = 500
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at, and what to do when it is not good."""
-
-    subject: str
-    good: bool
-    detail: str
-    remedy: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """For machines."""
-        return asdict(self)
-
-
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at everything that rendering needs; every finding, good or bad."""
+    """Look at everything that rendering and the service need; every finding, good or bad."""
     version = platform.python_version()
     yield Finding("Python", sys.version_info >= (3, 11), version, "安装 Python 3.11 或更新版本")
     yield _pango()
@@ -46,6 +37,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _fonts(settings)
     yield _render(settings)
     yield _space()
+    yield from condition.examine(settings)
+    yield from seals.examine(settings)
 
 
 def _pango() -> Finding:

@@ -25,6 +25,7 @@ from schemas.problems import SHANGHAI
 LOG_LINES = 200
 LOG_LINES_SHOWN = 20
 LANGS = ("zh", "en")
+SHORT = 16  # hexadecimal digits of a hash that a paper prints
 
 
 class Value(str):
@@ -203,6 +204,11 @@ def _created(record: Record) -> datetime:
     return record.prepared_at or datetime(day.year, day.month, day.day, 12, tzinfo=SHANGHAI)
 
 
+def short_code(sha256: str) -> str:
+    """Return what papers print of a record's hash, and people type."""
+    return sha256[:SHORT].upper()
+
+
 def _meta(record: Record, lang: str, sha256: str) -> dict[str, Any]:
     mark = record.status.label(lang) if record.status in (Status.draft, Status.void) else ""
     return {
@@ -211,7 +217,7 @@ def _meta(record: Record, lang: str, sha256: str) -> dict[str, Any]:
         "lang": lang,
         "mark": mark,
         "sha256": sha256,
-        "short_code": sha256[:16].upper(),
+        "short_code": short_code(sha256),
     }
 
 

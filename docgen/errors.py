@@ -6,7 +6,15 @@ DocgenError               code, message zh/en, hint zh/en, place
 ├── TemplateFaulty        a template that cannot be compiled or names unknown fields
 ├── RenderFailed          a renderer's own refusal (forbidden address, missing glyph, limits)
 ├── OutputRefused         a file or folder that cannot be written
-└── SettingWrong          an option or DOCGEN_ variable that is unknown or out of range
+├── SettingWrong          an option or DOCGEN_ variable that is unknown or out of range
+├── NotSignedIn           no credentials, or wrong, expired or locked ones
+├── NotAllowed            a person whose role may not do this
+├── NotFound              what does not exist, or not for this person
+├── Conflict              what the present state forbids, or has overtaken
+│   └── TransitionRefused a step of the workflow, with everything that is in its way
+├── UploadRefused         a file of a forbidden kind, too large, or built to do harm
+├── Overloaded            more requests than one caller, or the service, may make now
+└── StoreFault            a store that cannot be used, or bytes that are not what they were
 """
 
 from __future__ import annotations
@@ -104,3 +112,43 @@ class OutputRefused(DocgenError):
 
 class SettingWrong(DocgenError):
     """An option or environment variable that is unknown or out of range."""
+
+
+class NotSignedIn(DocgenError):
+    """No credentials, or wrong, expired or locked ones; never says which."""
+
+
+class NotAllowed(DocgenError):
+    """A person whose role may not do this."""
+
+
+class NotFound(DocgenError):
+    """What does not exist, or not for this person: the two are told apart to nobody."""
+
+
+class Conflict(DocgenError):
+    """What the present state forbids, or has overtaken."""
+
+
+class TransitionRefused(Conflict):
+    """A step of the workflow that cannot be taken; `problems` holds everything in its way."""
+
+    def __init__(self, zh: str, en: str, problems: Sequence[Problem]) -> None:
+        super().__init__("transition_refused", zh, en)
+        self.problems = list(problems)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """One entry for each problem."""
+        return [problem.as_json() for problem in self.problems]
+
+
+class UploadRefused(DocgenError):
+    """A file of a forbidden kind, too large, or built to do harm."""
+
+
+class Overloaded(DocgenError):
+    """More requests than one caller, or the service, may make now."""
+
+
+class StoreFault(DocgenError):
+    """A store that cannot be used, or bytes that are not what they were."""

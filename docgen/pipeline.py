@@ -6,7 +6,7 @@ Pure work without files or processes: `isolate` runs these functions in children
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -28,7 +28,10 @@ from schemas.reading import Read, read
 
 @dataclass(frozen=True)
 class Order:
-    """A record to read, and how. `code` is taken from the document number when empty."""
+    """A record to read, and how. `code` is taken from the document number when empty.
+
+    `verify_url` is where QR codes lead when the theme names no address.
+    """
 
     data: bytes
     now: datetime
@@ -38,6 +41,7 @@ class Order:
     contract: bytes = b""
     templates: tuple[Path, ...] = ()
     theme: Path = Path()
+    verify_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def validate(order: Order) -> Outcome:
 def render(order: Order, format_name: str) -> Outcome:
     """Make one file of a record. Raises RecordRefused, TemplateFaulty, RenderFailed."""
     read_record, value = _read(order)
-    theme = _theme(order.theme)
+    theme = _theme(order.theme, order.verify_url)
     document = build(value, order.lang)
     check_glyphs(document, theme)
     template = find(order.templates, document.code, format_name, order.lang)
@@ -114,7 +118,8 @@ def skip_key(order: Order, format_name: str, version: str) -> str:
     digest = hashlib.sha256(
         f"{version} {order.lang} {order.mask} {order.code} {format_name}".encode()
     )
-    looks = (templates_digest(order.templates, format_name), _theme(order.theme).digest)
+    theme = _theme(order.theme, order.verify_url)
+    looks = (templates_digest(order.templates, format_name), theme.digest)
     for part in (order.data, order.contract, *(look.encode() for look in looks)):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
@@ -151,8 +156,9 @@ def _contract(data: bytes, now: datetime) -> Contract:
 
 
 @lru_cache(maxsize=8)
-def _theme(folder: Path) -> Theme:
-    return load_theme(folder)
+def _theme(folder: Path, verify_url: str) -> Theme:
+    theme = load_theme(folder)
+    return theme if theme.verify_url else replace(theme, verify_url=verify_url)
 
 
 def _texts(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], str]]:
@@ -166,8 +172,8 @@ def _texts(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str 
     return [found for key, child in children for found in _texts(child, (*path, key))]
 
 
-def ready(templates: tuple[Path, ...], theme: Path) -> int:
+def ready(templates: tuple[Path, ...], theme: Path, verify_url: str = "") -> int:
     """Load theme, fonts and every template; how many templates there are."""
-    chosen = _theme(theme)
+    chosen = _theme(theme, verify_url)
     Fonts.load(chosen.fonts)
     return len([compiled(template, chosen) for template in every(templates)])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from docgen.errors import SettingWrong
@@ -13,12 +14,28 @@ from docgen.paths import templates_dir
 from schemas.values import parse_instant
 
 PREFIX = "DOCGEN_"
-LEAST = {"memory_mb": 256}  # below that not even the libraries fit
+OIDC = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_redirect")
+SEALS = ("seal", "seal_passphrase", "seal_token", "tsa")
+MAIL = ("smtp", "mail_from", "public_url")
+TEXTS = {"host", "database", "blobs", "secret_key", *SEALS, *OIDC, *MAIL}
+PATHS = ("theme", "data", "mappings", "seal_roots", "seal_lta")
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Names of this machine, to which nothing that is secret needs TLS."""
+LEAST = {"memory_mb": 256, "requests_per_minute": 0}  # below that not even the libraries fit
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the surroundings decide. `templates` are folders searched before docgen's own."""
+    """What the surroundings decide. `templates` are folders searched before docgen's own.
+
+    `data` is the folder of the embedded store; `database` and `blobs` are URLs of another one.
+    `oidc_redirect` is the public base URL, to which the OpenID provider sends people back.
+    `seal` is a PKCS#12 file, a `pkcs11:` address or a signing service's URL, `tsa` that of time
+    stamps; `seal_roots` are certificates to trust (PEM), `seal_lta` a folder with revocation lists.
+    `smtp` is the mail server's URL, `mail_from` the sender, `public_url` the base of links in mail.
+    `batch_days` is how long batches are kept after their end.
+    `webhook_networks` are inner ones that messages may be sent into.
+    """
 
     templates: tuple[Path, ...] = ()
     theme: Path | None = None
@@ -29,6 +46,27 @@ class Settings:
     cpu_s: int = 10
     host: str = "127.0.0.1"
     port: int = 8000
+    requests_per_minute: int = 1200
+    batch_days: int = 90
+    data: Path = Path("docgen-data")
+    database: str = ""
+    blobs: str = ""
+    mappings: Path | None = None
+    secret_key: str = field(default="", repr=False)
+    seal: str = ""
+    seal_passphrase: str = field(default="", repr=False)
+    seal_token: str = field(default="", repr=False)
+    seal_roots: Path | None = None
+    seal_lta: Path | None = None
+    tsa: str = ""
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    oidc_redirect: str = ""
+    smtp: str = field(default="", repr=False)
+    mail_from: str = ""
+    public_url: str = ""
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     now: datetime | None = None
 
     def clock(self) -> datetime:
@@ -39,6 +77,16 @@ class Settings:
     def theme_folder(self) -> Path:
         """Where the theme lies."""
         return self.theme or templates_dir() / "theme"
+
+    @property
+    def verify_url(self) -> str:
+        """Where QR codes lead when the theme names no address; empty when nobody can be reached."""
+        return f"{self.public_url.rstrip('/')}/verify/" if self.public_url else ""
+
+    @property
+    def mappings_folder(self) -> Path:
+        """Where mappings of spreadsheets are kept, and found again."""
+        return self.mappings or self.data / "mappings"
 
     @property
     def template_folders(self) -> tuple[Path, ...]:
@@ -53,7 +101,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         for name, text in environ.items()
         if name.startswith(PREFIX)
     }
-    known = {field.name for field in fields(Settings)}
+    known = {one.name for one in fields(Settings)}
     for name in given.keys() - known:
         raise SettingWrong(
             "unknown_setting",
@@ -70,13 +118,15 @@ def _value(name: str, text: str) -> object:
     try:
         if name == "templates":
             return tuple(Path(part) for part in text.split(os.pathsep) if part)
-        if name == "theme":
+        if name == "webhook_networks":
+            return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+        if name in PATHS:
             return Path(text)
         if name == "now":
             return parse_instant(text)
         if name == "lang":
             return {"zh": "zh", "en": "en"}[text]
-        if name == "host":
+        if name in TEXTS:
             return text
         if (number := int(text)) < LEAST.get(name, 1):
             raise ValueError(text)

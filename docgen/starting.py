@@ -7,10 +7,10 @@ from typing import Any
 
 from docgen.errors import SettingWrong
 from schemas.checklists import checklist, engines
+from schemas.chronology import day_of
 from schemas.contract import Contract
 from schemas.envelope import SCHEMA_VERSION, Record
 from schemas.fields import shape
-from schemas.problems import SHANGHAI
 
 ENGINES = engines()
 
@@ -54,7 +54,7 @@ def _empty(model: type[Record], name: str) -> Any:
 
 
 def _envelope(model: type[Record], now: datetime, contract: Contract | None) -> dict[str, Any]:
-    day = now.astimezone(SHANGHAI).date()
+    day = day_of(now)
     customer = contract.customer_code if contract else "CODE"
     made: dict[str, Any] = {
         "doc_no": f"{model.record_type.code}-{customer}-{day:%Y%m%d}-001",

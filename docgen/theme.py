@@ -25,7 +25,8 @@ class Theme:
 
     Colours are six hex digits; `word_serif` and `word_sans` name fonts that the reader's Word or
     Excel has; `pages` are the files that a page template may extend or include, by name; `fonts`
-    is the folder of the fonts that PDF embeds.
+    is the folder of the fonts that PDF embeds; `edge_seal` a PNG across the edges of a PDF's
+    pages, empty for none.
     """
 
     company_zh: str
@@ -43,6 +44,7 @@ class Theme:
     verify_url: str
     pages: Mapping[str, str]
     fonts: Path
+    edge_seal: bytes = b""
 
     def company(self, lang: str) -> str:
         """Return the firm's name in `lang`."""
@@ -67,13 +69,14 @@ def load_theme(folder: Path) -> Theme:
         if wrong_kind := [name for name, value in given.items() if not isinstance(value, str)]:
             raise TypeError(f"{wrong_kind[0]} must be text")
         logo = (folder / given.pop("logo")).read_bytes()
+        edge_seal = _png(folder, given.pop("edge_seal", ""))
         pages = _pages(default_folder()) | _pages(folder)
         fonts = next(
             place / "fonts"
             for place in (folder, default_folder())
             if (place / "fonts" / "fonts.toml").is_file()
         )
-        theme = Theme(logo=logo, pages=pages, fonts=fonts, **given)
+        theme = Theme(logo=logo, pages=pages, fonts=fonts, edge_seal=edge_seal, **given)
     except (OSError, KeyError, StopIteration, TypeError, ValueError) as wrong:
         raise SettingWrong(
             "theme_unreadable",
@@ -96,6 +99,13 @@ def load_theme(folder: Path) -> Theme:
 def default_folder() -> Path:
     """Return the theme that docgen brings."""
     return templates_dir() / "theme"
+
+
+def _png(folder: Path, name: str) -> bytes:
+    data = (folder / name).read_bytes() if name else b""
+    if data and not data.startswith(b"\x89PNG"):
+        raise ValueError(f"{name} is no PNG")
+    return data
 
 
 def _pages(folder: Path) -> dict[str, str]:

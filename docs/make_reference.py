@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 TELLING = re.compile(
-    r"(?:Error|Refused|Unreadable|Faulty|Failed|Wrong|Finding|fault|faulty|failed|unsafe|broken"
+    r"(?:Error|Refused|Unreadable|Faulty|Failed|Wrong|Finding|Fault|Conflict|NotAllowed|NotFound"
+    r"|NotSignedIn|Overloaded|(?<!de)fault|faulty|failed|unsafe|broken"
     r"|refuse|refused|refusal|unknown|__init__)$"
 )
 LEVELS = {"error", "warning"}

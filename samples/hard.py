@@ -123,6 +123,25 @@ def _hard_handover(record: Record) -> Record:
     return record | {"note": HARD_TEXT}
 
 
+def _hard_authorisation(record: Record) -> Record:
+    for name in ("request", "purpose", "allowed_operations", "forbidden"):
+        record[name] = HARD_TEXT
+    record |= {
+        "granted_by": "𠮷田䶮㼆",
+        "requested_by": FORMULA,
+        "asset_nos": [FORMULA, "䶮" * 200],
+    }
+    record["granted_to"] = rows(lambda n: f"{FORMULA} {n}", 40)
+    accounts = (FORMULA, HARD[:190], "䶮" * 200, "00123", "@all", "-")
+    first = record["sessions"][0]
+    record["sessions"] = [
+        first | {"person": record["granted_to"][n], "account_name": name, "actions": HARD_TEXT}
+        for n, name in enumerate(accounts)
+    ]
+    record["sessions"][-1].pop("end")
+    return record
+
+
 MAKERS: dict[str, Callable[[Record], Record]] = {
     "WB": _hard_archive,
     "XJ": _hard_inspection,
@@ -130,4 +149,5 @@ MAKERS: dict[str, Callable[[Record], Record]] = {
     "ZX": _hard_consultation,
     "QX": _hard_defect,
     "DJ": _hard_handover,
+    "SQ": _hard_authorisation,
 }

@@ -151,11 +151,12 @@ def _step(number: int) -> Record:
 
 def _large_handover(record: Record) -> Record:
     record["tickets"] = rows(_ticket)
-    return record | {"period_from": "2026-03-01", "period_to": "2026-06-30"} | _dated("2026-07-01")
+    period = {"period_from": "2026-03-01", "period_to": "2026-06-30", "note": None}
+    return record | period | _dated("2026-07-01")
 
 
 def _dated(day: str) -> Record:
-    return {"doc_date": day, "prepared_at": f"{day} 09:00", "note": None}
+    return {"doc_date": day, "prepared_at": f"{day} 09:00"}
 
 
 def _ticket(number: int) -> Record:
@@ -170,6 +171,25 @@ def _ticket(number: int) -> Record:
     }
 
 
+def _large_authorisation(record: Record) -> Record:
+    record["asset_nos"] = [f"HDYD-DB-0{number}" for number in range(1, 6)]
+    record["sessions"] = rows(_session)
+    record |= {"valid_from": "2026-04-01 00:00", "valid_to": "2026-04-30 24:00"}
+    record |= {"requested_at": "2026-03-31 09:00", "granted_at": "2026-03-31 15:00"}
+    return record | {"granted_method": "written", "written_at": None} | _dated("2026-05-01")
+
+
+def _session(number: int) -> Record:
+    start = 31 * 1440 + number * 300
+    return {
+        "start": at(start),
+        "end": at(start + 20 + number % 7 * 15),
+        "person": PEOPLE[number % 2],
+        "account_name": ("nms_dba", "nms_dba_ro")[number % 2],
+        "actions": f"第 {number} 次登录：查询等待事件与执行计划，重建索引 idx_alarm_{number:03d}。",
+    }
+
+
 MAKERS: dict[str, Callable[[Record], Record]] = {
     "WB": _large_archive,
     "XJ": _large_inspection,
@@ -177,4 +197,5 @@ MAKERS: dict[str, Callable[[Record], Record]] = {
     "ZX": _large_consultation,
     "QX": _large_defect,
     "DJ": _large_handover,
+    "SQ": _large_authorisation,
 }

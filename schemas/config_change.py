@@ -17,7 +17,7 @@ _STATEMENT = re.compile(
     r"|\balter\s+(?:database|role)\s+\w+\s+set\s+\w+\s*(?:=|to\b)"
     r"|\bgs_guc\s+(?:set|reload)\b"
     r"|\bsysctl\s+-w\s+\S+=",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # a statement may stand directly after a Chinese character
 )
 _SET = r"(?:调整|修改|更改|变更|设置|改|设|调大|调高|调小|调低)"
 _VERB = rf"(?:{_SET}|增加|增大|提高|扩大|降低|减小)"

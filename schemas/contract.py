@@ -62,6 +62,7 @@ class Contract(Part):
     phases: list[PhaseDates] = field("阶段", "Phases", min_length=1)
     objects: list[ContractObject] = field("维保对象", "Objects", min_length=1)
     people: list[Person] = field("人员", "People", [])
+    verification_shows_names: bool = field("核验页显示姓名", "Verification page shows names", False)
 
     @property
     def starts_on(self) -> date:

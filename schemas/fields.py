@@ -167,7 +167,8 @@ def label_of(model: type[Part], name: str, lang: str) -> str:
     return str(extra(model.model_fields[name]).get("x-label", {}).get(lang, name))
 
 
-def labels_of(model: type[Part], name: str) -> dict[str, str]:
+@cache
+def labels_of(model: type[Part], name: str) -> Mapping[str, str]:
     """Give a field's label in every language, as a problem's parameter."""
     return {lang: label_of(model, name, lang) for lang in ("zh", "en")}
 

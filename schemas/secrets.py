@@ -107,6 +107,15 @@ _OPTIONS = tuple(
         (("--password",), "--password", " {1,4}"),
     )
 )
+_GATES = sorted(
+    {
+        gate
+        for gates in (*(gates for gates, _, _ in _FINDERS), *(one[0] for one in _OPTIONS))
+        for gate in gates
+    }
+)
+_ANY_GATE = re.compile("|".join(map(re.escape, _GATES)))  # most texts hold none of these
+_SHORT = 200
 _HARMLESS = re.compile(
     r"[*•●#.?_<>\[\]{}()-]+|x{3,}|<.*|\{.*|\$.*|%\w+%|&\w+|:\w+|[\u4e00-\u9fff].*|\d+[天位次日个分小年月].*"
     r"|/[\w./-]*|n/?a|values|null|none|nil|yes|no|not|on|off|true|false|ok|set|unset|empty|blank"
@@ -144,6 +153,8 @@ def is_secret_name(name: str) -> bool:
 def _found(text: str) -> Iterator[Iterator[Span]]:
     """Give what each pattern finds, lazily, each in order of place."""
     lowered = text.replace("\u0130", "i").lower()
+    if not _is_gated(lowered):
+        return
     for gates, pattern, before in _FINDERS:
         if any(gate in lowered for gate in gates):
             yield _spans(text, _preceded(lowered, pattern, before))
@@ -151,6 +162,13 @@ def _found(text: str) -> Iterator[Iterator[Span]]:
         if name in text and any(program in lowered for program in programs):
             calls = _preceded(lowered, command, _no_word)
             yield _spans(text, _matches(text, calls, option))
+
+
+def _is_gated(text: str) -> bool:
+    """Tell whether a text holds what some pattern begins with; searches of one word are quick."""
+    if len(text) < _SHORT:
+        return bool(_ANY_GATE.search(text))
+    return any(gate in text for gate in _GATES)
 
 
 def _preceded(text: str, pattern: re.Pattern[str], before: Before) -> Iterator[re.Match[str]]:

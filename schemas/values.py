@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Annotated, Any
 
@@ -95,6 +96,17 @@ Name = Annotated[
 """One line of at most 200 characters: names, numbers of things, titles."""
 LogText = Annotated[str, Field(max_length=LOG_LIMIT), AfterValidator(_clean_log)]
 """A log as it came, up to 4 MiB; control characters are kept and printed as \\x1b."""
+
+PRINTABLE: Mapping[Any, int] = {Name: 200, Text: TEXT_LIMIT, AnyText: TEXT_LIMIT}
+"""Kinds of text, and their length: printable text is kept by them as it is."""
+
+
+def are_printable(texts: Sequence[Any], limit: int) -> bool:
+    """Tell whether these are texts of letters and spaces that the kinds above leave alone."""
+    if not all(type(text) is str and text.strip() and len(text) <= limit for text in texts):
+        return False
+    whole = "".join(texts)
+    return whole.isprintable() and unicodedata.is_normalized("NFC", whole)
 
 
 def _number(value: Any) -> float:
@@ -250,7 +262,12 @@ Instant = Annotated[
 """A moment, aware; UTC in JSON, Asia/Shanghai on paper."""
 
 
+_PLAIN_IP = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|\Z)){4}(?<!\.)")
+
+
 def _ip(value: Any) -> str:
+    if type(value) is str and _PLAIN_IP.fullmatch(value):
+        return value
     try:
         return str(ipaddress.ip_address(unicodedata.normalize("NFKC", str(value)).strip()))
     except ValueError as wrong:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -219,3 +220,84 @@ def test_case_12_hostile_text_is_stopped_for_its_secret_and_printed_after_maskin
     assert len(record["record"]["params"]) == 500
     logs = list((tmp_path / "logs").iterdir())
     assert any(len(log.read_text("utf-8").splitlines()) >= 10_000 for log in logs)
+
+
+HOSTILE = ("𠮷田䶮", "select 1 from dual where a<b && c", "=cmd|' /C calc'!A0", "16G", "")
+SAID = {
+    "type": "月度巡检",
+    "asset_nos": '["HDYD-DB-01"]',
+    "started_at": "2026-03-10 09:00",
+    "ended_at": "2026-03-10 11:30",
+    "inspectors": '["张伟"]',
+    "authorization_no": "SQ-HDYD-20260301-001",
+    "summary": "总体健康",
+    "check_items": json.dumps(
+        [{"seq": 1, "item": "备份", "standard": "每日", "result": "成功", "state": "正常"}]
+    ),
+}
+SECTIONS = ("params", "backup_policies", "backup_files", "data_files", "security")
+
+
+def hostile_csv(path: Path, rows: list[list[str]]) -> Path:
+    """Write a CSV as Chinese Excel does."""
+    with path.open("w", encoding="gb18030", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def converting(path: Path, folder: Path, filled: str, *options: str) -> tuple[int, dict[str, Any]]:
+    """Convert the rows of an inspection's section; exit code and report."""
+    absences = [
+        {"section": s, "state": "未采集", "reason": "未授权"} for s in SECTIONS if s != filled
+    ]
+    said = SAID | {"absences": json.dumps(absences, ensure_ascii=False)}
+    sets = [text for name, value in said.items() for text in ("--set", f"{name}={value}")]
+    run = docgen(
+        *("convert", path, "--contract", CONTRACT, "--out", folder, "--type", "XJ", "--json"),
+        *(*sets, *options),
+    )
+    found: dict[str, Any] = json.loads(run.stdout)
+    return run.returncode, found
+
+
+def case_12_files(folder: Path) -> dict[str, Path]:
+    """500 parameters, and a log of 10,000 lines, each with a password somewhere."""
+    secret = "create user app identified by Abc#123"
+    params = [["参数名", "当前值", "建议值", "备注"]]
+    params += [[f"_param_{n:03d}", HOSTILE[n % 5], HOSTILE[(n + 1) % 5], "𠮷"] for n in range(500)]
+    params[250][3] = secret
+    log = [f"2026-03-06 {n:05d} LGWR switch a<b && c 𠮷田䶮 {HOSTILE[2]}" for n in range(10_000)]
+    log[5000] = secret
+    events = [["错误码", "次数", "日志摘录"], ["ORA-00600", "3", "\n".join(log)]]
+    return {
+        "params": hostile_csv(folder / "params.csv", params),
+        "log_events": hostile_csv(folder / "log.csv", events),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["params", "log_events"])
+def test_case_12_from_a_gb18030_csv(tmp_path: Path, name: str) -> None:
+    path = case_12_files(tmp_path)[name]
+    place = {"params": "D251", "log_events": "C2"}[name]
+    code, report = converting(path, tmp_path / "dry", name, "--dry-run")
+    assert code == 1
+    assert [(one["cell"], one["code"]) for one in report["errors"]] == [(place, "secret")]
+    assert "Abc#123" not in json.dumps(report)
+
+    code, report = converting(path, tmp_path / "out", name, "--mask-secrets")
+    assert (code, report["errors"], report["rows"]["failed"]) == (0, [], 0)
+    assert report["rows"]["converted"] == {"params": 500, "log_events": 1}[name]
+    files = {one["format"]: Path(one["path"]) for one in report["documents"]}
+    for format_name, text in all_texts(files).items():
+        assert "Abc#123" not in text, format_name
+        for hostile in ("𠮷田䶮", "a<b&&c", "=cmd|'/Ccalc'!A0"):
+            assert hostile in text, format_name
+        assert name != "params" or all(f"_param_{n:03d}" in text for n in (0, 250, 499))
+    assert all(cell.data_type not in "fe" for cell in xlsx_cells(files["xlsx"].read_bytes()))
+    fonts = subprocess.run(["pdffonts", files["pdf"]], capture_output=True, text=True, check=True)
+    assert all(line.split()[-5] == "yes" for line in fonts.stdout.splitlines()[2:])
+    record = json.loads(docgen("extract", files["pdf"], "--json").stdout)["record"]
+    assert len(record[name]) == report["rows"]["converted"]
+    excerpt = record[name][0].get("excerpt", "\n" * 9999)
+    assert excerpt.count("\n") == 9999

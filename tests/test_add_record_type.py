@@ -1,6 +1,7 @@
 """A new record type is one schema, one template folder, one sample; a new format is one module.
 
-Both in a copy of the project, with nothing else changed.
+Both in a copy of the project, with nothing else changed. The type is SQ, simpler than ours, which
+the copy is made without.
 """
 
 from __future__ import annotations
@@ -102,9 +103,9 @@ def pieces(template: bytes) -> list[Piece]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project; its fonts are the same files."""
+    """A copy of the project without the type SQ; its fonts are the same files."""
     copy = tmp_path_factory.mktemp("project")
-    ignored = shutil.ignore_patterns("__pycache__", "fonts")
+    ignored = shutil.ignore_patterns("__pycache__", "fonts", "SQ", "authorisation.py")
     for name in ("schemas", "docgen", "templates"):
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     (copy / "templates" / "theme" / "fonts").symlink_to(ROOT / "templates" / "theme" / "fonts")
@@ -133,8 +134,10 @@ def sample(**changes: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def with_type(project: Path) -> Path:
-    """The copy with the new type: three things added, none changed."""
+def with_type(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with the new type: three things added, none changed."""
+    bare, project = project, tmp_path_factory.mktemp("with_type") / "project"
+    shutil.copytree(bare, project, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     (project / "schemas" / "authorization.py").write_text(SCHEMA, "utf-8")
     run = docgen("template", "scaffold", "SQ", "--out", project / "templates", **inside(project))
     assert run.returncode == 0, run.stderr
@@ -185,9 +188,9 @@ def test_every_command_knows_the_new_type(with_type: Path, tmp_path: Path) -> No
     assert as_json("extract", report["documents"][0]["path"], **env)["record_intact"]
 
 
-def test_the_type_is_unknown_where_nothing_was_added(tmp_path: Path) -> None:
+def test_the_type_is_unknown_where_nothing_was_added(project: Path, tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(sample(), "utf-8")
-    report = rendered(tmp_path / "r.json", to=tmp_path / "out", code=1)
+    report = rendered(tmp_path / "r.json", to=tmp_path / "out", code=1, **inside(project))
     assert codes(report["errors"]) == ["unknown_record_type"]
 
 

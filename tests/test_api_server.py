@@ -118,7 +118,12 @@ def serving(folder: Path, queue: int = 0, **settings: str) -> Iterator[Server]:
     shutil.copytree(templates_dir() / "ZX", folder / "ZX", dirs_exist_ok=True)
     (folder / "ZX/page.html").write_text(HANG, "utf-8")
     port = free_port()
-    environment = os.environ | {"DOCGEN_TEMPLATES": str(folder), "DOCGEN_JOBS": "2"} | settings
+    environment = os.environ | {
+        "DOCGEN_TEMPLATES": str(folder),
+        "DOCGEN_DATA": str(folder / "data"),
+        "DOCGEN_JOBS": "2",
+        **settings,
+    }
     command = [sys.executable, "-m", "docgen", "serve", "--port", str(port)]
     if queue:
         command = [sys.executable, "-c", SMALL_QUEUE, str(port), str(queue)]

@@ -15,10 +15,12 @@ from typer.testing import CliRunner
 
 from docgen.cli import app
 from docgen.cli.commands import ENTRIES
+from docgen.cli.console import show_problems
 from docgen.starting import ENGINES
 from schemas.catalog import record_types
 from schemas.checklists import checklist
 from schemas.jsonschema import DIALECT, json_schema
+from schemas.problems import Problem
 from tests.commands import (
     CONTRACT,
     FIVE,
@@ -174,6 +176,32 @@ def test_all_errors_are_told_at_once_in_two_languages() -> None:
     for error in errors:
         assert error["message"]["zh"] in run.stderr
         assert error["message"]["en"] in run.stderr
+
+
+def test_people_are_told_once_what_rows_have_in_common_and_machines_each(tmp_path: Path) -> None:
+    def some_checked(record: dict[str, Any]) -> None:
+        for row in (5, 7, 8):
+            record["check_items"][row] |= {"state": "normal", "result": "正常"}
+
+    empty, begun = tmp_path / "empty.json", tmp_path / "begun.json"
+    assert docgen("new", "XJ", "--engine", "oracle", "-o", empty).returncode == 0
+    changed(begun, empty, some_checked)
+    for file, place, count in ((empty, "[0-39]", 40), (begun, "[0-4,6,9-39]", 37)):
+        said = docgen("validate", file).stderr
+        assert said.count("reason_required") == 1
+        assert f"check_items{place}.reason" in said
+        found = codes(as_json("validate", file, code=1)["files"][0]["errors"])
+        assert found.count("reason_required") == count
+
+
+def test_what_differs_is_told_each_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    paths: list[tuple[str | int, ...]] = [
+        ("a",), ("a", 0), ("a", 1), ("a", 1, "b"), ("a", 1, "b", 2, "c"), ("a", 3, "b"),
+    ]  # fmt: skip
+    show_problems("x.json", [Problem(path, "blank") for path in [*paths, ("a",)]])
+    said = capsys.readouterr().err.splitlines()
+    places = [line.split()[2] for line in said if line.startswith("✗")]
+    assert places == ["a", "a[0-1]", "a[1,3].b", "a[1].b[2].c"]
 
 
 def test_standard_input_is_validated() -> None:
@@ -340,6 +368,8 @@ def test_every_type_has_a_starting_record(code: str) -> None:
 
 def test_english_check_items() -> None:
     record = json.loads(docgen("new", "XJ", "--engine", "dm", "--lang", "en").stdout)
+    assert record["check_items"] == checklist("dm", "en")
+    record = json.loads(docgen("new", "XJ", "--engine", "dm", DOCGEN_LANG="en").stdout)
     assert record["check_items"] == checklist("dm", "en")
 
 

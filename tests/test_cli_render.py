@@ -87,6 +87,16 @@ def test_english_documents_say_it_in_english(tmp_path: Path) -> None:
         assert "咨询类问题单" not in text
 
 
+def test_the_setting_gives_the_language_where_no_option_does(tmp_path: Path) -> None:
+    def title(*option: str, **setting: Any) -> str:
+        report = rendered(ZX, *option, to=tmp_path / f"{option}{setting}", **setting)
+        return docx_text(Path(report["documents"][0]["path"]).read_bytes())
+
+    assert "Consultation ticket" in title(DOCGEN_LANG="en")
+    assert "咨询类问题单" in title("--lang", "zh", DOCGEN_LANG="en")
+    assert "咨询类问题单" in title()
+
+
 def test_standard_input(tmp_path: Path) -> None:
     report = rendered("-", to=tmp_path, data=ZX.read_bytes())
     assert [made["file"] for made in report["documents"]] == ["-"]

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,6 +186,38 @@ def test_the_service_answers_and_ends_on_ctrl_c(port: int, served: subprocess.Po
     assert served.wait() in (0, 130)
     assert served.stderr is not None
     assert "Traceback" not in served.stderr.read()
+
+
+HALF = (
+    b"POST /api/v1/validate/XJ HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+)
+IMPATIENT = """
+import sys
+from docgen.cli import serving
+serving.GRACE_S = 1
+serving.serve_command("", int(sys.argv[1]))
+"""
+
+
+def test_a_caller_that_hangs_does_not_hold_up_the_end(port: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, str(port)],
+        env=surroundings(DOCGEN_JOBS=1),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stderr is not None
+        while "running on" not in (line := run.stderr.readline()):
+            assert line, "the service ended"
+        with socket.create_connection(("127.0.0.1", port)) as caller:
+            caller.sendall(HALF)
+            assert caller.recv(100).startswith(b"HTTP/1.1 100")  # the service waits for the rest
+            run.send_signal(signal.SIGTERM)
+            said = run.communicate()[1]
+    assert run.returncode in {0, -signal.SIGTERM, 128 + signal.SIGTERM}
+    assert "timeout graceful shutdown exceeded" in said
+    assert "Finished server process" in said
 
 
 def _children(pid: int) -> str:

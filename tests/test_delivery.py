@@ -10,13 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from docgen.delivery import INDEX, Folder, write_aside
 from docgen.errors import OutputRefused
-from tests.commands import SAMPLES, XJ, ZX, codes, docgen, numbered, rendered, surroundings
+from schemas.values import parse_instant
+from tests.commands import NOW, SAMPLES, XJ, ZX, codes, docgen, numbered, rendered, surroundings
 
 
 def refused(folder: Folder, name: str = "a.docx", data: bytes = b"x") -> OutputRefused:
@@ -313,6 +315,42 @@ def test_a_kill_in_mid_write_tears_no_file(tmp_path: Path) -> None:
     assert target.read_bytes() == b"after"
 
 
+@pytest.mark.parametrize(
+    ("name", "hours", "goes"),
+    [
+        ("XJ/.docgen-old_1234", 25, True),
+        (".docgen-old_5678", 25, True),
+        ("XJ/.docgen-new_1234", 23, False),
+        ("XJ/.docgen-of-mine", 25, False),
+        ("XJ/b.docx", 25, False),
+        ("a/b/.docgen-deep1234", 25, False),
+    ],
+)
+def test_what_a_killed_run_left_goes_after_a_day(
+    tmp_path: Path, name: str, hours: int, goes: bool
+) -> None:
+    now = parse_instant(NOW)
+    path = tmp_path / name
+    write_aside(path, b"half")
+    aged(path, now - timedelta(hours=hours))
+    (tmp_path / ".docgen-folder00").mkdir()
+    aged(tmp_path / ".docgen-folder00", now - timedelta(days=9))
+    Folder(tmp_path).discard_unfinished(older_than=now - timedelta(days=1))
+    assert files(tmp_path) == ([] if goes else [path.name])
+
+
+def test_a_run_tidies_up_after_a_killed_one(tmp_path: Path) -> None:
+    (tmp_path / ".docgen-old_1234").write_bytes(b"half")
+    aged(tmp_path / ".docgen-old_1234", parse_instant(NOW) - timedelta(days=2))
+    rendered(ZX, to=tmp_path)
+    assert files(tmp_path) == [INDEX, "ZX-HDYD-20260306-001.docx"]
+
+
+def aged(path: Path, moment: datetime) -> None:
+    """Let a file be last changed at `moment`."""
+    os.utime(path, (moment.timestamp(), moment.timestamp()))
+
+
 # ---------------------------------------------------------------- several runs
 
 SHARER = """
@@ -344,6 +382,7 @@ import sys
 from pathlib import Path
 from docgen.delivery import Folder
 from docgen.errors import OutputRefused
+from schemas.values import parse_instant
 folder, own, won = Folder(Path(sys.argv[1])), sys.argv[2], 0
 for number in range(100):
     try:

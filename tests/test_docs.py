@@ -17,11 +17,13 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from api.app import create_app
-from api.errors import STATUSES
+from api.errors import KINDS, STATUSES
 from api.limits import HELD_LIMIT
 from api.work import QUEUE
+from docgen.cli import app
 from docgen.cli.commands import every
 from docgen.cli.console import ENDED, INTERRUPTED, OK, REFUSED, SURROUNDINGS, USAGE
 from docgen.intake import DEPTH_LIMIT, SIZE_LIMIT
@@ -134,38 +136,78 @@ def test_the_makefile_has_the_readmes_targets() -> None:
 
 def curled(client: TestClient, command: str, folder: Path) -> None:
     """Do what a curl command says, with what of curl the documentation uses."""
-    words = iter(shlex.split(command)[1:])
-    method, url, headers, body, target, strict = "GET", "", {}, b"", None, False
-    for word in words:
-        if word == "-H":
-            name, _, value = next(words).partition(":")
-            headers[name.strip()] = value.strip()
-        elif word == "--data-binary":
-            body, method = (folder / next(words).removeprefix("@")).read_bytes(), "POST"
-        elif word == "-o":
-            target = folder / next(words)
-        elif word == "-f":
-            strict = True
-        elif word.startswith("http"):
-            url = word.removeprefix("http://127.0.0.1:8000")
+    words = shlex.split(command)[1:]
+    taken: dict[str, list[str]] = {name: [] for name in ("-H", "--data-binary", "-d", "-F", "-o")}
+    plain, rest = [], iter(words)
+    for word in rest:
+        if word in taken:
+            taken[word].append(next(rest))
         else:
-            assert word == "-sS", f"unknown to this test: {word}"
-    answer = client.request(method, url, content=body, headers=headers)
-    assert answer.is_success or (not strict and answer.status_code == 422), answer.text
-    if target:
-        target.write_bytes(answer.content)
+            plain.append(word)
+    url = next(word for word in plain if word.startswith("http"))
+    assert set(plain) <= {"-sS", "-f", url}, f"unknown to this test: {plain}"
+    headers = dict(re.split(r":\s*", header, maxsplit=1) for header in taken["-H"])
+    files = [_form_part(folder, part) for part in taken["-F"]]
+    bodies = [(folder / name[1:]).read_bytes() for name in taken["--data-binary"]]
+    bodies += [text.encode() for text in taken["-d"]]
+    answer = client.request(
+        "POST" if bodies or files else "GET",
+        url.removeprefix("http://127.0.0.1:8000"),
+        headers=headers,
+        **({"files": files} if files else {"content": bodies[0] if bodies else b""}),
+    )
+    assert answer.is_success or ("-f" not in plain and answer.status_code == 422), answer.text
+    for target in taken["-o"]:
+        (folder / target).write_bytes(answer.content)
         assert answer.content
 
 
+def _form_part(folder: Path, part: str) -> tuple[str, Any]:
+    name, _, value = part.partition("=")
+    if value.startswith("@"):
+        return name, (Path(value).name, (folder / value[1:]).read_bytes())
+    return name, (None, value.encode())
+
+
 @pytest.mark.slow
-def test_every_curl_example_works(workspace: Path) -> None:
+def test_every_curl_example_works(workspace: Path, tmp_path: Path) -> None:
     commands = [line for block in blocks(DOCS / "api.md", "sh") for line in block.text.splitlines()]
     assert commands
-    with TestClient(create_app(Settings(jobs=2))) as client:
+    with TestClient(create_app(Settings(jobs=2, data=tmp_path))) as client:
         for command in commands:
             assert command.startswith("curl ")
             curled(client, command, workspace)
     assert (workspace / "QX.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/api.md"])
+def test_the_way_to_the_archive_works(workspace: Path, tmp_path: Path, page: str) -> None:
+    commands = [
+        line
+        for block in blocks(ROOT / page, "shell")
+        for line in block.text.splitlines()
+        if line.startswith("curl ")
+    ]
+    assert commands
+    settings = Settings(jobs=2, data=tmp_path / "data")
+    environ = {"DOCGEN_DATA": str(settings.data)}
+    contract = str(workspace / "samples/contract/HT-2026-017.json")
+    added = CliRunner(env=environ).invoke(app, ["contract", "add", contract, "--json"])
+    names = {"engineer": "$ENGINEER", "leader": "$LEADER", "pm": "$PM"}
+    tokens = {
+        names[one["role"]]: one["token"]
+        for one in json.loads(added.stdout)["people"]
+        if one["role"] in names
+    }
+    with TestClient(create_app(settings)) as client:
+        for command in commands:
+            for name, token in tokens.items():
+                command = command.replace(name, token)
+            curled(client, command, workspace)
+        reader = {"Authorization": f"Bearer {tokens['$PM']}"}
+        path = "/api/v1/records/XJ-HDYD-20260307-001"
+        assert client.get(path, headers=reader).json()["state"] == "archived"
 
 
 # ---------------------------------------------------------------- links and pictures
@@ -257,11 +299,11 @@ def test_the_command_lines_examples_have_the_real_members(workspace: Path) -> No
         assert shown.keys() == made.keys()
 
 
-def test_the_apis_examples_are_its_answers() -> None:
+def test_the_apis_examples_are_its_answers(tmp_path: Path) -> None:
     headers = {"Content-Type": "application/json"}
     good = (samples_dir() / "ZX/basic.json").read_bytes()
     bad = (samples_dir() / "bad/QX.signature_missing.json").read_bytes()
-    with TestClient(create_app(Settings(jobs=2))) as client:
+    with TestClient(create_app(Settings(jobs=2, data=tmp_path))) as client:
         valid = client.post("/api/v1/validate/ZX", content=good, headers=headers).json()
         refused = client.post("/api/v1/validate/QX", content=bad, headers=headers).json()
     assert examples("api.md") == [valid, refused]
@@ -361,7 +403,8 @@ def test_addresses_and_statuses_are_the_apis() -> None:
         "/api/v1/openapi.json",
     }
     statuses = {int(row[0]) for row in table(section("api.md", "## 状态码"))}
-    assert statuses == {200, 400, 405, 500, *STATUSES.values()}
+    told = {200, 405, 500, *STATUSES.values(), *(status for _, status in KINDS)}
+    assert statuses == told
 
 
 def test_names_of_templates_are_the_vocabulary() -> None:

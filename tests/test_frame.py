@@ -1,5 +1,6 @@
 """The frame of the project: locks, import direction, wheel, scripts, and nothing of one machine."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -171,10 +172,19 @@ def test_every_target_has_its_help() -> None:
     assert sorted(helped) == sorted(targets)
 
 
-@pytest.mark.parametrize("script", sorted((ROOT / ".ci").iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "script",
+    sorted((ROOT / ".ci").iterdir()),
+    ids=lambda path: path.name,
+)
 def test_every_script_can_run_and_says_what_it_does(script: Path) -> None:
     assert script.stat().st_mode & 0o111
     shebang, comment, *_ = script.read_text("utf-8").splitlines()
+    if script.suffix == ".py":
+        assert shebang == "#!/usr/bin/env python3"
+        assert comment.startswith('"""')
+        ast.parse(script.read_text("utf-8"))
+        return
     assert shebang == "#!/usr/bin/env bash"
     assert comment.startswith("# ")
     subprocess.run(["bash", "-n", str(script)], check=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from docgen.children import _own_folder, children
 from docgen.errors import RecordRefused, RenderFailed, TemplateFaulty
 from docgen.pipeline import Order, Outcome, render
 from docgen.renderers.isolate import (
@@ -23,7 +24,6 @@ from docgen.renderers.isolate import (
     Limits,
     outcome,
 )
-from docgen.service import _own_folder, children
 from docgen.settings import Settings
 from docgen.templates import FORMATS
 from docgen.theme import default_folder
@@ -221,6 +221,15 @@ def test_stopping_ends_a_hanging_child() -> None:
     pool.submit(exec, "while True: pass", size_bytes=0)
     pool.stop()
     assert not alive(pid)
+
+
+def test_what_comes_after_the_stop_is_told_so() -> None:
+    pool = Children(1)
+    assert pool.run(len, "abc", size_bytes=3) == 3
+    pool.stop()
+    with pytest.raises(RenderFailed) as late:
+        pool.run(len, "abc", size_bytes=3)
+    assert late.value.code == "render_stopped"
 
 
 def test_an_error_in_the_parent_stops_the_children() -> None:

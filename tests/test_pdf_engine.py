@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pikepdf
-import pydyf  # type: ignore[import-untyped]  # it ships no types
+import pydyf
 import pytest
 import weasyprint
 

@@ -158,6 +158,7 @@ def test_it_becomes_a_defect_ticket_and_nothing_else(number: str) -> None:
 
 CHANGED = """\
 执行 alter system set processes=500 scope=spfile;
+已执行了alter system set processes=500 scope=spfile;
 ALTER SYSTEM SET work_mem TO '64MB'
 alter system reset work_mem;
 SET GLOBAL max_connections = 500;

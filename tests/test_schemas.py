@@ -54,7 +54,7 @@ def fields() -> Iterator[tuple[type[Part], str]]:
 
 
 def test_the_types_of_this_milestone_are_there() -> None:
-    assert set(record_types()) >= {"WB", "XJ", "WH", "ZX", "QX", "DJ"}
+    assert set(record_types()) >= {"WB", "XJ", "WH", "ZX", "QX", "DJ", "SQ"}
     assert record_model("wb") is AssetArchive
     with pytest.raises(KeyError):
         record_model("??")
@@ -289,7 +289,7 @@ def test_every_sample_is_valid_and_prints(path: Path) -> None:
         assert build(found.value, lang).view
 
 
-@pytest.mark.parametrize("code", ["WB", "XJ", "WH", "ZX", "QX", "DJ"])
+@pytest.mark.parametrize("code", list(record_types()))
 def test_every_type_has_its_three_samples(code: str) -> None:
     stems = {path.stem for path in SAMPLES.glob(f"{code}/*.json")}
     assert stems >= {"basic", "large", "hard"}
@@ -337,6 +337,6 @@ def test_generated_samples_are_what_the_script_makes(monkeypatch: pytest.MonkeyP
     monkeypatch.syspath_prepend(str(SAMPLES))
     monkeypatch.setattr("sys.dont_write_bytecode", True)
     made = runpy.run_path(str(SAMPLES / "generate.py"))["generated"]()
-    assert len(made) == 12
+    assert len(made) == 2 * len(record_types())
     for path, text in made.items():
         assert path.read_text("utf-8") == text, path

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from docgen.children import children
 from docgen.document import Document, Rows, Value, View, build, words
 from docgen.paths import samples_dir
 from docgen.pipeline import Order, Outcome, read_record, render
 from docgen.renderers.isolate import Children
-from docgen.service import children
 from docgen.settings import Settings
 from schemas.fields import Setting
 from tests.readers import docx_text, pdf_text, squeezed, xlsx_cells, xlsx_text
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SAMPLES = sorted(
     path
     for path in samples_dir().rglob("*.json")
-    if path.parent.name != "bad" and not path.name.startswith("HT-")
+    if path.parent.name not in ("bad", "service") and not path.name.startswith("HT-")
 )
 FORMATS = ("docx", "xlsx", "pdf")
 HIDDEN = {"schema_version", "absences", "signoffs"}

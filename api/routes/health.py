@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy import text
+from starlette.concurrency import run_in_threadpool
 
 import docgen
 from api.errors import problem_response
+from api.observing import Metrics
 from api.openapi import problems
-from docgen.errors import DocgenError
+from docgen.errors import DocgenError, StoreFault
+from docgen.jobs.gauges import gauges
+from docgen.jobs.worker import real_time
+from docgen.service.batches_ending import kept
+from docgen.service.unit import Store
 
 router = APIRouter(tags=["health"])
+log = logging.getLogger("docgen.api")
+
+
+@router.get("/metrics", summary="Prometheus 指标 Prometheus metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Answer counters in Prometheus' text format."""
+    state = request.app.state
+    state.metrics.work.set(state.work.taken)
+    try:
+        await run_in_threadpool(_count_jobs, state.metrics, state.store)
+    except StoreFault as wrong:  # the other counters matter most when the database is gone
+        log.warning("jobs cannot be counted: %s", wrong)
+    return Response(state.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
 @router.get("/health", summary="进程存活 The process lives")
@@ -24,9 +45,30 @@ async def health() -> dict[str, Any]:
     "/ready", summary="可以渲染 A child can render", response_model=None, responses=problems(503)
 )
 async def readiness(request: Request) -> dict[str, Any] | Response:
-    """Ask a child to load theme and templates; 503 with the reason when it cannot."""
+    """Ask the database, and a child to load theme and templates; 503 with what is wrong."""
     try:
+        await run_in_threadpool(_ask, request.app.state.store)
         found = await request.app.state.work.ready()
     except DocgenError as wrong:
         return problem_response(wrong, 503)
     return {"status": "ok", "templates": found}
+
+
+def _count_jobs(metrics: Metrics, store: Store) -> None:
+    """Look at the queue of jobs. Raises StoreFault."""
+    with store.reading() as session:
+        found, told = gauges(session, real_time()), kept(session)
+    metrics.chunks.labels("waiting").set(found.waiting)
+    metrics.chunks.labels("running").set(found.running)
+    waited = (store.clock() - found.oldest).total_seconds() if found.oldest else 0
+    metrics.oldest_s.set(max(0.0, waited))
+    for gauge, counts in ((metrics.batches, told.batches), (metrics.failures, told.failures)):
+        gauge.clear()
+        for name, count in counts.items():
+            gauge.labels(name).set(count)
+
+
+def _ask(store: Store) -> None:
+    """Ask the database anything. Raises StoreFault."""
+    with store.reading() as session:
+        session.execute(text("SELECT 1"))

@@ -1,206 +1,207 @@
-"""Render, validate and describe records. Work happens in killable children, never here."""
+"""Records: made and changed as drafts, listed, found, read, revised and compared."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from datetime import date
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.requests import ClientDisconnect
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field
 
-from api.openapi import documents, problems, verdict
-from api.work import CallerGone, Work
-from docgen.errors import InputUnreadable
-from docgen.pipeline import Order, Outcome
-from docgen.templates import FORMATS, Format
-from schemas.catalog import record_types
-from schemas.contract import Contract
-from schemas.envelope import Record
-from schemas.jsonschema import json_schema
-from schemas.problems import shown
+from api.bodies import Given, JsonBody, parsed
+from api.callers import TheActor, TheReader, TheStore
+from api.desk import Answer, TheDesk
+from api.openapi import answers, content, problems, record_content
+from api.shapes import (
+    Checked,
+    Difference,
+    FieldChange,
+    RecordLine,
+    RecordOut,
+    RecordPage,
+    VersionOut,
+    Versions,
+    entries,
+)
+from docgen.service import difference, records, revisions, submission
+from docgen.service.pages import LIMIT
+from docgen.service.records import Filter
+from docgen.service.unit import Unit
+from docgen.store import tables
+from schemas.problems import errors_of
 
-router = APIRouter(tags=["records"])
+router = APIRouter(prefix="/records", tags=["records"])
 
-
-class Checking(BaseModel):
-    """How a record is read."""
-
-    model_config = ConfigDict(extra="forbid")
-    mask_secrets: bool = Field(False, description="把口令替换为 ****** Mask credentials")
-
-
-class Rendering(Checking):
-    """How a document is made."""
-
-    lang: Literal["zh", "en"] | None = Field(
-        None, description="文档语言，缺省由 DOCGEN_LANG 定 Language of the document"
-    )
+Number = Annotated[int, Path(ge=1, le=100)]
+Code = Annotated[str, Query(max_length=2, description="类型，doc_no 省略时必填")]
+State = Literal["draft", "submitted", "in_review", "returned", "approved", "archived", "void"]
 
 
-def model_of(record: str) -> type[Record]:
-    """Find a record type by its code, in either case; 404."""
-    known = record_types()
-    if record.upper() in known:
-        return known[record.upper()]
-    raise _unknown("unknown_record_type", ("单据类型", "record type"), record, list(known))
+class Listing(Given):
+    """What a list of records is narrowed to."""
+
+    contract_id: str = Field("", max_length=32)
+    code: str = Field("", max_length=2, description="单据类型 XJ …")
+    state: State | Literal[""] = ""
+    asset_no: str = Field("", max_length=200)
+    doc_no: str = Field("", max_length=40)
+    since: date | None = Field(None, description="文档日期不早于 doc_date from")
+    until: date | None = Field(None, description="文档日期不晚于 doc_date to")
+    mine: bool = Field(False, description="只列自己编制的 only the caller's own")
+    q: str = Field("", max_length=200, description="全文检索，含中文 full-text search")
+    cursor: str = Field("", max_length=500)
+    limit: int = Field(LIMIT, ge=1, le=200)
 
 
-def format_of(format: str) -> Format:
-    """Find a format by its name, in either case; 404."""
-    if format.lower() in FORMATS:
-        return FORMATS[format.lower()]
-    raise _unknown("unknown_format", ("格式", "format"), format, list(FORMATS))
+class Reason(Given):
+    """Why something is done."""
 
-
-async def work_of(request: Request) -> AsyncIterator[Work]:
-    """Take a place in the queue, before the body is read and until the answer is sent; 503."""
-    work: Work = request.app.state.work
-    with work.place():
-        yield work
-
-
-Model = Annotated[type[Record], Depends(model_of)]
-Chosen = Annotated[Format, Depends(format_of)]
-Working = Annotated[Work, Depends(work_of)]
-
-
-async def body(request: Request, model: Model, work: Working) -> bytes:
-    """Return the raw body of a JSON request; 415 for anything else."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        raise InputUnreadable(
-            "not_json_media_type",
-            "请以 Content-Type: application/json 提交",
-            "Send it as Content-Type: application/json",
-            value=media,
-        )
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
-        raise InputUnreadable(
-            "encoding_unsupported",
-            "请提交未压缩的内容",
-            "Send it without Content-Encoding",
-            value=encoding,
-        )
-    try:
-        return await request.body()
-    except ClientDisconnect as gone:
-        raise CallerGone from gone
-
-
-Body = Annotated[bytes, Depends(body)]
+    reason: str = Field(min_length=1, max_length=2000)
 
 
 @router.post(
-    "/render/{record}.{format}",
-    response_class=Response,
-    responses=documents() | problems(400, 404, 413, 415, 422, 500, 503, 504),
-    summary="生成文档 Make a document",
+    "",
+    status_code=201,
+    summary="新建单据 Make a record",
+    responses=answers(RecordOut, 201) | problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
+    openapi_extra=record_content(),
 )
-async def render_record(
-    request: Request,
-    *,
-    model: Model,
-    chosen: Chosen,
-    work: Working,
-    data: Body,
-    wishes: Annotated[Rendering, Query()],
-) -> Response:
-    """Answer the record as docx, xlsx or pdf; `Docgen-Warnings` counts what was only warned of."""
-    order = _order(request, model, data, wishes)
-    return _download(await work.render(request, order, chosen.name), chosen)
+def create_record(desk: TheDesk, data: JsonBody, code: Code = "") -> Response:
+    """Keep a draft; without `doc_no` it is given the next number. What is still wrong is told."""
+
+    def create(unit: Unit) -> Answer:
+        record, version, found = records.create(unit, data, code=code)
+        return _answer(RecordOut.whole(record, version, (), found), record, 201)
+
+    return desk.change(data, create)
+
+
+@router.get(
+    "",
+    summary="查找单据 List and find records",
+    responses=answers(RecordPage) | problems(401, 403, 422, 429, 503),
+)
+def list_records(reader: TheReader, chosen: Annotated[Listing, Query()]) -> Response:
+    """List records of the caller's contracts, the newest first."""
+    given = chosen.model_dump(exclude={"q", "cursor", "limit"})
+    narrowed = Filter(**given, words=chosen.q)
+    with reader.reading() as (session, actor):
+        page = records.listed(session, actor, narrowed, cursor=chosen.cursor, limit=chosen.limit)
+        items = [RecordLine.of(row) for row in page.items]
+    return Answer(RecordPage(items=items, next_cursor=page.next_cursor)).response()
+
+
+@router.get(
+    "/{record_id}",
+    summary="读取单据 Read a record",
+    responses=answers(RecordOut) | problems(401, 403, 404, 429, 503),
+)
+def read_record(reader: TheReader, record_id: str) -> Response:
+    """Answer a record with its newest version, its sign-offs and its ETag."""
+    with reader.reading() as (session, actor):
+        record, version = records.visible(session, actor, record_id)
+        given = records.signoffs(session, record.id, version.number) if version.submitted_at else ()
+        return _answer(RecordOut.whole(record, version, given), record).response()
+
+
+@router.put(
+    "/{record_id}",
+    summary="修改草稿 Change a draft",
+    responses=answers(RecordOut)
+    | problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503),
+    openapi_extra=record_content(),
+)
+def change_record(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
+    """Replace a draft's content; If-Match says which state of it was seen."""
+
+    def change(unit: Unit) -> Answer:
+        record, version, found = records.change(unit, record_id, data, desk.if_match)
+        return _answer(RecordOut.whole(record, version, (), found), record)
+
+    return desk.change(data, change)
+
+
+@router.get(
+    "/{record_id}/problems",
+    summary="检查 Check a record",
+    responses=answers(Checked) | problems(401, 403, 404, 429, 503),
+)
+def check_record(desk: TheDesk, record_id: str) -> Response:
+    """Answer everything that keeps the record from being submitted; nothing is saved."""
+    with desk.store.looking(desk.actor) as unit:
+        _, found = submission.validate(unit, record_id)
+    return Answer(Checked(valid=not errors_of(found), problems=entries(found))).response()
 
 
 @router.post(
-    "/validate/{record}",
-    responses=verdict() | problems(400, 404, 413, 415, 422, 503, 504),
-    summary="检查单据 Check a record",
+    "/{record_id}/revisions",
+    status_code=201,
+    summary="建立修订版 Begin a revision",
+    responses=answers(RecordOut, 201) | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+    openapi_extra=content(Reason),
 )
-async def validate_record(
-    request: Request,
-    *,
-    model: Model,
-    work: Working,
-    data: Body,
-    wishes: Annotated[Checking, Query()],
-) -> dict[str, Any]:
-    """Answer warnings of a valid record; an invalid one is answered 422 with all its errors."""
-    order = _order(request, model, data, wishes)
-    found = await work.validate(request, order)
-    warnings = [problem.as_json() for problem in found.warnings]
-    return {"valid": True, "code": found.code, "doc_no": found.doc_no, "warnings": warnings}
+def revise_record(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
+    """Begin the next version (R1 …) as a draft; what was fixed stays as it is."""
+    given = parsed(Reason, data)
+
+    def revise(unit: Unit) -> Answer:
+        record, version = revisions.revise(unit, record_id, given.reason)
+        return _answer(RecordOut.whole(record, version), record, 201)
+
+    return desk.change(data, revise)
 
 
-@router.get("/schemas", summary="单据类型 Record types")
-async def list_schemas() -> dict[str, Any]:
-    """List the record types with their names."""
-    known = record_types()
-    return {
-        "records": [
-            {"code": code, "name": {"zh": model.record_type.zh, "en": model.record_type.en}}
-            for code, model in known.items()
+@router.get(
+    "/{record_id}/versions",
+    summary="全部版本 All versions",
+    responses=answers(Versions) | problems(401, 403, 404, 429, 503),
+)
+def list_versions(store: TheStore, actor: TheActor, record_id: str) -> Response:
+    """List all versions with their hashes and sign-offs."""
+    with store.reading() as session:
+        found = records.versions(session, actor, record_id)
+        items = [
+            VersionOut.of(one, records.signoffs(session, record_id, one.number), whole=False)
+            for one in found
         ]
-    }
+    return Answer(Versions(items=items)).response()
 
 
 @router.get(
-    "/schemas/contract", summary="合同的 JSON Schema The contract's", response_class=Response
+    "/{record_id}/versions/{number}",
+    summary="读取版本 Read a version",
+    responses=answers(VersionOut) | problems(401, 403, 404, 422, 429, 503),
 )
-async def contract_schema() -> Response:
-    """Answer the contract's JSON Schema."""
-    return _schema(Contract)
+def read_version(store: TheStore, actor: TheActor, record_id: str, number: Number) -> Response:
+    """Answer one version with its content."""
+    with store.reading() as session:
+        record, version = records.visible(session, actor, record_id, number)
+        given = records.signoffs(session, record.id, version.number)
+        return Answer(VersionOut.of(version, given)).response()
 
 
 @router.get(
-    "/schemas/{record}",
-    responses=problems(404),
-    summary="JSON Schema 2020-12",
-    response_class=Response,
+    "/{record_id}/versions/{number}/difference",
+    summary="版本差异 How versions differ",
+    responses=answers(Difference) | problems(401, 403, 404, 422, 429, 503),
 )
-async def get_schema(model: Model) -> Response:
-    """Answer a record type's JSON Schema, with labels and units."""
-    return _schema(model)
+def read_difference(
+    store: TheStore,
+    actor: TheActor,
+    record_id: str,
+    number: Number,
+    against: Annotated[
+        int, Query(ge=0, le=100, description="缺省为前一版 default: the one before")
+    ] = 0,
+) -> Response:
+    """Answer the fields in which a version differs from an earlier one."""
+    with store.reading() as session:
+        record, after = records.visible(session, actor, record_id, number)
+        _, before = records.visible(session, actor, record_id, against or max(1, number - 1))
+        changes = difference.between(record.code, before.body, after.body)
+    told = [FieldChange.model_validate(vars(one)) for one in changes]
+    return Answer(Difference(before=before.number, after=after.number, changes=told)).response()
 
 
-def _schema(model: type[Record | Contract]) -> Response:
-    text = json.dumps(json_schema(model), ensure_ascii=False)
-    return Response(text, media_type="application/schema+json")
-
-
-def _unknown(code: str, what: tuple[str, str], given: str, known: list[str]) -> InputUnreadable:
-    return InputUnreadable(
-        code,
-        f"没有{what[0]}“{shown(given)}”",
-        f"There is no {what[1]} “{shown(given)}”",
-        hint_zh="可选：" + ", ".join(known),
-        hint_en="Choose from: " + ", ".join(known),
-        value=given,
-    )
-
-
-def _order(request: Request, model: type[Record], data: bytes, wishes: Checking) -> Order:
-    settings = request.app.state.settings
-    lang = wishes.lang if isinstance(wishes, Rendering) else None
-    return Order(
-        data,
-        settings.clock(),
-        code=model.record_type.code,
-        lang=lang or settings.lang,
-        mask=wishes.mask_secrets,
-        templates=settings.template_folders,
-        theme=settings.theme_folder,
-    )
-
-
-def _download(made: Outcome, chosen: Format) -> Response:
-    name = f"{made.doc_no}.{chosen.name}"
-    headers = {
-        "Content-Disposition": f"attachment; filename=\"{name}\"; filename*=UTF-8''{quote(name)}",
-        "ETag": f'"{hashlib.sha256(made.data).hexdigest()}"',
-        "Docgen-Warnings": str(len(made.warnings)),
-    }
-    return Response(made.data, media_type=chosen.media_type, headers=headers)
+def _answer(body: RecordOut, record: tables.Record, status: int = 200) -> Answer:
+    return Answer(body, status, record.etag, f"/api/v1/records/{record.id}")

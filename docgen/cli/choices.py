@@ -26,8 +26,10 @@ def chosen_formats(text: str) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def chosen_lang(text: str) -> str:
-    """`zh` or `en`; SettingWrong for another."""
+def chosen_lang(text: str | None, usual: str) -> str:
+    """Return `zh` or `en`, the `usual` one where none is given; SettingWrong for another."""
+    if text is None:
+        return usual
     if text not in ("zh", "en"):
         raise SettingWrong(
             "unknown_lang",

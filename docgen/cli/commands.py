@@ -44,6 +44,24 @@ ENTRIES = {
         "把单据 JSON 生成 Word、Excel、PDF。",
         "Render records as documents.",
     ),
+    "convert": Entry(
+        "convert",
+        "convert_command",
+        "把 Excel、WPS、CSV 表格转成单据和文档。",
+        "Convert spreadsheets to records and documents.",
+    ),
+    "mapping": Entry(
+        "sheets",
+        "app",
+        "表格映射：保存、查看。",
+        "Mappings of spreadsheets: save, show.",
+    ),
+    "intake-template": Entry(
+        "sheets",
+        "intake_template_command",
+        "生成给人填写的 Excel 登记表。",
+        "Make a workbook for people to fill in.",
+    ),
     "validate": Entry(
         "records",
         "validate_command",
@@ -91,6 +109,78 @@ ENTRIES = {
         "serve_command",
         "启动 API 服务。",
         "Serve the API, on loopback unless told otherwise.",
+    ),
+    "worker": Entry(
+        "worker",
+        "worker_command",
+        "处理批量任务，可在多台机器上各起若干。",
+        "Work on batches, on any number of machines.",
+    ),
+    "migrate": Entry(
+        "operations",
+        "migrate_command",
+        "把数据库结构升到本版本所需。",
+        "Bring the database's tables to what this version needs.",
+    ),
+    "backup": Entry(
+        "operations",
+        "backup_command",
+        "把全部数据备份成一个文件，服务不必停。",
+        "Back everything up to one file, while it serves.",
+    ),
+    "restore": Entry(
+        "operations",
+        "restore_command",
+        "核对备份并恢复到空的数据目录与数据库。",
+        "Check a backup and restore it into an empty store.",
+    ),
+    "sweep": Entry(
+        "operations",
+        "sweep_command",
+        "清除无用的文件、预览和过期的会话。",
+        "Remove what nothing needs any more.",
+    ),
+    "audit": Entry(
+        "operations",
+        "audit_app",
+        "审计链。",
+        "The audit trail.",
+    ),
+    "seal": Entry(
+        "signing",
+        "seal_app",
+        "签章密钥。",
+        "The key of the seal.",
+    ),
+    "verify": Entry(
+        "signing",
+        "verify_command",
+        "离线核对 PDF 或归档包。",
+        "Verify a PDF's signatures, or archive packages, offline.",
+    ),
+    "archive": Entry(
+        "archive",
+        "archive_app",
+        "归档包。",
+        "Archive packages.",
+    ),
+    "contract": Entry(
+        "contracts",
+        "app",
+        "合同：建立，并为其中人员建账号。",
+        "Contracts: make one, with accounts for its people.",
+    ),
+    "user": Entry(
+        "accounts",
+        "users_app",
+        "账号：添加、列出、停用、设密码。",
+        "Accounts: add, list, disable, password.",
+    ),
+    "token": Entry(
+        "accounts",
+        "tokens_app",
+        "API 令牌：生成、列出、吊销。",
+        "API tokens: create, list, revoke.",
     ),
 }
 

@@ -8,13 +8,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from docgen.errors import DocgenError, OutputRefused, RecordRefused, SettingWrong
+from docgen.errors import DocgenError, OutputRefused, RecordRefused, SettingWrong, StoreFault
 from schemas.problems import Problem
 
 OK, REFUSED, USAGE, SURROUNDINGS, INTERRUPTED, ENDED = 0, 1, 2, 3, 130, 143
@@ -49,14 +50,43 @@ def discard_output() -> None:
 
 
 def show_problems(name: str, problems: list[Problem]) -> None:
-    """Tell a record's problems: place, zh, en, hint."""
-    for problem in problems:
+    """Tell a record's problems: place, zh, en, hint; what rows have in common is told once."""
+    for place, problem in _told_once(problems):
         mark = "[red]✗[/]" if problem.level == "error" else "[yellow]![/]"
-        err.print(
-            f"{mark} {escape(name)} [bold]{escape(problem.place or '/')}[/] [dim]{problem.code}[/]"
-        )
+        err.print(f"{mark} {escape(name)} [bold]{escape(place or '/')}[/] [dim]{problem.code}[/]")
         err.print(f"    {escape(problem.message('zh'))}  [dim]{escape(problem.hint('zh'))}[/]")
         err.print(f"    [dim]{escape(problem.message('en'))}  {escape(problem.hint('en'))}[/]")
+
+
+def _told_once(problems: list[Problem]) -> Iterator[tuple[str, Problem]]:
+    """Pair problems with places, those alike in several rows as `check_items[0-39].reason`."""
+    groups: dict[tuple[object, ...], list[Problem]] = {}
+    for problem in problems:
+        head, row, tail = _around_row(problem)
+        told = (problem.level, problem.code, problem.message("zh"), problem.hint("zh"))
+        groups.setdefault((head, row is None, tail, *told), []).append(problem)
+    for alike in groups.values():
+        head, _, tail = _around_row(alike[0])
+        rows = {row for _, row, _ in map(_around_row, alike) if row is not None}
+        yield (f"{head}[{_spans(rows)}]{tail}" if rows else head), alike[0]
+
+
+def _around_row(problem: Problem) -> tuple[str, int | None, str]:
+    """Split a place at its last row number: what is before it, the number, what is after it."""
+    for at, step in reversed(list(enumerate(problem.path))):
+        if isinstance(step, int):
+            tail = replace(problem, path=problem.path[at + 1 :]).place
+            return replace(problem, path=problem.path[:at]).place, step, tail and f".{tail}"
+    return problem.place, None, ""
+
+
+def _spans(numbers: set[int]) -> str:
+    """Write numbers as `0-4,7`."""
+    spans: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        first = spans.pop()[0] if spans and spans[-1][1] == number - 1 else number
+        spans.append((first, number))
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
 
 
 def show_error(name: str, error: DocgenError) -> None:
@@ -80,10 +110,11 @@ def leave(error: DocgenError, as_json: bool = False, name: str = "docgen") -> No
 
 
 def exit_code(error: DocgenError) -> int:
-    """Return 2 for a wrong option, 3 for a setting or an output folder, else 1."""
+    """Return 2 for a wrong option, 3 for a setting, an output folder or the store, else 1."""
     if isinstance(error, SettingWrong) and error.place.startswith(("--", ARGUMENT)):
         return USAGE
-    own_fault = isinstance(error, OutputRefused | SettingWrong) and error.code != "file_exists"
+    kinds = OutputRefused | SettingWrong | StoreFault
+    own_fault = isinstance(error, kinds) and error.code not in ("file_exists", "backup_incomplete")
     return SURROUNDINGS if own_fault else REFUSED
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from docgen.children import children
 from docgen.cli.choices import chosen_lang, record_type
 from docgen.cli.console import (
     REFUSED,
@@ -28,7 +29,6 @@ from docgen.extract import SIZE_LIMIT as DOCUMENT_LIMIT
 from docgen.extract import Extracted, extract
 from docgen.pipeline import Order, read_record, validate
 from docgen.renderers.isolate import Children
-from docgen.service import children
 from docgen.settings import load_settings
 from docgen.starting import ENGINES, starting_record
 from schemas.asset_archive import AssetArchive
@@ -157,7 +157,9 @@ def new_command(
     code: Annotated[str, typer.Argument(help="单据类型，如 XJ")],
     engine: Annotated[str, typer.Option(help="数据库：" + " ".join(ENGINES))] = "",
     contract: ContractFile = None,
-    lang: Annotated[str, typer.Option(help="检查项语言 zh 或 en")] = "zh",
+    lang: Annotated[
+        str | None, typer.Option(help="检查项语言 zh 或 en，缺省由 DOCGEN_LANG 定")
+    ] = None,
     target: Annotated[
         Path | None, typer.Option("--out", "-o", help="写入文件，缺省为标准输出")
     ] = None,
@@ -168,7 +170,7 @@ def new_command(
     with errors_told():
         settings = load_settings()
         model = record_type(code)
-        chosen_lang(lang)
+        lang = chosen_lang(lang, settings.lang)
     if contract is not None:
         with errors_told(name=shown(contract)):
             _, agreed = read_agreed(contract, settings)

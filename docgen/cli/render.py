@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 import docgen
+from docgen.children import children
 from docgen.cli.choices import chosen_formats, chosen_lang
 from docgen.cli.console import (
     INTERRUPTED,
@@ -33,7 +35,6 @@ from docgen.delivery import Folder
 from docgen.errors import DocgenError, OutputRefused, TemplateFaulty
 from docgen.pipeline import Order, Outcome, render, skip_key
 from docgen.renderers.isolate import Children, outcome
-from docgen.service import children
 from docgen.settings import Settings, load_settings
 from schemas.problems import Problem
 
@@ -88,7 +89,9 @@ def render_command(
         str, typer.Option("--format", "-f", help="docx,xlsx,pdf 的任意组合")
     ] = "docx,xlsx,pdf",
     folder: Annotated[Path, typer.Option("--out", "-o", help="输出目录")] = Path("out"),
-    lang: Annotated[str, typer.Option(help="文档语言 zh 或 en")] = "zh",
+    lang: Annotated[
+        str | None, typer.Option(help="文档语言 zh 或 en，缺省由 DOCGEN_LANG 定")
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, max=64, help="并行数，0 为核数")] = 0,
     contract: Annotated[Path | None, typer.Option(help="合同 JSON，用于核对")] = None,
     force: Annotated[bool, typer.Option("--force", help="覆盖已有的不同文件")] = False,
@@ -107,11 +110,12 @@ def render_command(
         order = Order(
             b"",
             settings.clock(),
-            lang=chosen_lang(lang),
+            lang=chosen_lang(lang, settings.lang),
             mask=mask_secrets,
             contract=contract_bytes(contract, settings, as_json),
             templates=settings.template_folders,
             theme=settings.theme_folder,
+            verify_url=settings.verify_url,
         )
         target = Folder(folder, force=force, indexed=True)
         report = Report()
@@ -123,15 +127,16 @@ def render_command(
             err.print("已中断，已完成的文件保留。Interrupted; finished files are kept.")
             raise typer.Exit(INTERRUPTED) from None
         finally:
-            _save_index(target, report)
+            _close(target, report, settings)
     _tell(report, as_json)
     raise typer.Exit(max((exit_code(error) for _, _, error in report.errors), default=OK))
 
 
-def _save_index(target: Folder, report: Report) -> None:
-    """Write the index; a folder that takes none is one more failure beside the others."""
+def _close(target: Folder, report: Report, settings: Settings) -> None:
+    """Write the index and tidy up; a folder that takes none is one failure beside the others."""
     try:
         target.save_index()
+        target.discard_unfinished(older_than=settings.clock() - timedelta(days=1))
     except OutputRefused as error:
         report.errors.append((shown(target.path), "", error))
 

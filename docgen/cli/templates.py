@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from docgen.children import children
 from docgen.cli.choices import chosen_formats, record_type
 from docgen.cli.console import REFUSED, errors_told, out, print_json
 from docgen.cli.options import AsJson, Force
@@ -19,7 +20,6 @@ from docgen.errors import DocgenError
 from docgen.lint import Finding, lint
 from docgen.renderers.isolate import Children
 from docgen.scaffold import scaffold
-from docgen.service import children
 from docgen.settings import load_settings
 from docgen.templates import FORMATS, Template, every, find
 from docgen.theme import Theme, load_theme

@@ -31,6 +31,7 @@ RECYCLED_AFTER = 200
 MESSAGE_LENGTH = 500
 FILE_BYTES = 256 * 1024 * 1024
 OPEN_FILES = 256
+NICENESS = 10  # whoever waits for an answer of the server comes before whoever waits for a document
 WALL_S_PER_MB, CPU_S_PER_MB = 300, 280
 REFUSED_EVENTS = frozenset(
     {
@@ -130,13 +131,21 @@ class Children:
         self._pool.join()
 
     def submit(self, work: Callable[..., T], *args: Any, size_bytes: int) -> ProcessFuture[T]:
-        """Start `work(*args)` in a child; take its result with `outcome`."""
+        """Start `work(*args)` in a child; take its result with `outcome`.
+
+        RenderFailed: render_stopped, once `stop` was called.
+        """
         limits = self.limits
-        return self._working_pool().schedule(
-            _limited,
-            args=(limits.cpu_for(size_bytes), work, *args),
-            timeout=limits.wall_for(size_bytes),
-        )
+        try:
+            return self._working_pool().schedule(
+                _limited,
+                args=(limits.cpu_for(size_bytes), work, *args),
+                timeout=limits.wall_for(size_bytes),
+            )
+        except RuntimeError as wrong:  # what Pebble says of a pool that takes nothing more
+            if not self._stopped:
+                raise
+            raise _failed("render_stopped", "服务正在停止", "The service is stopping") from wrong
 
     def _working_pool(self) -> ProcessPool:
         """Return the pool, or another: Pebble's breaks for good when an idle child is killed."""
@@ -199,6 +208,7 @@ def _failed(code: str, zh: str, en: str) -> RenderFailed:
 
 def _enclose(memory_mb: int) -> None:
     """Limits of the child's whole life; runs once in each child."""
+    os.nice(NICENESS)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     _limit(resource.RLIMIT_AS, memory_mb * 2**20)
     _limit(resource.RLIMIT_FSIZE, FILE_BYTES)

@@ -13,7 +13,7 @@ from docgen.document import Document, Label, Rows
 from docgen.errors import TemplateFaulty
 from docgen.renderers import Piece, template_context
 from docgen.renderers.pdf import RECORD_NAME, About, Attachment, render_pdf
-from docgen.renderers.qr import qr_png
+from docgen.renderers.qr import qr_png, sign_png
 from docgen.sandbox import environment
 from docgen.theme import Theme
 
@@ -43,9 +43,14 @@ class Page:
             lang={"zh": "zh-CN", "en": "en"}[document.lang],
             created=document.created,
         )
-        assets = {"logo": self.theme.logo, "qr": qr_png(document, self.theme)}
+        assets = {
+            "logo": self.theme.logo,
+            "qr": qr_png(document, self.theme),
+            "qr-sign": sign_png(document, self.theme),
+        }
         attachments = [_record(document), *_logs(document)]
-        return render_pdf(self.html(document), about, assets=assets, attachments=attachments).data
+        html, edge = self.html(document), self.theme.edge_seal
+        return render_pdf(html, about, assets=assets, attachments=attachments, edge_seal=edge).data
 
 
 def compile(template: bytes, theme: Theme) -> Page:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pikepdf
@@ -24,6 +24,7 @@ from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse, URLFetchingError
 
 from docgen.errors import InputUnreadable, RenderFailed
+from docgen.renderers import edge
 from docgen.renderers.quick import Written, collector_paused, prepare, roomy
 
 RECORD_NAME = "record.json"
@@ -127,22 +128,34 @@ class _Assets(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no types
 
 
 def render_pdf(
-    html: str, about: About, *, assets: Mapping[str, bytes], attachments: Sequence[Attachment] = ()
+    html: str,
+    about: About,
+    *,
+    assets: Mapping[str, bytes],
+    attachments: Sequence[Attachment] = (),
+    edge_seal: bytes = b"",
 ) -> Pdf:
     """Lay out and write `html`; equal input gives equal bytes.
 
-    Raises RenderFailed: url_refused, link_refused, no_glyph_in_page, signoff_off_page.
+    `edge_seal` is a PNG that is put across the edges of the pages.
+
+    Raises RenderFailed: url_refused, link_refused, no_glyph_in_page, signoff_off_page,
+    signoff_split.
     """
     prepare()
     with collector_paused():
-        return _rendered(html, about, assets, attachments)
+        return _rendered(html, about, (assets, attachments), edge_seal)
 
 
 @roomy
 def _rendered(
-    html: str, about: About, assets: Mapping[str, bytes], attachments: Sequence[Attachment]
+    html: str,
+    about: About,
+    files: tuple[Mapping[str, bytes], Sequence[Attachment]],
+    edge_seal: bytes,
 ) -> Pdf:
     """Do it; nothing of the layout outlives this, so that the collector finds all of it dead."""
+    assets, attachments = files
     fetcher = _Assets(assets)
     with _heard() as said, _walled(fetcher):
         page = _Page(string=html, base_url="asset:", url_fetcher=fetcher)
@@ -150,7 +163,7 @@ def _rendered(
         _refuse(fetcher, laid_out, said)
         _describe(laid_out, about)
         data = laid_out.write_pdf(
-            finisher=_finish,
+            finisher=partial(_finish, edge_seal),
             pdf_variant="pdf/a-3u",
             pdf_tags=True,
             pdf_identifier=_NO_IDENTIFIER,
@@ -310,16 +323,19 @@ def _attached(item: Attachment, created: datetime) -> Attached:
     )
 
 
-def _finish(laid_out: LaidOut, pdf: Any) -> None:
+def _finish(edge_seal: bytes, laid_out: LaidOut, pdf: Any) -> None:
     """Name every attachment once in /AF (WeasyPrint 70 names it twice); write each object once."""
     if "AF" in pdf.catalog:
         once = list(dict.fromkeys(pdf.catalog["AF"]))
         pdf.catalog["AF"][:] = once
+    if edge_seal:
+        edge.put(pdf, edge_seal)
     pdf.objects[:] = [made if made.free == "f" else Written(made) for made in pdf.objects]
 
 
 def _boxes(laid_out: LaidOut) -> Iterator[tuple[str, Box]]:
-    """Where the sign-off blocks lie; one outside its page is refused."""
+    """Where the sign-off blocks lie; one outside its page, or on two of them, is refused."""
+    seen: set[str] = set()
     for number, page in enumerate(laid_out.pages, 1):
         for name, (left, top, right, bottom) in page.anchors.items():
             if not name.startswith(SIGN_PREFIX):
@@ -328,6 +344,9 @@ def _boxes(laid_out: LaidOut) -> Iterator[tuple[str, Box]]:
                 raise _failed(
                     "signoff_off_page", f"签署栏 {name} 超出页面", f"{name} leaves its page", name
                 )
+            if name in seen:
+                raise _failed("signoff_split", f"签署栏 {name} 跨了页", f"{name} is split", name)
+            seen.add(name)
             scale = POINTS_PER_PIXEL
             low, high = (page.height - bottom) * scale, (page.height - top) * scale
             yield name, Box(number, left * scale, low, right * scale, high)

@@ -1,4 +1,7 @@
-"""The QR code that leads to exactly this version of a document; one look for all formats."""
+"""The QR codes that lead to exactly this version of a document; one look for all formats.
+
+The one beside the sign-off blocks also says so, that a scan of the signed page can be known.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from docgen.theme import Theme
 
 MODULE_PIXELS = 6
 QUIET_MODULES = 1
+SIGN_PAGE = "?p=sign"
 MASK = 4  # readers take any; to search for the best of eight takes four times as long
 
 
@@ -22,9 +26,25 @@ def qr_text(document: Document, theme: Theme) -> str:
     return f"docgen:{document.doc_no}:{document.record_sha256}"
 
 
+def sign_text(document: Document, theme: Theme) -> str:
+    """Say the same of the page with the sign-off blocks; short, so that a photograph shows it."""
+    short = str(document.meta.fields["short_code"])
+    start = theme.verify_url or f"docgen:{document.doc_no}/"
+    return f"{start}{short}{SIGN_PAGE}"
+
+
 def qr_png(document: Document, theme: Theme) -> bytes:
     """Draw the code as a black and white PNG, the same bytes each time."""
-    code = segno.make(qr_text(document, theme), error="m", micro=False, mask=MASK)
+    return _drawn(qr_text(document, theme))
+
+
+def sign_png(document: Document, theme: Theme) -> bytes:
+    """Draw the code of the page with the sign-off blocks."""
+    return _drawn(sign_text(document, theme))
+
+
+def _drawn(text: str) -> bytes:
+    code = segno.make(text, error="m", micro=False, mask=MASK)
     return _png([bytes(row) for row in code.matrix])
 
 

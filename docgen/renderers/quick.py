@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
-import pydyf  # type: ignore[import-untyped]  # it ships no types
+import pydyf
 import weasyprint
 from weasyprint.text.line_break import Layout
 

@@ -28,7 +28,7 @@ _MACROS = re.compile(
     re.IGNORECASE,
 )
 _ELSEWHERE = re.compile(r"^$|^[A-Za-z]:|(^|/)\.{0,2}(/|$)")
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, struct.error)
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, struct.error)
 
 
 REASONS = {
@@ -89,7 +89,7 @@ def _open(data: bytes, budget: _Budget, depth: int) -> dict[str, bytes]:
             infos = [info for info in archive.infolist() if not info.is_dir()]
             _check_names(infos, budget)
             return {info.filename: _entry(archive, info, budget, depth) for info in infos}
-    except _BROKEN as wrong:
+    except BROKEN as wrong:
         raise _refusal(budget.fault, "zip_broken", "", str(wrong)) from wrong
 
 

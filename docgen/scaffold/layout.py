@@ -96,6 +96,20 @@ def outline(model: type[Record]) -> list[Section]:
     return found
 
 
+def field_of(model: type[Part], path: str) -> tuple[type[Part], str]:
+    """Find the model and name of the field that a label path leads to."""
+    *steps, name = path.split(".")
+    for step in steps:
+        model = shape(model, step).part or model
+    return model, name
+
+
+def choice_of(model: type[Part], path: str) -> type[Choice] | None:
+    """Return the enumeration of a field, if it is one."""
+    base = shape(*field_of(model, path)).base
+    return base if isinstance(base, type) and issubclass(base, Choice) else None
+
+
 def _section(model: type[Part], name: str) -> str:
     given = extra(model.model_fields[name])
     return "" if given.get("x-widget") == "hidden" else str(given.get("x-section", ""))

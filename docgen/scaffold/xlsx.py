@@ -12,14 +12,13 @@ from typing import Any
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.pagebreak import Break
 
-from docgen.scaffold.layout import Block, Cards, Grid, Section, Table, outline
+from docgen.scaffold.layout import Block, Cards, Grid, Section, Table, field_of, outline
 from docgen.scaffold.sheets import looks
 from docgen.scaffold.sheets.canvas import Canvas, Span
 from docgen.scaffold.sheets.grids import COMPACT, Four
 from docgen.scaffold.sheets.lists import Listing, flowing, list_sheet, listing, nested
 from docgen.scaffold.sheets.page import set_page
 from docgen.scaffold.sheets.pictures import add_pictures, packed
-from docgen.scaffold.word.widths import field_of
 from schemas.envelope import Record
 from schemas.fields import label_of
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, get_args
 
-from docgen.scaffold.layout import Cell
+from docgen.scaffold.layout import Cell, choice_of, field_of
 from docgen.scaffold.sheets import looks
 from docgen.scaffold.sheets.looks import Look
-from docgen.scaffold.word.widths import choice_of, field_of
 from schemas.fields import Part, label_of, shape, unit_of
 
 WIDTHS: dict[Any, float] = {bool: 7, int: 10, float: 11, datetime: 19, date: 12}

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from docgen.scaffold.layout import Block, Cards, Cell, Grid, Table
+from docgen.scaffold.layout import Block, Cards, Cell, Grid, Table, field_of
 from docgen.scaffold.word.styles import ACCENT, LIGHT
-from docgen.scaffold.word.widths import column_widths, field_of, has_tone
+from docgen.scaffold.word.widths import column_widths, has_tone
 from docgen.scaffold.word.xml import Cell as TableCell
 from docgen.scaffold.word.xml import Row, paragraph, row_tag, table, tag
 from schemas.envelope import Record

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from docgen.scaffold.layout import Cell
+from docgen.scaffold.layout import Cell, choice_of, field_of
 from schemas.fields import Choice, Part, label_of, shape, unit_of
 
 # Widths in Latin characters, least and usual; a Chinese character is two wide.
@@ -24,20 +24,6 @@ USUAL_NAMES = {
     "name": 20,
     "unit": 6,
 }
-
-
-def field_of(model: type[Part], path: str) -> tuple[type[Part], str]:
-    """Find the model and name of the field that a label path leads to."""
-    *steps, name = path.split(".")
-    for step in steps:
-        model = shape(model, step).part or model
-    return model, name
-
-
-def choice_of(model: type[Part], path: str) -> type[Choice] | None:
-    """Return the enumeration of a field, if it is one."""
-    base = shape(*field_of(model, path)).base
-    return base if isinstance(base, type) and issubclass(base, Choice) else None
 
 
 def has_tone(model: type[Part], path: str) -> bool:

@@ -2,7 +2,8 @@
 
 Usage: python build.py [TARGET]. It fetches two npm packages and one Debian package with the
 machine's own `npm` and `apt-get`, refuses any whose SHA-256 differs, and writes the subsets,
-`fonts.toml` and `LICENSE-OFL.txt`.
+`fonts.toml` and `LICENSE-OFL.txt`: all of them aside, then renamed, since a running renderer
+has the old ones mapped and must keep them whole.
 """
 
 from __future__ import annotations
@@ -72,14 +73,23 @@ class Piece:
 
 
 def main() -> None:
-    """Fetch, subset, write."""
+    """Fetch, subset, write, put in place."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        sources = fetch(work)
-        entries = [write(piece, sources, target) for piece in pieces(sources)]
-        licences = {path.read_text("utf-8") for path in sources["licence"]}  # type: ignore[union-attr]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory(prefix=".new-", dir=target) as new,
+    ):
+        make(Path(folder), Path(new))
+        for path in sorted(Path(new).iterdir()):
+            path.replace(target / path.name)
+
+
+def make(work: Path, target: Path) -> None:
+    """Make every file in `target`, an empty folder."""
+    sources = fetch(work)
+    entries = [write(piece, sources, target) for piece in pieces(sources)]
+    licences = {path.read_text("utf-8") for path in sources["licence"]}  # type: ignore[union-attr]
     (target / "LICENSE-OFL.txt").write_text("\n\n".join(sorted(licences)), "utf-8")
     (target / "fonts.toml").write_text(manifest(entries), "utf-8")
 

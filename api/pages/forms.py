@@ -1,0 +1,85 @@
+"""Forms of the signing page, read strictly: small, with the link's own key, from our own page."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from api.callers import check_not_foreign, store_of
+from docgen.errors import InputUnreadable, UploadRefused
+from docgen.service import links_opening
+from docgen.service.links_opening import Comer
+from docgen.service.links_signing import Colleague
+from docgen.signing.stamps import MOST_BYTES
+
+MOST_STROKES = 1024 * 1024
+EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+LENGTHS = {"name": 200, "org": 200, "email": 254, "reason": 500}
+
+
+@dataclass
+class Form:
+    """What a form gives: texts without the spaces around them, and files up to their limits."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def text(self, name: str) -> str:
+        """Return a text; empty where there is none."""
+        return self.texts.get(name, "")
+
+
+async def filled(request: Request, comer: Comer) -> Form:
+    """Read a form of a link's own page. Raises NotFound, Conflict, NotAllowed (not its own)."""
+    check_not_foreign(request)
+    store = store_of(request)
+
+    def form_key() -> str:
+        with store.reading() as session:
+            link = links_opening.counting(session, comer.token, store.clock())
+        return links_opening.form_key(store.key, link)
+
+    key, made = await run_in_threadpool(form_key), Form()
+    async with request.form(max_files=2, max_fields=20) as form:
+        for name, given in form.multi_items():
+            if isinstance(given, UploadFile):
+                made.files[name] = await given.read(MOST_BYTES + 1)
+            else:
+                made.texts[name] = given.strip()
+    links_opening.check_form(key, made.text("form_key"))
+    return made
+
+
+def colleague(form: Form) -> Colleague:
+    """Read to whom a link is handed on. InputUnreadable: link_colleague_wrong."""
+    given = {name: form.text(name) for name in LENGTHS}
+    wrong = [name for name, most in LENGTHS.items() if len(given[name]) > most]
+    wrong += [name for name in ("name", "reason") if not given[name]]
+    if given["email"] and not EMAIL.fullmatch(given["email"]):
+        wrong.append("email")
+    if wrong:
+        raise InputUnreadable(
+            "link_colleague_wrong",
+            "请填写同事姓名与原因；邮箱须是有效地址",
+            "Give the colleague's name and the reason; an e-mail must be an address",
+            place=wrong[0],
+        )
+    return Colleague(given["name"], given["reason"], given["org"] or None, given["email"] or None)
+
+
+def strokes(form: Form) -> bytes:
+    """Return the strokes of a drawing: JSON, not too long. UploadRefused: link_strokes_wrong."""
+    data = form.files.get("strokes", b"")
+    try:
+        if len(data) <= MOST_STROKES and isinstance(json.loads(data), dict):
+            return data
+    except (ValueError, RecursionError):
+        pass
+    raise UploadRefused(
+        "link_strokes_wrong", "笔迹数据不可用", "The strokes of the signature cannot be used"
+    )

@@ -1,0 +1,128 @@
+"""What the signing pages show, as texts; in the language that somebody chose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import Request
+
+from api.pages import texts
+from docgen.document import short_code
+from docgen.service import links_opening
+from docgen.service.links import Asked, asked
+from docgen.service.links_opening import Entered
+from docgen.service.links_signing import Hand
+from docgen.service.unit import Store
+from docgen.store.tables import Link, Signoff
+from schemas.catalog import record_model
+from schemas.envelope import Role
+from schemas.problems import SHANGHAI
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Where a form was filled in: which document, in which language, under which statement."""
+
+    position: int
+    lang: str
+    statement: str
+    hand: Hand
+
+
+def base_url(request: Request) -> str:
+    """Return the address under which people reach this service."""
+    public: str = request.app.state.settings.public_url
+    return (public or str(request.base_url)).rstrip("/")
+
+
+def document(store: Store, entered: Entered, one: Asked, lang: str) -> dict[str, Any]:
+    """Return what the page of a document shows."""
+    asking = Asking(one.item.position, lang, "document", Hand())
+    shown = _line(one, lang) | {"consent": consent(entered.link, one, asking)}
+    with store.reading() as session:
+        given = session.get(Signoff, one.item.signoff_id) if one.item.signoff_id else None
+    return _frame(store, entered, lang) | {
+        "one": shown,
+        "visit": entered.count > 1,
+        "done": _done(one, given, lang) if given else None,
+    }
+
+
+def visit(store: Store, entered: Entered, lang: str) -> dict[str, Any]:
+    """Return what the list of a visit shows."""
+    words, lines = texts(lang), []
+    with store.reading() as session:
+        documents = asked(session, entered.link)
+        refusals = {one.item.position: links_opening.not_to_sign(session, one) for one in documents}
+    for one in documents:
+        state = _state(one, refused=refusals[one.item.position] is not None)
+        said = {
+            "done": "done",
+            "opened": "opened",
+            "waiting": "not_opened",
+            "closed": "cannot_sign",
+        }
+        lines.append(_line(one, lang) | {"state": state, "said": words[said[state]]})
+    role = Role[entered.link.role].label(lang)
+    return _frame(store, entered, lang) | {
+        "documents": lines,
+        "waiting": any(one["state"] in ("opened", "waiting") for one in lines),
+        "consent": words["consent_visit"].format(name=entered.link.name, role=role),
+    }
+
+
+def consent(link: Link, one: Asked, asking: Asking) -> str:
+    """Return the statement that the page shows, word for word."""
+    name = "consent_visit" if asking.statement == "visit" else "consent"
+    return texts(asking.lang)[name].format(
+        name=link.name,
+        role=Role[link.role].label(asking.lang),
+        doc_no=one.version.doc_no,
+        short=_short(one),
+    )
+
+
+def _frame(store: Store, entered: Entered, lang: str) -> dict[str, Any]:
+    link = entered.link
+    return {
+        "link": link,
+        "role": Role[link.role].label(lang),
+        "customer": entered.contract.customer_name,
+        "maker": entered.maker,
+        "expires": _moment(link.expires_at, lang),
+        "form_key": links_opening.form_key(store.key, link),
+    }
+
+
+def _line(one: Asked, lang: str) -> dict[str, Any]:
+    kind = record_model(one.record.code).record_type
+    return {
+        "position": one.item.position,
+        "doc_no": one.version.doc_no,
+        "title": kind.zh if lang == "zh" else kind.en,
+        "short": _short(one),
+    }
+
+
+def _done(one: Asked, given: Signoff, lang: str) -> dict[str, str]:
+    at = _moment(one.item.done_at or given.recorded_at, lang)
+    return {"opinion": given.opinion, "comment": given.comment or "", "at": at}
+
+
+def _state(one: Asked, *, refused: bool) -> str:
+    if one.item.done_at:
+        return "done"
+    if refused:
+        return "closed"
+    return "opened" if one.item.opened_at else "waiting"
+
+
+def _short(one: Asked) -> str:
+    return short_code(one.version.record_hash or "")
+
+
+def _moment(at: datetime, lang: str) -> str:
+    local = at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    return f"{local} {texts(lang)['time_zone']}"

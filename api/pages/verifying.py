@@ -1,0 +1,93 @@
+"""What the verification page shows, as texts in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+
+from api import pages
+from docgen.document import words
+from docgen.service.verification import Checked, Standing
+from docgen.signing.verify import Signature
+from docgen.uploads import MOST_BYTES
+
+TONES = {
+    "on_record": "good",
+    "earlier": "warn",
+    "not_on_record": "warn",
+    "altered": "bad",
+    "signer_unknown": "bad",
+    "unsigned": "bad",
+    "unreadable": "bad",
+}
+
+
+def shown(
+    lang: str,
+    *,
+    status: int = 200,
+    code: str = "",
+    one: Standing | None = None,
+    checked: Checked | None = None,
+    told: Sequence[str] = (),
+) -> HTMLResponse:
+    """Return the page: a form for a code, or what is known of one, and of a file."""
+    return pages.page(
+        "verify.html",
+        lang,
+        status,
+        code=code,
+        one=_standing(one, lang) if one else None,
+        checked=_checked(checked, lang) if checked else None,
+        told=told,
+        most=MOST_BYTES["attachment"],
+    )
+
+
+def _standing(one: Standing, lang: str) -> dict[str, Any]:
+    return {
+        "doc_no": one.doc_no,
+        "title": one.title[lang],
+        "state": one.state.label(lang),
+        "tone": one.state.tone,
+        "doc_date": one.doc_date.isoformat(),
+        "signers": one.signers,
+        "sha256": one.sha256,
+    }
+
+
+def _checked(checked: Checked, lang: str) -> dict[str, Any]:
+    said = pages.texts(lang)
+    verdict = checked.verdict
+    shows_seals = checked.outcome != "on_record" or verdict.signatures
+    findings = [one.zh if lang == "zh" else one.en for one in verdict.findings]
+    return {
+        "tone": TONES[checked.outcome],
+        "heading": said[f"verify_{checked.outcome}"],
+        "text": said[f"verify_{checked.outcome}_text"],
+        "findings": findings if checked.outcome == "altered" else [],
+        "sha256": verdict.sha256,
+        "seals": [_seal(one, lang) for one in verdict.signatures] if shows_seals else [],
+    }
+
+
+def _seal(one: Signature, lang: str) -> dict[str, Any]:
+    return {
+        "role": words(lang).get(f"signoff_{one.field}", one.field),
+        "name": one.name,
+        "signer": one.signer,
+        "at": _moment(one.signed_at),
+        "stamp": f"{_moment(one.stamp.at)} {one.stamp.by}" if one.stamp else "",
+        "intact": one.intact,
+        "trusted": one.trusted,
+        "trial": one.trial,
+        "covers_file": one.covers_file,
+    }
+
+
+def _moment(text: str) -> str:
+    """Return a moment to the second, with its zone."""
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S (%Z)") if text else "—"

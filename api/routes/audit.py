@@ -1,0 +1,100 @@
+"""The audit trail, as far as it concerns the caller."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from api.callers import TheActor, TheStore
+from api.desk import Answer
+from api.openapi import answers, problems
+from api.routes.contracts import Cursor, Limit
+from docgen.service import trail
+from docgen.service.pages import LIMIT, Page
+from docgen.store import tables
+
+router = APIRouter(tags=["audit"])
+
+
+class AuditOut(BaseModel):
+    """What somebody did, with all that its hash covers, so that anybody can compute it again."""
+
+    seq: int
+    at: str
+    actor_id: str | None
+    actor_name: str
+    actor_role: str
+    address: str
+    action: str
+    subject_kind: str
+    subject_id: str
+    contract_id: str | None
+    detail: str = Field(description="JSON text, exactly as hashed")
+    previous_hash: str
+    entry_hash: str = Field(description="sha256 of all other fields as canonical JSON")
+
+    @classmethod
+    def of(cls, row: tables.AuditEntry) -> AuditOut:
+        """Make it."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
+
+class AuditPage(BaseModel):
+    """A page of the trail, the newest entry first."""
+
+    items: list[AuditOut]
+    next_cursor: str
+
+
+class AuditHead(BaseModel):
+    """The newest entry of the whole trail; note it elsewhere, and nobody can make another past."""
+
+    seq: int
+    entry_hash: str
+
+
+@router.get(
+    "/contracts/{contract_id}/audit",
+    summary="合同的审计记录 The trail of a contract",
+    responses=answers(AuditPage) | problems(401, 403, 404, 422, 429, 503),
+)
+def read_contract_audit(
+    store: TheStore,
+    actor: TheActor,
+    contract_id: str,
+    cursor: Cursor = "",
+    limit: Limit = LIMIT,
+) -> Response:
+    """List what was done in a contract and its records."""
+    with store.reading() as session:
+        return _answer(trail.of_contract(session, actor, contract_id, cursor=cursor, limit=limit))
+
+
+@router.get(
+    "/records/{record_id}/audit",
+    summary="单据的审计记录 The trail of a record",
+    responses=answers(AuditPage) | problems(401, 403, 404, 422, 429, 503),
+)
+def read_record_audit(
+    store: TheStore, actor: TheActor, record_id: str, cursor: Cursor = "", limit: Limit = LIMIT
+) -> Response:
+    """List what was done to a record, downloads of its files as well."""
+    with store.reading() as session:
+        return _answer(trail.of_record(session, actor, record_id, cursor=cursor, limit=limit))
+
+
+@router.get(
+    "/audit/head",
+    summary="审计链的最新一条 The newest entry",
+    responses=answers(AuditHead) | problems(401, 403, 429, 503),
+)
+def read_head(store: TheStore, actor: TheActor) -> Response:
+    """Answer number and hash of the newest entry."""
+    with store.reading() as session:
+        seq, entry_hash = trail.head(session, actor)
+    return Answer(AuditHead(seq=seq, entry_hash=entry_hash)).response()
+
+
+def _answer(page: Page[tables.AuditEntry]) -> Response:
+    items = [AuditOut.of(row) for row in page.items]
+    return Answer(AuditPage(items=items, next_cursor=page.next_cursor)).response()

@@ -1,0 +1,163 @@
+"""Batches: documents of many records, made in the background, watched, and fetched as one zip."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from api.bodies import json_body
+from api.callers import TheReader
+from api.desk import Answer, Desk, TheDesk
+from api.openapi import Responses, answers, files, problems
+from api.routes import batches_sheets as sheets
+from api.routes.contracts import Cursor, Limit
+from api.shapes_batches import RECORDS, BatchOut, ItemOut, ItemPage, Ordered, State
+from docgen.access import Actor
+from docgen.jobs.results import zipped
+from docgen.service import batches
+from docgen.service.batches import Wishes
+from docgen.service.pages import LIMIT
+from docgen.service.unit import Store, Unit
+from docgen.uploads import content_disposition
+
+router = APIRouter(prefix="/batches", tags=["batches"])
+
+AT_WORK = frozenset({"reading", "taking", "active"})
+EVERY_S = 1.0
+EVENTS: Responses = {
+    200: {
+        "description": "每次变化一个事件 An event for every change",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="提交一批单据 Order documents of many records",
+    responses=answers(BatchOut, 202) | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+    openapi_extra=RECORDS,
+)
+async def order_batch(
+    request: Request, desk: TheDesk, wishes: Annotated[Ordered, Query()]
+) -> Response:
+    """Keep records, and make their documents in the background; or spreadsheets, and read them.
+
+    Spreadsheets come as multipart/form-data; nothing is made of them until they are confirmed.
+    """
+    if sheets.is_form(request):
+        return await sheets.order(request, desk, wishes)
+    data = await json_body(request)
+    formats = tuple(dict.fromkeys(wishes.format))
+    wanted = Wishes(wishes.contract_id, formats, wishes.lang)
+
+    def order(unit: Unit) -> Answer:
+        return sheets.ordered(batches.order(unit, wanted, data))
+
+    return await run_in_threadpool(desk.change, data, order)
+
+
+@router.get(
+    "/{batch_id}",
+    summary="批次进度 How far a batch is",
+    responses=answers(BatchOut) | problems(401, 403, 404, 429, 503),
+)
+def read_batch(reader: TheReader, batch_id: str) -> Response:
+    """Answer a batch with its counts."""
+    with reader.reading() as (session, actor):
+        told = BatchOut.of(batches.watched(session, actor, batch_id))
+    return Answer(told).response()
+
+
+@router.get(
+    "/{batch_id}/items",
+    summary="批次的各份 Items of a batch",
+    responses=answers(ItemPage) | problems(401, 403, 404, 422, 429, 503),
+)
+def list_items(
+    reader: TheReader,
+    batch_id: str,
+    state: State | None = None,
+    cursor: Cursor = "",
+    limit: Limit = LIMIT,
+) -> Response:
+    """List items in the order of the records, those in one state or all."""
+    with reader.reading() as (session, actor):
+        page = batches.items(
+            session, actor, batch_id, state=state or "", cursor=cursor, limit=limit
+        )
+        told = [ItemOut.of(one) for one in page.items]
+    return Answer(ItemPage(items=told, next_cursor=page.next_cursor)).response()
+
+
+@router.get(
+    "/{batch_id}/events",
+    response_class=Response,
+    summary="进度推送 Progress as server-sent events",
+    responses=EVENTS | problems(401, 403, 404, 429, 503),
+)
+async def watch_batch(request: Request, desk: TheDesk, batch_id: str) -> Response:
+    """Tell a batch whenever it has changed, until it is done, cancelled, or waits for a word."""
+    first = await run_in_threadpool(_told, desk.store, desk.actor, batch_id)
+    return StreamingResponse(_events(request, desk, first), media_type="text/event-stream")
+
+
+@router.post(
+    "/{batch_id}/cancel",
+    summary="取消批次 Cancel a batch",
+    responses=answers(BatchOut) | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+)
+def cancel_batch(desk: TheDesk, batch_id: str) -> Response:
+    """Give up what is not done; what is done stays."""
+    return desk.change(b"", lambda unit: Answer(BatchOut.of(batches.cancel(unit, batch_id))))
+
+
+@router.post(
+    "/{batch_id}/retry",
+    summary="重试未成的 Try again",
+    responses=answers(BatchOut) | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+)
+def retry_batch(desk: TheDesk, batch_id: str) -> Response:
+    """Order again what failed, ended its worker, or was cancelled."""
+    return desk.change(b"", lambda unit: Answer(BatchOut.of(batches.retry(unit, batch_id))))
+
+
+@router.get(
+    "/{batch_id}/result.zip",
+    response_class=Response,
+    summary="下载成果 Download the results",
+    responses=files() | problems(401, 403, 404, 429, 503),
+)
+def read_result(request: Request, desk: TheDesk, batch_id: str) -> Response:
+    """Answer all documents so far as one zip, with a manifest of what came of every record."""
+    with desk.store.change(desk.actor) as unit:
+        batch = batches.visible(unit.session, unit.actor, batch_id)
+        unit.note("batch.read", ("batch", batch.id), batch.contract_id)
+    headers = {"Content-Disposition": content_disposition(f"{batch_id}.zip")}
+    parts = zipped(desk.store, request.app.state.work.children, batch_id)
+    return StreamingResponse(parts, media_type="application/zip", headers=headers)
+
+
+def _told(store: Store, actor: Actor, batch_id: str) -> BatchOut:
+    with store.reading() as session:
+        return BatchOut.of(batches.watched(session, actor, batch_id))
+
+
+async def _events(request: Request, desk: Desk, told: BatchOut) -> AsyncIterator[str]:
+    """Yield an event for every change; a caller who may no longer see it is left."""
+    yield _event(told)
+    while told.state in AT_WORK and not await request.is_disconnected():
+        await asyncio.sleep(EVERY_S)
+        now = await run_in_threadpool(_told, desk.store, desk.actor, told.id)
+        yield _event(now) if now != told else ": still here\n\n"
+        told = now
+
+
+def _event(told: BatchOut) -> str:
+    return f"event: progress\ndata: {told.model_dump_json()}\n\n"

@@ -1,0 +1,252 @@
+"""Batches of spreadsheets: handed in as a form, previewed, corrected, and then confirmed.
+
+Nothing is read here: whoever works on jobs does it, in children.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+
+from api.bodies import Given, JsonBody, parsed
+from api.desk import Answer, Desk, TheDesk
+from api.openapi import Responses, answers, content, documents, files, problems
+from api.routes.rendering import Chosen, Working, model_of
+from api.shapes_batches import BatchOut, Correction, Ordered
+from docgen.access import Ability
+from docgen.errors import InputUnreadable
+from docgen.intake import read_json
+from docgen.pipeline import Order
+from docgen.service import batches, batches_sheets, contracts
+from docgen.service.batches import Watched
+from docgen.service.batches_sheets import Handed, Wishes
+from docgen.service.documents import order_for
+from docgen.service.unit import Unit
+from docgen.sheets import previews
+from docgen.sheets.previews import RowName
+from docgen.store.scratch import scratch
+from docgen.store.tables import Contract
+from docgen.templates import FORMATS
+from docgen.uploads import content_disposition, display_name
+
+router = APIRouter(prefix="/batches", tags=["batches"])
+
+MOST_FILES = 50
+XLSX = FORMATS["xlsx"].media_type
+REPORT: Responses = {
+    200: {
+        "description": "与 convert --dry-run --json 相同 As convert --dry-run --json tells",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+CHANGED = problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What a form holds: the files' names and bytes, and its two fields."""
+
+    files: list[tuple[str, bytes]]
+    given: dict[str, Any]
+    mapping: str
+
+    @property
+    def content(self) -> bytes:
+        """What makes the same request the same."""
+        fields = json.dumps([self.given, self.mapping, [name for name, _ in self.files]])
+        return b"\n".join((fields.encode(), *(data for _, data in self.files)))
+
+
+class RowChosen(Given):
+    """In which sheet, and which file, the row is."""
+
+    sheet: str = Field("", max_length=200, description="几张表都有这一行时 where several have it")
+    file: str = Field("", max_length=400)
+
+
+def is_form(request: Request) -> bool:
+    """Whether a request brings files."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media == "multipart/form-data"
+
+
+async def order(request: Request, desk: Desk, wishes: Ordered) -> Response:
+    """Keep the files of a form, and have them read."""
+    if wishes.type:
+        model_of(wishes.type)
+    await run_in_threadpool(_may, desk, wishes.contract_id)
+    async with request.form(max_files=MOST_FILES, max_fields=10) as form:
+        handed = await _form(form)
+    return await run_in_threadpool(_order, desk, wishes, handed)
+
+
+def ordered(found: Watched) -> Answer:
+    """Answer a batch that was taken on."""
+    return Answer(BatchOut.of(found), 202, location=f"/api/v1/batches/{found.batch.id}")
+
+
+@router.get(
+    "/{batch_id}/preview",
+    response_class=Response,
+    summary="表格的理解与错误 What was understood of the spreadsheets",
+    responses=REPORT | problems(401, 403, 404, 429, 500, 503, 507),
+)
+def read_preview(desk: TheDesk, batch_id: str) -> Response:
+    """Answer sheets, columns, rows, errors and skips, as the command line reports them."""
+    with desk.store.reading() as session:
+        refused = batches_sheets.refused(session, desk.actor, batch_id)
+        found = None
+        if not refused:
+            found = batches_sheets.file_of(session, desk.actor, batch_id, ("report", 1)).sha256
+    data = desk.store.blobs.get(found) if found else json.dumps(refused).encode()
+    return Response(data, media_type="application/json")
+
+
+@router.put(
+    "/{batch_id}/mapping",
+    status_code=202,
+    summary="更正列的理解 Correct how columns are read",
+    responses=answers(BatchOut, 202) | CHANGED,
+    openapi_extra=content(Correction),
+)
+def correct_batch(desk: TheDesk, batch_id: str, data: JsonBody) -> Response:
+    """Read the files again; the body is a preview's `sheets`, corrected."""
+    mapping = parsed(Correction, data).toml()
+    return desk.change(data, lambda unit: ordered(batches_sheets.correct(unit, batch_id, mapping)))
+
+
+@router.post(
+    "/{batch_id}/confirm",
+    status_code=202,
+    summary="确认并生成 Confirm, and make the documents",
+    responses=answers(BatchOut, 202) | CHANGED,
+)
+def confirm_batch(desk: TheDesk, batch_id: str) -> Response:
+    """Make what the preview says; rows that were converted before are skipped."""
+    return desk.change(b"", lambda unit: ordered(batches_sheets.confirm(unit, batch_id)))
+
+
+@router.get(
+    "/{batch_id}/errors/{number}.xlsx",
+    response_class=Response,
+    summary="标出错误的表格 The workbook with its errors marked",
+    responses=files() | problems(401, 403, 404, 422, 429, 500, 503, 507),
+)
+def read_errors(desk: TheDesk, batch_id: str, number: int) -> Response:
+    """Answer the file of that number, counted from 1, with bad cells marked and commented."""
+    with desk.store.reading() as session:
+        row = batches_sheets.file_of(session, desk.actor, batch_id, ("errors", number))
+    headers = {"Content-Disposition": content_disposition(row.name)}
+    return Response(desk.store.blobs.get(row.sha256), media_type=XLSX, headers=headers)
+
+
+@router.get(
+    "/{batch_id}/rows/{row}/document.{format}",
+    response_class=Response,
+    summary="预览一行的文档 A row's document, before it is confirmed",
+    responses=documents() | problems(401, 403, 404, 422, 429, 500, 503, 504, 507),
+)
+async def preview_row(
+    request: Request,
+    *,
+    desk: TheDesk,
+    work: Working,
+    batch_id: str,
+    row: int,
+    chosen: Chosen,
+    where: Annotated[RowChosen, Query()],
+) -> Response:
+    """Answer the document that a row becomes part of."""
+    name = RowName(row, where.sheet, where.file)
+    found, doc_no = await run_in_threadpool(_drafted, desk, batch_id, name)
+    made = await work.render(request, found, chosen.name)
+    headers = {"Content-Disposition": content_disposition(f"{doc_no}.{chosen.name}")}
+    return Response(made.data, media_type=chosen.media_type, headers=headers)
+
+
+def _may(desk: Desk, contract_id: str) -> None:
+    """Ask before a file is read, so that a refusal costs nothing."""
+    with desk.store.looking(desk.actor) as unit:
+        unit.actor.need(Ability.write_records)
+        contracts.visible(unit.session, unit.actor, contract_id)
+
+
+async def _form(form: FormData) -> _Form:
+    """Read a form's files and fields. InputUnreadable: no_sheets, and as read_json."""
+    found: list[tuple[str, bytes]] = []
+    for number, one in enumerate(form.getlist("file"), 1):
+        if isinstance(one, UploadFile):
+            name = display_name(one.filename or "") or f"{number}"
+            taken = any(name == other for other, _ in found)
+            found.append((f"{number}-{name}" if taken else name, await one.read()))
+    if not found:
+        raise InputUnreadable(
+            "no_sheets",
+            "没有文件",
+            "There is no file",
+            hint_zh="把表格放在表单的 file 字段里，可以多个。",
+            hint_en="Put spreadsheets into the form's field “file”, as many as you like.",
+        )
+    mapping = _text(form, "mapping")
+    correction = parsed(Correction, mapping.encode()).toml() if mapping else ""
+    return _Form(found, _given(_text(form, "set")), correction)
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _given(text: str) -> dict[str, Any]:
+    given = read_json(text.encode()) if text else {}
+    if not isinstance(given, dict):
+        raise InputUnreadable(
+            "not_an_object", "set 应为 JSON 对象", "“set” is a JSON object", place="set"
+        )
+    return given
+
+
+def _order(desk: Desk, wishes: Ordered, handed: _Form) -> Response:
+    """Keep the bytes, then the rows that name them."""
+    if done := desk.earlier(handed.content):
+        return done
+    kept = [Handed(name, desk.store.blobs.put(data), len(data)) for name, data in handed.files]
+    wanted = Wishes(
+        tuple(dict.fromkeys(wishes.format)),
+        wishes.lang,
+        wishes.type.upper(),
+        wishes.group_by,
+        wishes.keep,
+        wishes.combined,
+        wishes.mask_secrets,
+        handed.given,
+        handed.mapping,
+    )
+
+    def take_on(unit: Unit) -> Answer:
+        return ordered(batches_sheets.order(unit, wishes.contract_id, wanted, kept))
+
+    return desk.change(handed.content, take_on)
+
+
+def _drafted(desk: Desk, batch_id: str, name: RowName) -> tuple[Order, str]:
+    """Find the record of a row in what was kept of the preview. Raises NotFound."""
+    with desk.store.reading() as session:
+        taken = batches_sheets.file_of(session, desk.actor, batch_id, ("taken", 1))
+        batch = batches.visible(session, desk.actor, batch_id)
+        contract = session.get_one(Contract, batch.contract_id)
+    with scratch("preview") as folder:
+        path = folder / "taken"
+        path.write_bytes(desk.store.blobs.get(taken.sha256))
+        found = previews.find(path, name)
+    lang = json.loads(batch.options)["lang"]
+    order = order_for(
+        desk.store, found.record, contract, code=found.code, now=batch.created_at, lang=lang
+    )
+    return order, found.doc_no

@@ -1,0 +1,75 @@
+"""The documents of a version: made once, then read from the store."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.desk import Desk, TheDesk
+from api.openapi import documents as document_answers
+from api.openapi import problems
+from api.routes.records import Number
+from api.routes.rendering import Chosen, Working
+from docgen.service import documents
+from docgen.service.documents import Made, Wanted
+from docgen.templates import Format
+from docgen.uploads import content_disposition
+
+router = APIRouter(prefix="/records/{record_id}/versions/{number}", tags=["documents"])
+
+
+@router.get(
+    "/document.{format}",
+    response_class=Response,
+    summary="下载文档 Download a document",
+    responses=document_answers() | problems(401, 403, 404, 422, 429, 500, 503, 504, 507),
+)
+async def read_document(
+    request: Request,
+    *,
+    desk: TheDesk,
+    work: Working,
+    record_id: str,
+    number: Number,
+    chosen: Chosen,
+    lang: Literal["zh", "en"] = "zh",
+    stage: Literal["submitted", "archived", "signed"] = "submitted",
+) -> Response:
+    """Answer the file that was fixed when the version was submitted, or a preview of a draft.
+
+    `stage=archived` is the copy that prints the sign-offs; `stage=signed` the submitted PDF with
+    the seals that were set in it, one for each sign-off.
+    """
+    found = await run_in_threadpool(
+        documents.wanted,
+        desk.store,
+        desk.actor,
+        record_id,
+        number=number,
+        format_name=chosen.name,
+        lang=lang,
+        stage=stage,
+    )
+    made = None
+    if not found.sha256:
+        outcome = await work.render(request, found.order, chosen.name)
+        made = await run_in_threadpool(
+            documents.keep, desk.store, found.order, chosen.name, outcome
+        )
+    return await run_in_threadpool(_read, desk, found, made, chosen)
+
+
+def _read(desk: Desk, found: Wanted, made: Made | None, chosen: Format) -> Response:
+    sha256 = made.sha256 if made else found.sha256
+    data = desk.store.blobs.get(sha256)
+    with desk.store.change(desk.actor) as unit:
+        if made:
+            documents.remember(unit, found, made)
+        documents.note_access(unit, found, sha256)
+    headers = {
+        "Content-Disposition": content_disposition(f"{found.doc_no}.{chosen.name}"),
+        "ETag": f'"{sha256}"',
+    }
+    return Response(data, media_type=chosen.media_type, headers=headers)

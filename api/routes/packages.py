@@ -1,0 +1,77 @@
+"""Archive packages: one version's, or a whole contract's, as a zip made while it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from api.desk import Desk, TheDesk
+from api.openapi import files, problems
+from api.routes.records import Number
+from api.routes.rendering import Working
+from api.work import Work
+from docgen.archive import evidence
+from docgen.archive.evidence import Page
+from docgen.archive.exporting import Export
+from docgen.archive.packing import below, moment_of, zipped
+from docgen.service import contracts, packages
+from docgen.uploads import content_disposition
+
+router = APIRouter(tags=["archive"])
+ZIP = "application/zip"
+
+
+@router.get(
+    "/records/{record_id}/versions/{number}/package.zip",
+    response_class=Response,
+    summary="下载归档包 Download the archive package",
+    responses=files() | problems(401, 403, 404, 409, 429, 500, 503, 504, 507),
+)
+async def read_package(desk: TheDesk, work: Working, record_id: str, number: Number) -> Response:
+    """Answer an archived version with all that proves it; the same bytes each time."""
+    with work.place():
+        name, pieces = await run_in_threadpool(_package, desk, work, (record_id, number))
+    return _streamed(name, pieces)
+
+
+@router.get(
+    "/contracts/{contract_id}/export.zip",
+    response_class=Response,
+    summary="导出合同的全部归档包 Export a contract's packages",
+    responses=files() | problems(401, 403, 404, 429, 503),
+)
+def export_contract(desk: TheDesk, work: Working, contract_id: str) -> Response:
+    """Answer the packages of all archived versions with an index of all documents.
+
+    Evidence pages that are not made yet are made on the way.
+    """
+    with desk.store.reading() as session:
+        row = contracts.visible(session, desk.actor, contract_id)
+    export = Export(desk.store, desk.actor, row.id, _render(work))
+    with desk.store.change(desk.actor) as unit:
+        export.note(unit)
+    return _streamed(row.contract_no, export.zipped())
+
+
+def _package(desk: Desk, work: Work, where: tuple[str, int]) -> tuple[str, Iterator[bytes]]:
+    found = packages.target(desk.store, desk.actor, *where)
+    made = packages.packed(desk.store, desk.actor, found, _render(work))
+    with desk.store.change(desk.actor) as unit:
+        packages.note_export(unit, made)
+    entries = below(found.doc_no, made.entries(desk.store))
+    return found.doc_no, zipped(entries, moment_of(made.statement))
+
+
+def _render(work: Work) -> packages.Render:
+    def render(page: Page) -> bytes:
+        return work.children.run(evidence.render, page, size_bytes=evidence.size_of(page))
+
+    return render
+
+
+def _streamed(name: str, pieces: Iterator[bytes]) -> Response:
+    headers = {"Content-Disposition": content_disposition(f"{name}.zip")}
+    return StreamingResponse(pieces, media_type=ZIP, headers=headers)

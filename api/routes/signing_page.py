@@ -1,0 +1,248 @@
+"""The customer's signing page: opened by a link, without an account, on whatever device.
+
+Every answer comes from a link that counts; nothing here is found by any other identifier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import Annotated
+
+import segno
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from api import pages
+from api.callers import TheStore, address_of, is_https, store_of
+from api.errors import problem_response, status_of
+from api.pages import forms, showing
+from api.pages.forms import Form
+from api.pages.routing import answering, language, told
+from api.routes.rendering import Working
+from api.work import Work
+from docgen.errors import DocgenError
+from docgen.service import links_opening, links_pages, links_refusals, links_signing
+from docgen.service.inviting import invited
+from docgen.service.links import Made
+from docgen.service.links_opening import Comer, Entered
+from docgen.service.links_signing import Colleague, Hand, Statement
+from docgen.service.review import Word
+from docgen.service.unit import Store
+from docgen.signing import pictures
+from docgen.uploads import content_disposition
+from schemas.envelope import Opinion
+
+MOST_PAGES = 2000
+COOKIE = "docgen_link_"
+
+
+def refused(request: Request, error: Exception) -> Response:
+    """Answer a refusal: to a script as problem+json, to people as a page."""
+    if not isinstance(error, DocgenError):
+        error = links_refusals.unknown()
+    if "application/json" in request.headers.get("accept", ""):
+        return problem_response(error)
+    lang = language(request)
+    if error.code == "link_code_needed":
+        comer = comer_of(request, request.path_params["token"])
+        return _ask_code(request, comer, lang)
+    heading = pages.texts(lang)["refused"]
+    lines = told(error, lang)
+    return pages.page("message.html", lang, status_of(error), heading=heading, lines=lines)
+
+
+router = APIRouter(
+    route_class=answering(refused, DocgenError, RequestValidationError), include_in_schema=False
+)
+
+
+def comer_of(request: Request, token: str) -> Comer:
+    """Return who comes with a link."""
+    return Comer(
+        token,
+        request.cookies.get(_cookie(token), ""),
+        address_of(request),
+        request.headers.get("user-agent", ""),
+    )
+
+
+TheComer = Annotated[Comer, Depends(comer_of)]
+Position = Annotated[int, Path(ge=1, le=9999)]
+
+
+@router.get("/pages/{name}")
+def read_static(name: str) -> Response:
+    """Answer a script or a style of the pages."""
+    if name not in pages.STATIC:
+        raise links_refusals.unknown()
+    data, media, tag = pages.static(name)
+    headers = {"Cache-Control": "public, max-age=86400", "ETag": f'"{tag}"'}
+    return Response(data, headers=headers, media_type=media)
+
+
+@router.get("/s/{token}")
+async def open_link(request: Request, store: TheStore, comer: TheComer, work: Working) -> Response:
+    """Show what a link asks for: its document, or the list of a visit."""
+    entered = await run_in_threadpool(_entered, store, comer)
+    if entered.count == 1:
+        return await _document(request, comer, work, 1)
+    lang = language(request)
+    shown = await run_in_threadpool(showing.visit, store, entered, lang)
+    return pages.page("visit.html", lang, base=f"/s/{comer.token}", **shown)
+
+
+@router.get("/s/{token}/qr.svg")
+def read_qr(request: Request, store: TheStore, comer: TheComer) -> Response:
+    """Draw the link itself, for a phone to open."""
+    _entered(store, comer)
+    out = io.BytesIO()
+    url = f"{showing.base_url(request)}/s/{comer.token}"
+    segno.make(url, error="m").save(out, kind="svg", scale=4, border=2, xmldecl=False)
+    return Response(out.getvalue(), media_type="image/svg+xml")
+
+
+@router.get("/s/{token}/{position}")
+async def open_document(
+    request: Request, comer: TheComer, work: Working, position: Position
+) -> Response:
+    """Show one document of a visit."""
+    return await _document(request, comer, work, position)
+
+
+@router.get("/s/{token}/{position}/document.pdf")
+def read_document(store: TheStore, comer: TheComer, position: Position) -> Response:
+    """Answer the PDF as it stands, with the seals that it has."""
+    _, one, _ = links_opening.look(store, comer, position)
+    data = store.blobs.get(links_opening.open_document(store, comer, position))
+    name = content_disposition(f"{one.version.doc_no}.pdf")
+    return Response(data, headers={"Content-Disposition": name}, media_type="application/pdf")
+
+
+@router.get("/s/{token}/{position}/pages/{page}.png")
+async def read_page(
+    request: Request,
+    store: TheStore,
+    comer: TheComer,
+    work: Working,
+    position: Position,
+    page: Annotated[int, Path(ge=1, le=MOST_PAGES)],
+) -> Response:
+    """Draw a page of a document, once for all who look at it."""
+    sha256 = await run_in_threadpool(links_opening.open_document, store, comer, position)
+    png = await run_in_threadpool(links_pages.kept, store, sha256, page)
+    if png is None:
+        pdf = await run_in_threadpool(store.blobs.get, sha256)
+        png = await work.look(request, pictures.page_png, pdf, page)
+        if png is None:
+            raise links_refusals.other_document()
+        await run_in_threadpool(links_pages.keep, store, sha256, page, png)
+    return Response(png, media_type="image/png")
+
+
+@router.post("/s/{token}/code")
+async def give_code(request: Request, store: TheStore, comer: TheComer) -> Response:
+    """Take the access code; a cookie remembers in this browser that it was right."""
+    form = await forms.filled(request, comer)
+    proof = await run_in_threadpool(links_opening.give_code, store, comer, form.text("code"))
+    answer = JSONResponse({"done": True})
+    answer.set_cookie(
+        _cookie(comer.token),
+        proof,
+        path="/s/",
+        secure=is_https(request),
+        httponly=True,
+        samesite="lax",
+    )
+    return answer
+
+
+@router.post("/s/{token}/delegate")
+async def hand_on(request: Request, store: TheStore, comer: TheComer) -> Response:
+    """Hand the link on; the answer shows the colleague's link, this once."""
+    form = await forms.filled(request, comer)
+    colleague = forms.colleague(form)
+    base = showing.base_url(request)
+    made = await run_in_threadpool(_handed_on, store, comer, colleague, base)
+    words = pages.texts(language(request, form.text("lang")))
+    said = [words["delegated"].format(name=colleague.name)]
+    if made.link.email and store.settings.smtp:
+        said.append(words["delegated_mailed"])
+    return JSONResponse({"url": f"{base}/s/{made.token}", "message": " ".join(said)})
+
+
+@router.post("/s/{token}/{position}/sign")
+async def sign(
+    request: Request, store: TheStore, comer: TheComer, work: Working, position: Position
+) -> Response:
+    """Take what somebody says of a document, with their signature."""
+    form = await forms.filled(request, comer)
+    hand = await _hand(request, work, form)
+    lang = language(request, form.text("lang"))
+    statement = form.text("statement") or "document"
+    said = await run_in_threadpool(
+        _statement, store, comer, form, showing.Asking(position, lang, statement, hand)
+    )
+    await run_in_threadpool(links_signing.sign, store, comer, position, said)
+    return JSONResponse({"done": True})
+
+
+def _ask_code(request: Request, comer: Comer, lang: str) -> Response:
+    store = store_of(request)
+    with store.reading() as session:
+        link = links_opening.counting(session, comer.token, store.clock())
+    key = links_opening.form_key(store.key, link)
+    return pages.page("code.html", lang, 401, base=f"/s/{comer.token}", form_key=key)
+
+
+async def _document(request: Request, comer: Comer, work: Work, position: int) -> Response:
+    store = store_of(request)
+    entered, one, sha256 = await run_in_threadpool(links_opening.look, store, comer, position)
+    pdf = await run_in_threadpool(store.blobs.get, sha256)
+    count = await work.look(request, pictures.page_count, pdf)
+    lang = language(request)
+    shown = await run_in_threadpool(showing.document, store, entered, one, lang)
+    base = f"/s/{comer.token}"
+    here = f"{base}/{position}"
+    return pages.page("document.html", lang, base=base, here=here, pages=count, **shown)
+
+
+def _entered(store: Store, comer: Comer) -> Entered:
+    with store.reading() as session:
+        return links_opening.enter(session, comer, store.clock(), store.key)
+
+
+async def _hand(request: Request, work: Work, form: Form) -> Hand:
+    """Take the signature; a drawn one is read and drawn anew in a child."""
+    if "image" not in form.files:
+        return Hand(typed=form.text("typed") or None)
+    clean = await work.look(request, pictures.clean, form.files["image"])
+    return Hand(clean, forms.strokes(form))
+
+
+def _statement(store: Store, comer: Comer, form: Form, asking: showing.Asking) -> Statement:
+    if form.text("consent") != "yes":
+        raise links_refusals.consent_missing()
+    if (opinion := form.text("opinion")) not in Opinion.__members__:
+        raise links_refusals.opinion_missing()
+    with store.reading() as session:
+        entered = links_opening.enter(session, comer, store.clock(), store.key)
+        one = links_opening.at(session, entered.link, asking.position)
+    consent = showing.consent(entered.link, one, asking)
+    word = Word(Opinion[opinion], form.text("comment") or None)
+    return Statement(word, consent, asking.hand)
+
+
+def _handed_on(store: Store, comer: Comer, to: Colleague, base: str) -> Made:
+    with store.reading() as session:
+        link = links_opening.counting(session, comer.token, store.clock())
+    with store.change(links_opening.actor_of(link, comer.address)) as unit:
+        made = links_signing.delegate(unit, comer, to, store.key)
+        invited(unit, store, made, base)
+        return made
+
+
+def _cookie(token: str) -> str:
+    return COOKIE + hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()[:12]

@@ -1,0 +1,197 @@
+"""Tickets of a contract: conversion, hand-over, numbers, deadlines; and coverage of its objects."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from api.bodies import Given, JsonBody, parsed
+from api.callers import TheActor, TheStore
+from api.desk import Answer, TheDesk
+from api.openapi import answers, content, problems
+from api.shapes import Entry, RecordOut, entries
+from docgen.rules.ticket_clocks import Summary
+from docgen.service import tickets
+from docgen.service.tickets import Waiting, Whole
+from docgen.service.unit import Unit
+from schemas.problems import errors_of
+
+router = APIRouter(tags=["tickets"])
+
+READ = problems(401, 403, 404, 429, 503)
+CHANGE = problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503)
+
+
+class Nothing(Given):
+    """An empty object."""
+
+
+class CoverageOut(BaseModel):
+    """Whether each object of the contract has its form."""
+
+    covered: bool
+    objects: int = Field(description="合同的维保对象数 how many objects the contract lists")
+    archives: list[str] = Field(description="参与比较的 WB which archives were compared")
+    problems: list[Entry]
+
+
+class CountOut(BaseModel):
+    """How many tickets of a class there are."""
+
+    total: int
+    open: int
+    closed: int
+
+
+class TicketsOut(BaseModel):
+    """The contract's tickets in numbers; a converted consultation counts as its defect ticket."""
+
+    total: int
+    open: int
+    closed: int
+    consultation: CountOut
+    defect: CountOut
+    converted: int = Field(description="已转缺陷单的咨询，不计入 consultation")
+    responses: dict[str, int] = Field(description="咨询的答复时效 consultations by their clock")
+
+    @classmethod
+    def of(cls, found: Summary) -> TicketsOut:
+        """Make it."""
+        classes = {
+            one.value: CountOut(total=count.total, open=count.open, closed=count.closed)
+            for one, count in found.classes.items()
+        }
+        sums = {
+            name: sum(getattr(count, name) for count in classes.values())
+            for name in CountOut.model_fields
+        }
+        return cls(**sums, **classes, converted=found.converted, responses=found.responses)
+
+
+class DeadlineOut(BaseModel):
+    """A consultation that waits for its answer."""
+
+    record_id: str
+    doc_no: str
+    handler: str
+    received_at: datetime
+    target: datetime = Field(description="当日 the end of the day received")
+    limit: datetime | None = Field(description="最迟；null 为工作日历未知 null: workdays not known")
+    state: str | None = Field(description="pending, overdue")
+
+    @classmethod
+    def of(cls, waiting: Waiting) -> DeadlineOut:
+        """Make it."""
+        due = waiting.due
+        return cls(
+            record_id=waiting.record.id,
+            doc_no=waiting.record.doc_no,
+            handler=waiting.handler,
+            received_at=due.received_at,
+            target=due.target,
+            limit=due.limit,
+            state=due.state.value if due.state else None,
+        )
+
+
+class Deadlines(BaseModel):
+    """Consultations that wait for their answers, the most urgent first."""
+
+    items: list[DeadlineOut]
+
+
+class Converted(BaseModel):
+    """A consultation and the defect ticket that it became."""
+
+    consultation: RecordOut
+    defect: RecordOut
+
+
+@router.get(
+    "/contracts/{contract_id}/coverage",
+    summary="对象覆盖 Coverage of the contract's objects",
+    responses=answers(CoverageOut) | READ,
+)
+def read_coverage(store: TheStore, actor: TheActor, contract_id: str) -> Response:
+    """Compare the asset archives that are submitted or further with the contract's objects."""
+    with store.reading() as session:
+        found = tickets.coverage(session, actor, contract_id)
+    return Answer(
+        CoverageOut(
+            covered=not errors_of(found.problems),
+            objects=found.objects,
+            archives=found.archives,
+            problems=entries(found.problems),
+        )
+    ).response()
+
+
+@router.get(
+    "/contracts/{contract_id}/tickets",
+    summary="问题单统计 Tickets in numbers",
+    responses=answers(TicketsOut) | READ,
+)
+def read_tickets(store: TheStore, actor: TheActor, contract_id: str) -> Response:
+    """Count tickets by class and closing, and consultations by the clock of their answers."""
+    with store.reading() as session:
+        found = tickets.summary(session, actor, contract_id, store.clock())
+    return Answer(TicketsOut.of(found)).response()
+
+
+@router.get(
+    "/contracts/{contract_id}/deadlines",
+    summary="待答复 Answers that are due",
+    responses=answers(Deadlines) | READ,
+)
+def read_deadlines(store: TheStore, actor: TheActor, contract_id: str) -> Response:
+    """List the consultations without an answer, with target and limit."""
+    with store.reading() as session:
+        found = tickets.deadlines(session, actor, contract_id, store.clock())
+        items = [DeadlineOut.of(one) for one in found]
+    return Answer(Deadlines(items=items)).response()
+
+
+@router.post(
+    "/contracts/{contract_id}/handover",
+    status_code=201,
+    summary="生成递交清单 Make a hand-over list",
+    responses=answers(RecordOut, 201) | CHANGE,
+    openapi_extra=content(Nothing),
+)
+def hand_over(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
+    """Make a DJ draft of all archived tickets that stand on no list yet."""
+    parsed(Nothing, data)
+
+    def make(unit: Unit) -> Answer:
+        record, version, found = tickets.hand_over(unit, contract_id)
+        body = RecordOut.whole(record, version, (), found)
+        return Answer(body, 201, record.etag, f"/api/v1/records/{record.id}")
+
+    return desk.change(data, make)
+
+
+@router.post(
+    "/records/{record_id}/conversion",
+    status_code=201,
+    summary="咨询单转缺陷单 Convert a consultation",
+    responses=answers(Converted, 201) | CHANGE,
+    openapi_extra=content(Nothing),
+)
+def convert(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
+    """Make a QX draft out of a ZX; both name each other. A fixed ZX is revised for it."""
+    parsed(Nothing, data)
+
+    def make(unit: Unit) -> Answer:
+        consultation, defect = tickets.convert(unit, record_id, desk.if_match)
+        body = Converted(consultation=_whole(consultation), defect=_whole(defect))
+        record = defect[0]
+        return Answer(body, 201, record.etag, f"/api/v1/records/{record.id}")
+
+    return desk.change(data, make)
+
+
+def _whole(found: Whole) -> RecordOut:
+    record, version, told = found
+    return RecordOut.whole(record, version, (), told)

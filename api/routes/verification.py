@@ -1,0 +1,153 @@
+"""The public verification: of a code that is printed on a document, and of a file somebody has.
+
+Open to everybody without an account, as pages and as JSON; tells nothing without a known code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from api.callers import TheStore, address_of
+from api.errors import status_of
+from api.openapi import answers, problems
+from api.pages import verifying
+from api.pages.routing import answering, language, told
+from api.routes.rendering import Working
+from api.shapes_verification import FileOut, StandingOut
+from api.work import Work
+from docgen.errors import DocgenError, InputUnreadable
+from docgen.service import verification
+from docgen.service.unit import Store
+from docgen.service.verification import Checked, Standing
+from docgen.signing.opening import trusted
+from docgen.uploads import MOST_BYTES
+from docgen.uploads.refusals import refusal
+
+MOST = MOST_BYTES["attachment"]
+FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+Code = Annotated[str, Path(max_length=80, description="校验码 the code printed on the document")]
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    """Answer a refusal as a page."""
+    assert isinstance(error, DocgenError)
+    lang = language(request)
+    made = verifying.shown(lang, status=status_of(error), told=told(error, lang))
+    if seconds := getattr(error, "retry_after_s", None):
+        made.headers["Retry-After"] = str(seconds)
+    return made
+
+
+router = APIRouter(prefix="/verify", tags=["verification"])
+page_router = APIRouter(
+    prefix="/verify", route_class=answering(_refused, DocgenError), include_in_schema=False
+)
+
+
+@router.get(
+    "/{short_code}",
+    summary="核验校验码 Verify a code",
+    responses=answers(StandingOut) | problems(404, 422, 429, 503),
+)
+def read_standing(request: Request, store: TheStore, short_code: Code) -> StandingOut:
+    """Tell how the version of a printed code stands; drafts and unknown codes are not found."""
+    return StandingOut.of(verification.standing(store, short_code, address_of(request)))
+
+
+@router.post(
+    "/{short_code}",
+    summary="核对文件 Check a file",
+    responses=answers(FileOut) | problems(400, 404, 413, 422, 429, 500, 503, 504),
+    openapi_extra=FORM,
+)
+async def check_file(request: Request, store: TheStore, work: Working, short_code: Code) -> FileOut:
+    """Verify a PDF's seals, and tell whether it is the file on record; it is not kept."""
+    return FileOut.of(*await _checked(request, store, work, short_code))
+
+
+@page_router.get("")
+def ask_code(request: Request, code: Annotated[str, Query(max_length=80)] = "") -> Response:
+    """Show the form for a code, or go on to what was typed."""
+    lang = language(request)
+    if wanted := verification.code_of(code):
+        plain = "".join(one for one in wanted if one.isascii() and one.isalnum()) or "-"
+        return RedirectResponse(f"/verify/{plain}?lang={lang}", 303)
+    return verifying.shown(lang)
+
+
+@page_router.get("/{short_code}")
+def show_standing(request: Request, store: TheStore, short_code: Code) -> Response:
+    """Show how a version stands, with the form for a file."""
+    one = verification.standing(store, short_code, address_of(request))
+    return verifying.shown(language(request), code=verification.code_of(short_code), one=one)
+
+
+@page_router.post("/{short_code}")
+async def show_check(
+    request: Request, store: TheStore, work: Working, short_code: Code
+) -> Response:
+    """Show what was found of a file."""
+    one, checked = await _checked(request, store, work, short_code)
+    code = verification.code_of(short_code)
+    return verifying.shown(language(request), code=code, one=one, checked=checked)
+
+
+async def _checked(
+    request: Request, store: Store, work: Work, code: str
+) -> tuple[Standing, Checked]:
+    """Verify a file in a child; its body is read only once the code is known."""
+    one = await run_in_threadpool(verification.standing, store, code, address_of(request))
+    data = await _file(request)
+    certificates = await run_in_threadpool(_certificates, store)
+    async with _turn(request):
+        verdict = await work.look(request, verification.examine, data, certificates)
+    return one, await run_in_threadpool(verification.compared, store, one, data, verdict)
+
+
+async def _file(request: Request) -> bytes:
+    try:
+        async with request.form(max_files=1, max_fields=5) as form:
+            given = form.get("file")
+            data = await given.read(MOST + 1) if isinstance(given, UploadFile) else b""
+    except HTTPException as wrong:
+        raise InputUnreadable(
+            "bad_form", "表单有误", f"The form is wrong: {wrong.detail}"
+        ) from wrong
+    if not data:
+        raise refusal("upload_empty")
+    if len(data) > MOST:
+        raise refusal("upload_too_large", "", len(data))
+    return data
+
+
+def _certificates(store: Store) -> tuple[bytes, ...]:
+    return tuple(one.dump() for one in trusted(store.settings))
+
+
+def _turn(request: Request) -> asyncio.Semaphore:
+    """Strangers' files take one child at most, so that members always find another."""
+    state = request.app.state
+    if not hasattr(state, "verifying"):
+        state.verifying = asyncio.Semaphore(1)
+    turn: asyncio.Semaphore = state.verifying
+    return turn

@@ -1,0 +1,195 @@
+"""Webhooks of a contract: who is told of what, tests, the log of messages, and sending again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import Field
+
+from api.bodies import Given, JsonBody, parsed
+from api.callers import TheActor, TheStore
+from api.desk import Answer, TheDesk
+from api.openapi import answers, content, problems
+from api.routes.contracts import Cursor, Limit
+from api.shapes import DeliveryOut, DeliveryPage, WebhookMade, WebhookOut, Webhooks
+from docgen.service import webhooks
+from docgen.service.pages import LIMIT
+from docgen.service.unit import Unit
+from docgen.service.webhooks import Place, Wish
+from docgen.store import tables
+
+router = APIRouter(prefix="/contracts/{contract_id}/webhooks", tags=["webhooks"])
+
+READING = problems(401, 403, 404, 429, 503)
+CHANGING = problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
+
+
+class NewWebhook(Given):
+    """An address, and the events that it is told of."""
+
+    url: str = Field(max_length=2000, description="https 公网地址 a public https address")
+    events: list[str] = Field(
+        max_length=50, description="事件，`*` 为全部 " + ", ".join(webhooks.EVENTS)
+    )
+
+
+class ChangedWebhook(NewWebhook):
+    """All of a webhook that can be changed."""
+
+    enabled: bool
+
+
+class NoChoice(Given):
+    """An empty object."""
+
+
+def place_of(contract_id: str, webhook_id: str) -> Place:
+    """Return where a webhook is."""
+    return Place(contract_id, webhook_id)
+
+
+ThePlace = Annotated[Place, Depends(place_of)]
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="建立回调 Make a webhook",
+    responses=answers(WebhookMade, 201) | CHANGING,
+    openapi_extra=content(NewWebhook),
+)
+def create_webhook(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
+    """Keep an address to be told; the answer shows its secret, this once."""
+    wish = Wish(**parsed(NewWebhook, data).model_dump())
+    if done := desk.earlier(data):
+        return done
+    wanted = webhooks.check(desk.store, desk.actor, Place(contract_id), wish)
+
+    def create(unit: Unit) -> Answer:
+        row, secret = webhooks.create(unit, contract_id, wanted, desk.store.key)
+        return _answer(row, WebhookMade.with_secret(row, secret), 201)
+
+    return desk.change(data, create)
+
+
+@router.get("", summary="回调列表 List webhooks", responses=answers(Webhooks) | READING)
+def list_webhooks(store: TheStore, actor: TheActor, contract_id: str) -> Response:
+    """List a contract's webhooks."""
+    with store.reading() as session:
+        found = webhooks.listed(session, actor, contract_id)
+        return Answer(Webhooks(items=[WebhookOut.of(row) for row in found])).response()
+
+
+@router.get(
+    "/{webhook_id}", summary="读取回调 Read a webhook", responses=answers(WebhookOut) | READING
+)
+def read_webhook(store: TheStore, actor: TheActor, place: ThePlace) -> Response:
+    """Answer a webhook with its ETag."""
+    with store.reading() as session:
+        row = webhooks.visible(session, actor, place)
+        return _answer(row, WebhookOut.of(row)).response()
+
+
+@router.put(
+    "/{webhook_id}",
+    summary="修改回调 Change a webhook",
+    responses=answers(WebhookOut) | CHANGING | problems(412, 428),
+    openapi_extra=content(ChangedWebhook),
+)
+def change_webhook(desk: TheDesk, place: ThePlace, data: JsonBody) -> Response:
+    """Replace address and events, enable or disable it; If-Match says which state was seen."""
+    wish = Wish(**parsed(ChangedWebhook, data).model_dump())
+    if done := desk.earlier(data):
+        return done
+    wanted = webhooks.check(desk.store, desk.actor, place, wish)
+
+    def change(unit: Unit) -> Answer:
+        row = webhooks.change(unit, place, wanted, desk.if_match)
+        return _answer(row, WebhookOut.of(row))
+
+    return desk.change(data, change)
+
+
+@router.delete(
+    "/{webhook_id}",
+    status_code=204,
+    summary="删除回调 Delete a webhook",
+    responses=problems(401, 403, 404, 422, 429, 503),
+)
+def delete_webhook(desk: TheDesk, place: ThePlace) -> Response:
+    """Delete a webhook with its log; what is not sent yet never will be."""
+
+    def remove(unit: Unit) -> Answer:
+        webhooks.remove(unit, place)
+        return Answer(None, 204)
+
+    return desk.change(b"", remove)
+
+
+@router.post(
+    "/{webhook_id}/secret",
+    summary="更换密钥 Replace the secret",
+    responses=answers(WebhookMade) | CHANGING,
+    openapi_extra=content(NoChoice),
+)
+def rotate_secret(desk: TheDesk, place: ThePlace, data: JsonBody) -> Response:
+    """Answer a new secret, this once; for 24 hours the former one signs as well."""
+    parsed(NoChoice, data)
+
+    def rotate(unit: Unit) -> Answer:
+        row, secret = webhooks.rotate(unit, place, desk.store.key)
+        return _answer(row, WebhookMade.with_secret(row, secret))
+
+    return desk.change(data, rotate)
+
+
+@router.post(
+    "/{webhook_id}/ping",
+    status_code=202,
+    summary="发送测试消息 Send a test message",
+    responses=answers(DeliveryOut, 202) | CHANGING,
+    openapi_extra=content(NoChoice),
+)
+def ping_webhook(desk: TheDesk, place: ThePlace, data: JsonBody) -> Response:
+    """Send `webhook.ping`; the log of messages tells what came of it."""
+    parsed(NoChoice, data)
+    return desk.change(data, lambda unit: _sending(unit, webhooks.ping(unit, place)))
+
+
+@router.get(
+    "/{webhook_id}/deliveries",
+    summary="消息记录 List messages",
+    responses=answers(DeliveryPage) | READING | problems(422),
+)
+def list_deliveries(
+    store: TheStore, actor: TheActor, place: ThePlace, cursor: Cursor = "", limit: Limit = LIMIT
+) -> Response:
+    """List a webhook's messages and what came of them, the newest first."""
+    with store.reading() as session:
+        page = webhooks.deliveries(session, actor, place, cursor=cursor, limit=limit)
+        items = [DeliveryOut.of(row) for row in page.items]
+    return Answer(DeliveryPage(items=items, next_cursor=page.next_cursor)).response()
+
+
+@router.post(
+    "/{webhook_id}/deliveries/{delivery_id}/resend",
+    status_code=202,
+    summary="重发 Send a message again",
+    responses=answers(DeliveryOut, 202) | CHANGING,
+    openapi_extra=content(NoChoice),
+)
+def resend(desk: TheDesk, place: ThePlace, delivery_id: str, data: JsonBody) -> Response:
+    """Send a message again, under the same webhook-id."""
+    parsed(NoChoice, data)
+    return desk.change(data, lambda unit: _sending(unit, webhooks.resend(unit, place, delivery_id)))
+
+
+def _answer(row: tables.Webhook, body: WebhookOut, status: int = 200) -> Answer:
+    place = f"/api/v1/contracts/{row.contract_id}/webhooks/{row.id}"
+    return Answer(body, status, row.etag, place)
+
+
+def _sending(unit: Unit, message: tables.Delivery) -> Answer:
+    unit.session.flush()
+    return Answer(DeliveryOut.of(message), 202)

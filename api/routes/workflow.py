@@ -1,0 +1,310 @@
+"""The steps of the workflow: submit, review, sign-offs, paper signatures, archive, void."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response, UploadFile
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+
+from api.bodies import Given, JsonBody, parsed
+from api.desk import Answer, Desk, TheDesk
+from api.openapi import answers, content, problems, record_content
+from api.routes.attachments import UNMATCHED, scan_of
+from api.routes.records import Code, Number, Reason
+from api.routes.rendering import Working
+from api.shapes import RecordOut
+from api.work import Work
+from docgen.errors import RecordRefused
+from docgen.pipeline import Order
+from docgen.service import archiving, attachments, records, review, signed, signing, submission
+from docgen.service.documents import Made, keep
+from docgen.service.unit import Store, Unit
+from docgen.store import tables
+from docgen.templates import FORMATS
+from docgen.uploads import MOST_BYTES
+from schemas.envelope import Opinion, Role
+from schemas.problems import Problem, errors_of
+
+router = APIRouter(prefix="/records/{record_id}", tags=["workflow"])
+hand_in = APIRouter(prefix="/records", tags=["workflow"])
+
+REFUSALS = problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503, 507)
+LONG = problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 500, 503, 504, 507)
+
+
+class Nothing(Given):
+    """An empty object."""
+
+
+class Opined(Given):
+    """An opinion; a disagreement needs its comment."""
+
+    opinion: Opinion
+    comment: str | None = Field(None, max_length=4000)
+    pointer: str | None = Field(None, max_length=500, description="评论所指的字段 JSON Pointer")
+
+
+class Signer(Opined):
+    """Whose signature stands on a paper."""
+
+    role: Role
+    name: str = Field(min_length=1, max_length=200)
+    org: str | None = Field(None, max_length=200)
+    signed_on: date
+
+
+class OnPaper(Signer):
+    """A customer's signature on paper, whose scan was uploaded before."""
+
+    scan_id: str = Field(max_length=32, description="已上传扫描件的 id")
+
+
+class SignedPaper(Signer):
+    """A customer's signature on paper, with its scan."""
+
+    file: UploadFile = Field(description="签字页的扫描件或照片 PDF, PNG, JPEG, TIFF")
+    archive: bool = Field(False, description="全部签署后即归档 archive once all have signed")
+    note: str | None = Field(None, max_length=2000)
+    unmatched: bool = Field(False, description=UNMATCHED)
+
+
+@hand_in.post(
+    "/hand-in",
+    status_code=201,
+    summary="新建并提交 Make and submit",
+    responses=answers(RecordOut, 201) | LONG,
+    openapi_extra=record_content(),
+)
+async def hand_in_record(
+    request: Request, desk: TheDesk, work: Working, data: JsonBody, code: Code = ""
+) -> Response:
+    """Make a record and submit it at once; one with errors is refused whole, and nothing kept."""
+    if done := await run_in_threadpool(desk.earlier, data):
+        return done
+    record_id = await run_in_threadpool(_handed_in, desk, data, code)
+    return await _submitted(request, desk, work, (record_id, "*", data), 201)
+
+
+def _handed_in(desk: Desk, data: bytes, code: str) -> str:
+    """Keep the draft if it has no errors; its id, the same for the same Idempotency-Key."""
+
+    def create(unit: Unit) -> Answer:
+        record, version, _ = records.create(unit, data, code=code)
+        unit.session.flush()
+        _, found = submission.validate(unit, record.id)
+        if errors_of(found):
+            raise RecordRefused(found)
+        return Answer(RecordOut.whole(record, version), 201)
+
+    kept = desk.change(data, create, step="create:")
+    return str(json.loads(bytes(kept.body))["id"])
+
+
+@router.post(
+    "/submit",
+    summary="提交 Submit",
+    responses=answers(RecordOut) | LONG,
+    openapi_extra=content(Nothing),
+)
+async def submit_record(
+    request: Request, desk: TheDesk, work: Working, record_id: str, data: JsonBody
+) -> Response:
+    """Check the draft whole, make its documents, and fix content and files by their hashes."""
+    parsed(Nothing, data)
+    if done := await run_in_threadpool(desk.earlier, data):
+        return done
+    return await _submitted(request, desk, work, (record_id, desk.if_match, data))
+
+
+async def _submitted(
+    request: Request, desk: Desk, work: Work, given: tuple[str, str, bytes], status: int = 200
+) -> Response:
+    """Submit a draft (its id, the state that was seen, the request's body)."""
+    record_id, etag, data = given
+    prepared = await run_in_threadpool(submission.prepare, desk.store, desk.actor, record_id, etag)
+    made = await _documents(request, desk.store, work, prepared.order)
+    mark = signing.author_mark(desk.actor, prepared.record_hash)
+    sealed = await run_in_threadpool(signed.begun, desk.store, made, mark)
+
+    def finish(unit: Unit) -> Answer:
+        record, version = submission.finish(unit, prepared, made, sealed)
+        return _answer(unit, record, version, status, warnings=prepared.warnings)
+
+    return await run_in_threadpool(desk.change, data, finish)
+
+
+@router.post(
+    "/archive",
+    summary="归档 Archive",
+    responses=answers(RecordOut) | LONG,
+    openapi_extra=content(Nothing),
+)
+async def archive_record(
+    request: Request, desk: TheDesk, work: Working, record_id: str, data: JsonBody
+) -> Response:
+    """Make it final, with copies that print the sign-offs; else tell everything that is missing."""
+    parsed(Nothing, data)
+    if done := await run_in_threadpool(desk.earlier, data):
+        return done
+    return await _archived(request, desk, work, record_id, data)
+
+
+async def _archived(
+    request: Request, desk: Desk, work: Work, record_id: str, data: bytes
+) -> Response:
+    prepared = await run_in_threadpool(archiving.prepare, desk.store, desk.actor, record_id)
+    made = await _documents(request, desk.store, work, prepared.order)
+
+    def finish(unit: Unit) -> Answer:
+        record, version = archiving.finish(unit, prepared, made)
+        return _answer(unit, record, version)
+
+    return await run_in_threadpool(desk.change, data, finish)
+
+
+@router.post(
+    "/review",
+    summary="开始审阅 Begin the review",
+    responses=answers(RecordOut) | REFUSALS,
+    openapi_extra=content(Nothing),
+)
+def begin_review(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
+    """Say that the review has begun."""
+    parsed(Nothing, data)
+    return desk.change(data, lambda unit: _answer(unit, *review.begin(unit, record_id)))
+
+
+@router.post(
+    "/versions/{number}/signoffs",
+    status_code=201,
+    summary="签署 Sign",
+    responses=answers(RecordOut, 201) | REFUSALS,
+    openapi_extra=content(Opined),
+)
+def sign(desk: TheDesk, record_id: str, number: Number, data: JsonBody) -> Response:
+    """Give the caller's own sign-off: the leader's review, the project manager's receipt."""
+    word = review.Word(**parsed(Opined, data).model_dump())
+    where = (record_id, number)
+    return _signed(desk, data, lambda unit, lock: review.own_word(unit, where, word, lock=lock))
+
+
+@router.post(
+    "/versions/{number}/paper-signatures",
+    status_code=201,
+    summary="登记纸质签字 Record a signature on paper",
+    responses=answers(RecordOut, 201) | REFUSALS,
+    openapi_extra=content(OnPaper),
+)
+def record_paper_signature(
+    desk: TheDesk, record_id: str, number: Number, data: JsonBody
+) -> Response:
+    """Record a customer's signature on paper: name, date, opinion, and the scan of the page."""
+    given = parsed(OnPaper, data)
+    word = review.Word(given.opinion, given.comment, given.pointer)
+    paper = review.Paper(given.role, given.name, given.signed_on, given.scan_id, given.org)
+    where = (record_id, number)
+    return _signed(
+        desk, data, lambda unit, lock: review.paper_word(unit, where, paper, word, lock=lock)
+    )
+
+
+@router.post(
+    "/versions/{number}/signed-papers",
+    status_code=201,
+    summary="上传签好的页并登记签字 Upload a signed page and record its signature",
+    responses=answers(RecordOut, 201) | LONG,
+)
+async def upload_signed_paper(
+    request: Request,
+    *,
+    desk: TheDesk,
+    work: Working,
+    record_id: str,
+    number: Number,
+    given: Annotated[SignedPaper, Form()],
+) -> Response:
+    """Keep the scan and record the signature that it shows; then archive, if that is asked for."""
+    data = await given.file.read(MOST_BYTES["scan"] + 1)
+    content = repr((given.model_dump(exclude={"file"}), hashlib.sha256(data).hexdigest())).encode()
+    if done := await run_in_threadpool(desk.earlier, content):
+        return done
+    upload = await work.inspect(request, given.file.filename or "", data, "scan")
+    scan = await scan_of(request, work, upload, data, unmatched=given.unmatched)
+    await run_in_threadpool(desk.store.blobs.put, data)
+    where = (record_id, number)
+    word = review.Word(given.opinion, given.comment)
+    paper = review.Paper(given.role, given.name, given.signed_on, None, given.org)
+
+    def ask(unit: Unit, lock: bool) -> review.Given:
+        if not lock:
+            attachments.scanned(unit, where, scan)
+            return review.paper_word(unit, where, paper, word, lock=False)
+        _, row = attachments.add(unit, where, upload, note=given.note, scan=scan)
+        return review.paper_word(unit, where, replace(paper, scan_id=row.id), word, lock=True)
+
+    step = "sign:" if given.archive else ""
+    sign_it = partial(_signed, desk, content, ask, step=step, proof=upload.sha256)
+    answer = await run_in_threadpool(sign_it)
+    return await _archived(request, desk, work, record_id, content) if given.archive else answer
+
+
+@router.post(
+    "/void",
+    summary="作废 Make void",
+    responses=answers(RecordOut) | REFUSALS,
+    openapi_extra=content(Reason),
+)
+def void_record(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
+    """End a version that is not archived, for a reason."""
+    given = parsed(Reason, data)
+    return desk.change(
+        data, lambda unit: _answer(unit, *review.void(unit, record_id, given.reason))
+    )
+
+
+def _signed(
+    desk: Desk, content: bytes, ask: signing.Ask, *, step: str = "", proof: str = ""
+) -> Response:
+    """Seal and keep a sign-off, once for each Idempotency-Key."""
+    if not step and (done := desk.earlier(content)):
+        return done
+
+    def change(work: Callable[[Unit], review.Given]) -> Response:
+        def give(unit: Unit) -> Answer:
+            given = work(unit)
+            return _answer(unit, given.record, given.version, 201)
+
+        return desk.change(content, give, step=step)
+
+    return signing.sign(desk.store, desk.actor, ask, change, proof=proof)
+
+
+async def _documents(request: Request, store: Store, work: Work, order: Order) -> dict[str, Made]:
+    """Have all formats of a record made in children, and their bytes kept."""
+    made = {}
+    for name in FORMATS:
+        outcome = await work.render(request, order, name)
+        made[name] = await run_in_threadpool(keep, store, order, name, outcome)
+    return made
+
+
+def _answer(
+    unit: Unit,
+    record: tables.Record,
+    version: tables.Version,
+    status: int = 200,
+    *,
+    warnings: Sequence[Problem] = (),
+) -> Answer:
+    unit.session.flush()
+    given = records.signoffs(unit.session, record.id, version.number)
+    body = RecordOut.whole(record, version, given, warnings)
+    return Answer(body, status, record.etag, f"/api/v1/records/{record.id}")

@@ -1,0 +1,192 @@
+"""Where bags lie: a zip or a folder, read in pieces and within limits; never unpacked to disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import struct
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NoReturn, Protocol
+
+from docgen.archive.layout import BAGIT
+from docgen.errors import InputUnreadable
+from docgen.renderers.unzip import BROKEN, ENCRYPTED, FREE_RATIO_BYTES, RATIO
+
+CHUNK = 2**18
+ENTRY_BYTES = 256 * 2**20
+ENTRIES = 150_000
+DIRECTORY_BYTES = 32 * 2**20
+FREE_BYTES, UNPACKED_RATIO = 500 * 2**20, 20
+_ELSEWHERE = re.compile(r"^$|^[A-Za-z]:|(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\\]")
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+REASONS = {
+    "package_unsafe_name": ("条目名称不合法", "A file's name leads elsewhere"),
+    "package_duplicate": ("条目重名", "Two files have the same name"),
+    "package_link": ("条目是链接或特殊文件", "A file is a link, or no plain file"),
+    "package_encrypted": ("条目已加密", "A file is encrypted"),
+    "package_method": ("不支持的压缩方法", "A file's compression is not supported"),
+    "package_bomb": ("条目过多、过大或压缩比过高", "Too many, too large or too compressed files"),
+    "package_broken": ("压缩包已损坏", "The zip is broken"),
+}
+
+
+class Container(Protocol):
+    """Files by name, with `/` between folders."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """All names of files, sorted."""
+        ...
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Give a file's content in pieces. InputUnreadable: package_broken, package_bomb."""
+        ...
+
+
+def zips(path: Path) -> list[Path]:
+    """List the zips of a folder that is no bag itself."""
+    if not path.is_dir() or (path / BAGIT).exists():
+        return []
+    return sorted(path.glob("*.zip"))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Container]:
+    """Open a zip or a folder. InputUnreadable: a code of REASONS, package_unreadable."""
+    if path.is_dir():
+        yield Folder(path)
+        return
+    try:
+        with path.open("rb") as file:
+            _refuse_large_directory(file, path.stat().st_size)
+            with zipfile.ZipFile(file) as archive:
+                yield Zip(archive, path.stat().st_size)
+    except BROKEN as wrong:
+        raise refusal("package_broken", str(wrong)[:200]) from wrong
+    except OSError as wrong:
+        raise InputUnreadable(
+            "package_unreadable",
+            f"归档包无法读取：{wrong.strerror}",
+            f"The package cannot be read: {wrong.strerror}",
+            place=str(path),
+        ) from wrong
+
+
+class Folder:
+    """Files in a folder; no link is followed."""
+
+    def __init__(self, root: Path) -> None:
+        """List them. InputUnreadable: package_link, package_bomb."""
+        self._root = root
+        self.names: Sequence[str] = sorted(self._listed())
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Give a file's content in pieces."""
+        try:
+            handle = os.open(self._root / name, os.O_RDONLY | os.O_NOFOLLOW)
+            with os.fdopen(handle, "rb") as file:
+                while piece := file.read(CHUNK):
+                    yield piece
+        except OSError as wrong:
+            raise refusal("package_broken", name) from wrong
+
+    def _listed(self) -> Iterator[str]:
+        count = 0
+        for folder, folders, files in os.walk(self._root):
+            for one in (*folders, *files):
+                path = Path(folder, one)
+                mode = path.lstat().st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                    refuse("package_link", path.name)
+            for one in files:
+                yield Path(folder, one).relative_to(self._root).as_posix()
+            count += len(files)
+            if count > ENTRIES:
+                refuse("package_bomb", one)
+
+
+class Zip:
+    """Entries of a zip, judged before the first is read and measured while they are."""
+
+    def __init__(self, archive: zipfile.ZipFile, size_bytes: int) -> None:
+        """Judge all entries by what the directory says. InputUnreadable."""
+        self._archive = archive
+        self._left = FREE_BYTES + UNPACKED_RATIO * size_bytes
+        found = [info for info in archive.infolist() if not info.is_dir()]
+        _check_names(found)
+        if sum(info.compress_size for info in found) > size_bytes:
+            refuse("package_bomb", "entries overlap")
+        for info in found:
+            _check(info)
+        self._infos = {info.filename: info for info in found}
+        self.names: Sequence[str] = sorted(self._infos)
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Inflate an entry in pieces, never more than was declared."""
+        try:
+            with self._archive.open(self._infos[name]) as entry:
+                while piece := entry.read(CHUNK):
+                    self._left -= len(piece)
+                    if self._left < 0:
+                        refuse("package_bomb", name)
+                    yield piece
+        except BROKEN as wrong:
+            raise refusal("package_broken", name) from wrong
+
+
+def refusal(code: str, place: str) -> InputUnreadable:
+    """Return a refusal of REASONS."""
+    zh, en = REASONS[code]
+    return InputUnreadable(code, zh, en, place=place)
+
+
+def refuse(code: str, place: str) -> NoReturn:
+    """Raise a refusal of REASONS."""
+    raise refusal(code, place)
+
+
+def _check_names(found: Sequence[zipfile.ZipInfo]) -> None:
+    if len(found) > ENTRIES:
+        refuse("package_bomb", str(len(found)))
+    seen = set()
+    for info in found:
+        if info.filename != info.orig_filename or _ELSEWHERE.search(info.filename):
+            refuse("package_unsafe_name", info.filename)
+        if info.filename.casefold() in seen:
+            refuse("package_duplicate", info.filename)
+        seen.add(info.filename.casefold())
+
+
+def _check(info: zipfile.ZipInfo) -> None:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        refuse("package_link", info.filename)
+    if info.flag_bits & ENCRYPTED:
+        refuse("package_encrypted", info.filename)
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        refuse("package_method", info.filename)
+    ratio = info.file_size > FREE_RATIO_BYTES and info.file_size > RATIO * info.compress_size
+    if info.file_size > ENTRY_BYTES or ratio:
+        refuse("package_bomb", info.filename)
+
+
+def _refuse_large_directory(file: BinaryIO, size_bytes: int) -> None:
+    """Refuse a directory of entries that would not fit into memory, before it is read."""
+    tail = min(size_bytes, 2**16 + _END.size + _END64.size + 20)
+    file.seek(size_bytes - tail)
+    data = file.read(tail)
+    file.seek(0)
+    at = data.rfind(b"PK\5\6")
+    if at < 0 or at + _END.size > len(data):
+        refuse("package_broken", "zip")
+    length = _END.unpack_from(data, at)[5]
+    at64 = data.rfind(b"PK\6\6", 0, at)
+    if length == 0xFFFFFFFF and at64 >= 0 and at64 + _END64.size <= len(data):
+        length = _END64.unpack_from(data, at64)[8]
+    if length > DIRECTORY_BYTES:
+        refuse("package_bomb", "directory")

@@ -1,0 +1,182 @@
+"""The export of a whole contract: its packages, and an index of every document and its state."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from docgen.access import Actor
+from docgen.archive.layout import INDEX, INDEX_PAGE, TAG_MANIFEST
+from docgen.archive.packing import Entry, below, moment_of, zipped
+from docgen.delivery import writing_aside
+from docgen.service import packages
+from docgen.service.packages import Package, Render
+from docgen.service.unit import Store, Unit
+from docgen.store.tables import Contract, Record, Version
+
+_UNSAFE = re.compile(r"[^\w.-]+")
+_STYLE = (
+    "body{font:14px/1.5 sans-serif;margin:2em}table{border-collapse:collapse}"
+    "td,th{border:1px solid #bbb;padding:.3em .6em;text-align:left}code{font-size:11px}"
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A document of the index; `package` is where its package lies, empty before it is archived."""
+
+    doc_no: str
+    code: str
+    version: int
+    state: str
+    record_hash: str
+    archived_hash: str
+    package: str = ""
+    evidence_sha256: str = ""
+    tagmanifest_sha256: str = ""
+
+
+class Export:
+    """A contract on its way out; one package is in memory at a time."""
+
+    def __init__(self, store: Store, actor: Actor, contract_id: str, render: Render) -> None:
+        """`render` makes the evidence pages that are not made yet."""
+        self.store, self.actor, self.render = store, actor, render
+        with store.reading() as session:
+            self.contract = session.get_one(Contract, contract_id)
+            self.targets = packages.targets(session, contract_id)
+        self.lines: dict[str, Line] = {}
+
+    def packages(self) -> Iterator[Package]:
+        """Give every archived version's package."""
+        for target in self.targets:
+            yield packages.packed(self.store, self.actor, target, self.render)
+
+    def entries(self) -> Iterator[Entry]:
+        """Give all bags as folders of one zip, and the index."""
+        for package in self.packages():
+            name = package.target.doc_no
+            yield from below(name, self._listed(package, f"{name}/"))
+        yield from self.index()
+
+    def zipped(self) -> Iterator[bytes]:
+        """Give the bytes of one zip with everything."""
+        root = _UNSAFE.sub("_", self.contract.contract_no)
+        return zipped(below(root, self.entries()), self.contract.created_at)
+
+    def written(self, folder: Path) -> Iterator[Line]:
+        """Write a zip for each package into a folder, and the index last.
+
+        A zip that is there with the same bytes stays. Raises OutputRefused.
+        """
+        for package in self.packages():
+            name = f"{package.target.doc_no}.zip"
+            entries = below(package.target.doc_no, self._listed(package, name))
+            with writing_aside(folder / name) as file:
+                for piece in zipped(entries, moment_of(package.statement)):
+                    file.write(piece)
+            yield self.lines[package.target.doc_no]
+        for name, data in self.index():
+            with writing_aside(folder / name) as file:
+                file.write(data)
+
+    def index(self) -> Iterator[Entry]:
+        """Give the index of all documents: for machines, and as a page."""
+        lines = list(self._all())
+        told = {
+            "contract_no": self.contract.contract_no,
+            "customer_name": self.contract.customer_name,
+            "made_at": self.store.clock().isoformat(timespec="seconds"),
+            "documents": [vars(one) for one in lines],
+        }
+        yield INDEX, json.dumps(told, ensure_ascii=False, indent=1).encode() + b"\n"
+        yield INDEX_PAGE, _page(told, lines).encode()
+
+    def note(self, unit: Unit) -> None:
+        """Put the export into the audit trail."""
+        unit.note(
+            "archive.exported",
+            ("contract", self.contract.id),
+            self.contract.id,
+            contract_no=self.contract.contract_no,
+            packages=len(self.targets),
+        )
+
+    def _listed(self, package: Package, place: str) -> Iterator[Entry]:
+        """Give a package's files, and keep its line of the index."""
+        made = package.statement
+        last = b""
+        for name, data in package.entries(self.store):
+            last = data if name == TAG_MANIFEST else last
+            yield name, data
+        self.lines[made.doc_no] = Line(
+            made.doc_no,
+            made.code,
+            made.version,
+            "archived",
+            made.record_hash,
+            made.archived_hash,
+            package=place,
+            evidence_sha256=package.target.evidence,
+            tagmanifest_sha256=hashlib.sha256(last).hexdigest(),
+        )
+
+    def _all(self) -> Iterator[Line]:
+        query = (
+            select(Version, Record.code)
+            .join(Record, Record.id == Version.record_id)
+            .where(Record.contract_id == self.contract.id)
+            .order_by(Record.seq, Version.number)
+        )
+        with self.store.reading() as session:
+            for version, code in session.execute(query):
+                yield self.lines.get(version.doc_no) or Line(
+                    version.doc_no,
+                    code,
+                    version.number,
+                    version.state,
+                    version.record_hash or "",
+                    version.archived_hash or "",
+                )
+
+
+def contract_id_of(store: Store, contract_no: str) -> str:
+    """Return a contract's id by its number; empty when there is none."""
+    with store.reading() as session:
+        query = select(Contract.id).where(Contract.contract_no == contract_no)
+        return session.scalar(query) or ""
+
+
+def _page(told: dict[str, Any], lines: list[Line]) -> str:
+    heads = (
+        "编号 Document",
+        "状态 State",
+        "归档包 Package",
+        "归档单据 sha256 Record",
+        "证据 sha256",
+    )
+    rows = "".join(f"<tr>{''.join(_cells(one))}</tr>\n" for one in lines)
+    title = escape(f"{told['contract_no']} {told['customer_name']}")
+    return (
+        f'<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>"
+        f"<p>{escape(told['made_at'])}　docgen verify</p>\n<table><tr>"
+        f"{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>\n{rows}</table>"
+        "</body></html>\n"
+    )
+
+
+def _cells(one: Line) -> Iterator[str]:
+    yield f"<td>{escape(one.doc_no)}</td><td>{escape(one.state)}</td>"
+    link = f'<a href="{escape(one.package)}">{escape(one.package)}</a>' if one.package else "—"
+    yield f"<td>{link}</td>"
+    for sha256 in (one.archived_hash, one.evidence_sha256):
+        yield f"<td><code>{escape(sha256)}</code></td>"

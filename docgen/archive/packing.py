@@ -1,0 +1,84 @@
+"""Writing packages: a BagIt 1.0 bag for each version, in a zip that is made while it is read.
+
+Equal contents give equal bytes: fixed order, fixed dates, nothing compressed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from importlib.resources import files
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from docgen.archive.layout import BAGIT, DECLARATION, INFO, MANIFEST, PAYLOAD, READMES, TAG_MANIFEST
+from docgen.archive.statement import Statement
+from docgen.streams import Written
+from schemas.problems import SHANGHAI
+
+Entry = tuple[str, bytes]
+MODE = 0o100644
+UNIX = 3
+
+
+def bag(statement: Statement, payload: Iterable[Entry]) -> Iterator[Entry]:
+    """Give the files of a bag, the manifests last; `payload` has paths below `data/`."""
+    tags = {BAGIT: DECLARATION} | {name: _readme(name) for name in READMES}
+    yield from tags.items()
+    hashes, size_bytes = {}, 0
+    for path, data in payload:
+        hashes[PAYLOAD + path] = hashlib.sha256(data).hexdigest()
+        size_bytes += len(data)
+        yield PAYLOAD + path, data
+    rest = {
+        INFO: _info(statement, f"{size_bytes}.{len(hashes)}"),
+        MANIFEST: _manifest(hashes),
+    }
+    yield from rest.items()
+    tags |= rest
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in tags.items()}
+    yield TAG_MANIFEST, _manifest(sums)
+
+
+def below(folder: str, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Put entries into a folder."""
+    for name, data in entries:
+        yield f"{folder}/{name}", data
+
+
+def zipped(entries: Iterable[Entry], moment: datetime) -> Iterator[bytes]:
+    """Give the bytes of a zip; all its entries have that moment, as a clock in Shanghai shows."""
+    out = Written()
+    date = moment.astimezone(SHANGHAI).timetuple()[:6]
+    with ZipFile(out, "w", ZIP_STORED) as made:
+        for name, data in entries:
+            info = ZipInfo(name, date)
+            info.external_attr, info.create_system = MODE << 16, UNIX
+            made.writestr(info, data)
+            yield out.take()
+    yield out.take()
+
+
+def moment_of(statement: Statement) -> datetime:
+    """Return the date that a package's entries have."""
+    return datetime.fromisoformat(statement.archived_at)
+
+
+def _readme(name: str) -> bytes:
+    return files("docgen").joinpath("archive", name).read_bytes()
+
+
+def _info(statement: Statement, oxum: str) -> bytes:
+    day = moment_of(statement).astimezone(SHANGHAI).date()
+    lines = {
+        "Bag-Software-Agent": f"docgen {statement.docgen}",
+        "Bagging-Date": day.isoformat(),
+        "External-Identifier": statement.doc_no,
+        "Bag-Group-Identifier": statement.contract_no,
+        "Payload-Oxum": oxum,
+    }
+    return "".join(f"{name}: {text}\n" for name, text in lines.items()).encode()
+
+
+def _manifest(hashes: dict[str, str]) -> bytes:
+    return "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes)).encode()

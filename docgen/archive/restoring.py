@@ -1,0 +1,252 @@
+"""Restoring verified packages into a store: records, versions, files and sign-offs as they were.
+
+Accounts that are not there come back disabled. What is there already stays, and is not doubled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from asn1crypto import x509
+from sqlalchemy import ColumnElement, Date, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import DeclarativeBase
+
+from docgen.access import SERVICE
+from docgen.archive import statement as names
+from docgen.archive.bags import Bag, bags
+from docgen.archive.containers import opened, zips
+from docgen.archive.findings import Verdict
+from docgen.archive.layout import MANIFEST, PAYLOAD
+from docgen.archive.statement import Statement, parsed
+from docgen.archive.verifying import verified
+from docgen.errors import Conflict
+from docgen.pipeline import read_contract
+from docgen.service import packages
+from docgen.service.documents import Made, row_of
+from docgen.service.numbers import claim
+from docgen.service.unit import Store, Unit
+from docgen.store import search
+from docgen.store.tables import (
+    Attachment,
+    Contract,
+    Document,
+    Member,
+    Record,
+    RecordAsset,
+    Signoff,
+    User,
+    Version,
+)
+from docgen.store.tables.base import Moment
+from schemas.values import parse_day
+
+KNOWN = {table.__tablename__ for table in (User, Contract, Record, Version, Attachment)} | {"blobs"}
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What became of a package: restored, or there already, or refused with its verdict."""
+
+    place: str
+    doc_no: str
+    state: str
+    verdict: Verdict
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        told = {"place": self.place, "doc_no": self.doc_no, "state": self.state}
+        return told | {"findings": [one.as_json() for one in self.verdict.findings]}
+
+
+def restore(store: Store, path: Path, trusted: Sequence[x509.Certificate]) -> Iterator[Restored]:
+    """Restore every package in a zip or folder; one that does not verify is refused.
+
+    Raises InputUnreadable, Conflict: restored_differs, for a number that another record has.
+    """
+    for one in zips(path) or [path]:
+        with opened(one) as container:
+            for root, bag in bags(container):
+                yield _one(store, bag, trusted, root.rstrip("/") or one.name)
+
+
+def _one(store: Store, bag: Bag, trusted: Sequence[x509.Certificate], place: str) -> Restored:
+    verdict = verified(bag, trusted, place)
+    if not verdict.good:
+        return Restored(place, verdict.doc_no, "refused", verdict)
+    try:
+        statement = parsed(bag.read(PAYLOAD + names.STATEMENT).data)
+        return Restored(place, verdict.doc_no, _Restoring(store, bag, statement).run(), verdict)
+    except (LookupError, TypeError, ValueError, AttributeError) as wrong:
+        raise names.unreadable(place) from wrong
+
+
+class _Restoring:
+    """One package on its way into the store."""
+
+    def __init__(self, store: Store, bag: Bag, statement: Statement) -> None:
+        self.store, self.bag, self.statement = store, bag, statement
+        self.rows = statement.rows
+        self.users: dict[str, str] = {}
+
+    def run(self) -> str:
+        """Put bytes first, then rows in one transaction; what it came to."""
+        if self._there():
+            return "unchanged"
+        hashes = self.bag.manifest(MANIFEST)
+        for item in self.statement.files:
+            if self.store.blobs.put(self._data(item.path)) != hashes[PAYLOAD + item.path]:
+                raise names.unreadable(item.path)
+        evidence = self._data(names.EVIDENCE)
+        self.store.blobs.put(evidence)
+        try:
+            with self.store.change(SERVICE) as unit:
+                self._rows(unit, evidence)
+        except IntegrityError as wrong:
+            raise _differs(self.statement.doc_no) from wrong
+        return "restored"
+
+    def _there(self) -> bool:
+        """Whether this very version is in the store. Conflict: restored_differs."""
+        with self.store.reading() as session:
+            query = select(Version).where(Version.doc_no == self.statement.doc_no)
+            kept = session.scalar(query)
+        if kept is None:
+            return False
+        said = self.rows["record"]["id"], self.statement.version, self.statement.archived_hash
+        if (kept.record_id, kept.number, kept.archived_hash) != said:
+            raise _differs(self.statement.doc_no)
+        return True
+
+    def _rows(self, unit: Unit, evidence: bytes) -> None:
+        contract = self._contract(unit)
+        record = self._record(unit, contract)
+        session, rows = unit.session, self.rows
+        body = self._data(names.SUBMITTED).decode()
+        archived = self._data(names.RECORD).decode()
+        session.add(self._made(Version, rows["version"], body=body, archived_body=archived))
+        session.flush()
+        for kind, name in ((Attachment, "attachments"), (Signoff, "signoffs")):
+            for row in rows[name]:
+                if "size_bytes" in row:
+                    unit.keep_blob(row["sha256"], row["size_bytes"])
+                session.add(self._made(kind, row))
+            session.flush()
+        for row in rows["documents"]:
+            unit.keep_blob(row["sha256"], row["size_bytes"])
+            session.add(self._made(Document, row))
+        session.add(self._evidence(unit, evidence))
+        if record.number == self.statement.version:
+            self._index(unit, record, body)
+        unit.note(
+            "archive.restored",
+            ("record", record.id),
+            contract.id,
+            doc_no=self.statement.doc_no,
+            archived_hash=self.statement.archived_hash,
+            evidence=hashlib.sha256(evidence).hexdigest(),
+            last=self.statement.audit,
+        )
+
+    def _contract(self, unit: Unit) -> Contract:
+        """Return the contract; one that is there stays as it is. Its people come back with it."""
+        session, row = unit.session, self.rows["contract"]
+        self._people(unit)
+        kept = session.scalar(select(Contract).where(Contract.contract_no == row["contract_no"]))
+        if kept is None:
+            body = self._data(names.CONTRACT)
+            read_contract(body, unit.now)
+            kept = self._made(Contract, row, body=body.decode())
+            session.add(kept)
+            session.flush()
+        elif kept.id != row["id"]:
+            raise _differs(row["contract_no"])
+        for user_id in sorted({*self.users.values()}):
+            if session.get(Member, (kept.id, user_id)) is None:
+                session.add(Member(contract_id=kept.id, user_id=user_id, created_at=unit.now))
+        return kept
+
+    def _people(self, unit: Unit) -> None:
+        """Find the accounts of rows: by id, else by name, else made anew and disabled."""
+        session = unit.session
+        for row in self.rows["users"]:
+            named = select(User).where(User.username == row["username"])
+            user = session.get(User, row["id"]) or session.scalar(named)
+            if user is None:
+                user = self._made(User, row)
+                user.disabled_at = unit.now
+                session.add(user)
+                session.flush()
+            self.users[row["id"]] = user.id
+
+    def _record(self, unit: Unit, contract: Contract) -> Record:
+        session, row = unit.session, self.rows["record"]
+        number, doc_no = self.statement.version, self.statement.doc_no
+        day = parse_day(json.loads(self._data(names.RECORD))["doc_date"])
+        record = session.scalar(select(Record).where(Record.id == row["id"]).with_for_update())
+        if record is None:
+            claim(session, doc_no, day)
+            record = self._made(Record, row)
+            record.contract_id = contract.id
+            record.number = 0
+            session.add(record)
+        if record.number < number:
+            record.number, record.doc_no = number, doc_no
+            record.state, record.doc_date = "archived", day
+            record.updated_at = unit.now
+        session.flush()
+        return record
+
+    def _evidence(self, unit: Unit, evidence: bytes) -> Document:
+        sha256 = hashlib.sha256(evidence).hexdigest()
+        unit.keep_blob(sha256, len(evidence))
+        key = hashlib.sha256(self.statement.written()).hexdigest()
+        made = Made(packages.FORMAT, packages.LANG, sha256, len(evidence), key)
+        where = (self.rows["record"]["id"], self.statement.version)
+        return row_of(where, packages.STAGE, made, unit.now)
+
+    def _index(self, unit: Unit, record: Record, body: str) -> None:
+        session = unit.session
+        for asset_no in self.rows["assets"]:
+            if session.get(RecordAsset, (record.id, asset_no)) is None:
+                session.add(RecordAsset(record_id=record.id, asset_no=asset_no))
+        session.flush()
+        search.remember(session, record.seq, body, record.doc_no)
+
+    def _made(self, table: type[DeclarativeBase], row: dict[str, Any], **more: str) -> Any:
+        """Make a row as stated, without what refers to tables that do not come back."""
+        values: dict[str, Any] = {}
+        for column in table.__table__.columns:
+            if column.key in row:
+                values[column.key] = self._value(column, row[column.key])
+        return table(**values, **more)
+
+    def _value(self, column: ColumnElement[Any], value: Any) -> Any:
+        targets = {key.column.table.name for key in column.foreign_keys}
+        if value is None or targets - KNOWN:
+            return None
+        if User.__tablename__ in targets:
+            return self.users[value]
+        if isinstance(column.type, Date):
+            return date.fromisoformat(value)
+        return datetime.fromisoformat(value) if isinstance(column.type, Moment) else value
+
+    def _data(self, path: str) -> bytes:
+        return self.bag.read(PAYLOAD + path).data
+
+
+def _differs(place: str) -> Conflict:
+    return Conflict(
+        "restored_differs",
+        f"{place} 已存在且不同，没有恢复",
+        f"There is another {place} already; it was not restored",
+        hint_zh="请恢复到空的服务。",
+        hint_en="Restore into an empty service.",
+        place=place,
+    )

@@ -1,0 +1,131 @@
+"""What a package says of itself (`package.json`): its files with their hashes, and its rows.
+
+The sealed evidence page carries the same bytes, so that one seal covers every file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from docgen.errors import InputUnreadable
+
+FORMAT = 1
+STATEMENT, AUDIT, CONTRACT = "package.json", "audit.jsonl", "contract.json"
+RECORD, SUBMITTED = "record.json", "submitted/record.json"
+SIGNED, EVIDENCE = "signed.pdf", "evidence.pdf"
+CERTIFICATES = "certificates/"
+SEAL_FIELD = "seal"
+CARRIED = (STATEMENT, AUDIT, CONTRACT)
+"""What the evidence page carries as attachments."""
+
+KINDS = {
+    "archived_record": ("归档的单据（含签署）", "The record with its sign-offs"),
+    "submitted_record": ("提交时的单据", "The record as submitted"),
+    "contract": ("封存时的合同", "The contract when this was sealed"),
+    "audit": ("本单据的审计记录", "The audit entries of the record"),
+    "archived_document": ("归档本", "Document with sign-offs printed"),
+    "submitted_document": ("提交时的文档", "Document as submitted"),
+    "signed_document": ("逐个签章的 PDF", "The PDF with every seal"),
+    "scan": ("签字页扫描件", "Scan of the signed paper"),
+    "attachment": ("附件", "Attachment"),
+    "signature": ("手写签名与笔迹", "Drawn signature and its strokes"),
+    "certificate": ("签章证书", "Certificate of a seal"),
+    "other": ("其他文件", "Another file"),
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file of the package, by its path below `data/`."""
+
+    path: str
+    kind: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The whole of it. `rows` are the store's own, from which a service can be made again.
+
+    `signed_fields` are those of the signed PDF; `audit` the count of entries and the last one.
+    """
+
+    docgen: str
+    contract_no: str
+    doc_no: str
+    code: str
+    version: int
+    record_hash: str
+    archived_hash: str
+    archived_at: str
+    sealed_at: str
+    signed_fields: tuple[str, ...]
+    audit: Mapping[str, Any]
+    files: tuple[Item, ...]
+    rows: Mapping[str, Any]
+    format: int = FORMAT
+
+    def written(self) -> bytes:
+        """Write it: equal statements are equal bytes."""
+        text = json.dumps(asdict(self), ensure_ascii=False, indent=1, sort_keys=True)
+        return text.encode() + b"\n"
+
+    def of_kind(self, kind: str) -> Sequence[Item]:
+        """List the files of a kind."""
+        return [one for one in self.files if one.kind == kind]
+
+
+def parsed(data: bytes) -> Statement:
+    """Read a statement. InputUnreadable: package_unreadable, newer_package."""
+    try:
+        plain = json.loads(data)
+        if plain["format"] != FORMAT:
+            raise _newer(plain["format"])
+        files = tuple(Item(**one) for one in plain.pop("files"))
+        fields = tuple(map(str, plain.pop("signed_fields")))
+        made = Statement(files=files, signed_fields=fields, **plain)
+        _check(made)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as wrong:
+        raise unreadable(STATEMENT) from wrong
+    return made
+
+
+def unreadable(place: str) -> InputUnreadable:
+    """Say that something is no package of docgen's."""
+    return InputUnreadable(
+        "package_unreadable",
+        f"归档包无法读取，已损坏或不是 docgen 的归档包：{place}",
+        f"The package cannot be read: it is damaged, or none of docgen's: {place}",
+        hint_zh="请重新取得归档包。",
+        hint_en="Get the package again.",
+        place=place,
+    )
+
+
+def _check(made: Statement) -> None:
+    """Raise TypeError for what is not of its type."""
+    texts = [made.docgen, made.contract_no, made.doc_no, made.code, made.record_hash]
+    texts += [made.archived_hash, made.archived_at, made.sealed_at]
+    texts += [text for one in made.files for text in (one.path, one.kind, one.sha256)]
+    numbers = [made.version, *(one.size_bytes for one in made.files)]
+    if not all(isinstance(one, str) for one in texts):
+        raise TypeError("a text is no text")
+    if not all(isinstance(one, int) for one in numbers):
+        raise TypeError("a number is no number")
+    if not isinstance(made.rows, dict) or not isinstance(made.audit, dict):
+        raise TypeError("an object is no object")
+
+
+def _newer(form: object) -> InputUnreadable:
+    return InputUnreadable(
+        "newer_package",
+        f"归档包的格式 {form} 由更新的 docgen 写成",
+        f"The package's form {form} was written by a newer docgen",
+        hint_zh="请升级 docgen；或按包内 README 用通用工具核对。",
+        hint_en="Upgrade docgen, or check it by its README with standard tools.",
+        value=form,
+    )

@@ -1,0 +1,56 @@
+"""Where a store lies: its folder, its database and its bytes, whatever the form of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from docgen.errors import SettingWrong
+from docgen.settings import Settings
+from docgen.store.anchor import Anchor
+from docgen.store.blobs import Blobs, open_blobs
+from docgen.store.database import SQLITE_NAME, Database, sqlite_url
+from docgen.store.folder import KEY_NAME, prepare
+
+
+@dataclass(frozen=True)
+class Place:
+    """The parts of a store."""
+
+    folder: Path
+    database: Database
+    blobs: Blobs
+    anchor: Anchor
+
+    @property
+    def key_file(self) -> Path:
+        """Where the key lies when no setting gives it."""
+        return self.folder / KEY_NAME
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Place]:
+    """Open the place that the settings name; an embedded one is made."""
+    folder = prepare(settings.data)
+    database = Database(settings.database or sqlite_url(folder))
+    try:
+        blobs = open_blobs(folder / "blobs", settings.blobs or None)
+        yield Place(folder, database, blobs, Anchor(folder))
+    finally:
+        database.close()
+
+
+def need_store(settings: Settings) -> None:
+    """Refuse to make an embedded store by mistake. SettingWrong: no_store."""
+    folder = settings.data.resolve()
+    if not settings.database and not (folder / SQLITE_NAME).is_file():
+        raise SettingWrong(
+            "no_store",
+            "这里没有 docgen 的数据",
+            "There are no data of docgen here",
+            hint_zh="用 DOCGEN_DATA 指定数据目录（或用 DOCGEN_DATABASE 指定数据库）。",
+            hint_en="Name the data folder with DOCGEN_DATA, or the database with DOCGEN_DATABASE.",
+            place=str(folder),
+        )

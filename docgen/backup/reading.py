@@ -1,0 +1,158 @@
+"""Reading a backup: every hash and every count, before anything is done with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from docgen.backup.manifest import (
+    ANCHOR,
+    BLOBS,
+    FORMAT,
+    HEAD,
+    MANIFEST,
+    ROWS,
+    Manifest,
+    Tally,
+    parsed,
+)
+from docgen.backup.tar import MOST_BYTES, damaged, entries
+from docgen.errors import InputUnreadable
+from docgen.store.blobs import SHA256, shard
+
+
+class Backup:
+    """A backup whose content has been checked; read again for each kind of entry."""
+
+    def __init__(self, path: Path) -> None:
+        """Check the whole file. InputUnreadable: backup_unreadable, backup_damaged, …"""
+        self.path = path
+        self.others: dict[str, bytes] = {}
+        self.manifest = self._checked()
+
+    def rows(self) -> Iterator[tuple[str, list[bytes]]]:
+        """Give tables and some lines of their rows, in the order in which they were written."""
+        for name, data in self._entries():
+            if name.startswith(ROWS):
+                yield _table(name), _unpacked(name, data).split(b"\n")[:-1]
+
+    def blobs(self) -> Iterator[bytes]:
+        """Give the bytes of every blob."""
+        for name, data in self._entries():
+            if name.startswith(BLOBS):
+                yield data
+
+    def _entries(self) -> Iterator[tuple[str, bytes]]:
+        with _readable(self.path) as file:
+            yield from entries(file)
+
+    def _checked(self) -> Manifest:
+        tables: defaultdict[str, Tally] = defaultdict(Tally)
+        blobs = Tally()
+        found = self._entries()
+        _check_head(next(found, ("", b"")), self.others)
+        manifest = None
+        for name, data in found:
+            if manifest:
+                raise damaged(name)
+            if name == MANIFEST:
+                manifest = parsed(data)
+            elif name.startswith(ROWS):
+                rows = _unpacked(name, data)
+                tables[_table(name)].add(rows, count=rows.count(b"\n"))
+            elif name.startswith(BLOBS):
+                blobs.add_blob(_blob(name, data), len(data))
+            else:
+                self.others[name] = data
+        if manifest is None:
+            raise damaged(MANIFEST)
+        _compare(manifest, tables, blobs, self.others)
+        return manifest
+
+
+def _check_head(found: tuple[str, bytes], others: dict[str, bytes]) -> None:
+    """Refuse what is no backup, or one of a later form. InputUnreadable: newer_backup."""
+    name, data = found
+    if name != HEAD:
+        raise damaged(HEAD)
+    others[name] = data
+    try:
+        plain = json.loads(data)
+        form, version = int(plain["format"]), str(plain["docgen"])
+    except (ValueError, TypeError, LookupError) as wrong:
+        raise damaged(HEAD) from wrong
+    if form > FORMAT:
+        raise newer(version)
+
+
+def newer(version: str) -> InputUnreadable:
+    """Say that an older docgen cannot read a newer one's backup."""
+    return InputUnreadable(
+        "newer_backup",
+        f"备份由更新的 docgen {version} 写成",
+        f"The backup was written by a newer docgen, {version}",
+        hint_zh="请升级 docgen 后再恢复。",
+        hint_en="Upgrade docgen, then restore it.",
+    )
+
+
+def _compare(
+    manifest: Manifest, tables: dict[str, Tally], blobs: Tally, others: dict[str, bytes]
+) -> None:
+    """Compare what was read with what the manifest says. InputUnreadable: backup_damaged."""
+    if tables.keys() - manifest.tables.keys():
+        raise damaged(MANIFEST)
+    for name, said in manifest.tables.items():
+        if tables.get(name, Tally()).content != said:
+            raise damaged(name)
+    if blobs.content != manifest.blobs:
+        raise damaged(BLOBS)
+    if ANCHOR not in others:
+        raise damaged(ANCHOR)
+    if {name: hashlib.sha256(data).hexdigest() for name, data in others.items()} != manifest.others:
+        raise damaged(MANIFEST)
+
+
+def _blob(name: str, data: bytes) -> str:
+    """Return the sha256 that a blob's name is; damaged when its bytes have another."""
+    sha256 = name.rpartition("/")[2]
+    if not SHA256.fullmatch(sha256) or name != BLOBS + shard(sha256):
+        raise damaged(name)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise damaged(name)
+    return sha256
+
+
+def _table(name: str) -> str:
+    return name.removeprefix(ROWS).partition("/")[0]
+
+
+def _unpacked(name: str, data: bytes) -> bytes:
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # a gzip header
+    try:
+        made = unpacking.decompress(data, MOST_BYTES)
+    except zlib.error as wrong:
+        raise damaged(name) from wrong
+    if not unpacking.eof or unpacking.unused_data or not made.endswith(b"\n"):
+        raise damaged(name)
+    return made
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as wrong:
+        raise InputUnreadable(
+            "backup_unreadable",
+            f"备份无法读取：{wrong.strerror}",
+            f"The backup cannot be read: {wrong.strerror}",
+            place=str(path),
+        ) from wrong

@@ -1,0 +1,69 @@
+"""A tar file written and read entry by entry; any tar can list it, or take a blob out of it."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from docgen.errors import InputUnreadable
+
+BLOCK = 512
+MOST_BYTES = 1 << 30  # one entry is held in memory
+MODE = 0o600
+
+
+class Writer:
+    """Puts entries into a file, one after the other."""
+
+    def __init__(self, file: BinaryIO, moment: int) -> None:
+        """Write to `file`; `moment` is the time of every entry, in seconds since 1970."""
+        self._file, self._moment = file, moment
+
+    def add(self, name: str, data: bytes) -> None:
+        """Add an entry."""
+        info = tarfile.TarInfo(name)
+        info.size, info.mtime, info.mode = len(data), self._moment, MODE
+        self._file.write(info.tobuf(tarfile.USTAR_FORMAT))
+        self._file.write(data)
+        self._file.write(bytes(-len(data) % BLOCK))
+
+    def end(self) -> None:
+        """Mark the end."""
+        self._file.write(bytes(2 * BLOCK))
+
+
+def entries(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    """Give names and contents, to the end mark. InputUnreadable: backup_damaged."""
+    while (block := _exactly(file, BLOCK)) != bytes(BLOCK):
+        try:
+            info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
+        except (tarfile.HeaderError, UnicodeDecodeError) as wrong:
+            raise damaged("tar") from wrong
+        if not info.isreg() or not 0 <= info.size <= MOST_BYTES:
+            raise damaged(info.name)
+        data = _exactly(file, info.size)
+        _exactly(file, -info.size % BLOCK)
+        yield info.name, data
+    while rest := file.read(BLOCK):  # tar fills up with more of the end mark
+        if rest.strip(b"\0"):
+            raise damaged("tar")
+
+
+def damaged(place: str) -> InputUnreadable:
+    """Say that a backup is not as it was written."""
+    return InputUnreadable(
+        "backup_damaged",
+        f"备份已损坏，或不是 docgen 的备份：{place}",
+        f"The backup is damaged, or none of docgen's: {place}",
+        hint_zh="请用另一份备份；什么也没有恢复。",
+        hint_en="Use another backup; nothing was restored.",
+        place=place,
+    )
+
+
+def _exactly(file: BinaryIO, size: int) -> bytes:
+    data = file.read(size)
+    if len(data) != size:
+        raise damaged("tar")
+    return data

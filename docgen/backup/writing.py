@@ -1,0 +1,186 @@
+"""Writing a backup: one state of all rows, the bytes they name, and the anchor of the trail."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Table, select
+
+import docgen
+from docgen.backup.manifest import (
+    ANCHOR,
+    BLOBS,
+    FORMAT,
+    HEAD,
+    KEY,
+    MANIFEST,
+    ROWS,
+    SEALS,
+    Content,
+    Manifest,
+    Tally,
+)
+from docgen.backup.place import Place
+from docgen.backup.rows import line, tables
+from docgen.backup.tar import MODE, Writer
+from docgen.delivery import writing_aside
+from docgen.errors import OutputRefused, SettingWrong, StoreFault
+from docgen.service.trail import examined
+from docgen.signing.keys import CERTIFICATE_NAME, SEAL_NAME
+from docgen.signing.known import armoured, known, short
+from docgen.store import migrations
+from docgen.store.blobs import shard
+from docgen.store.locks import no_sweep
+
+PART_BYTES = 4 << 20
+TOLD = 20
+
+
+def write(place: Place, path: Path, *, now: datetime, with_key: bool = False) -> Manifest:
+    """Write the store to a new file, while the service goes on.
+
+    Raises OutputRefused (file_exists, no_space, not_writable), SettingWrong (no_key_file),
+    StoreFault (backup_incomplete: bytes that rows name are missing or damaged).
+    """
+    _refuse_existing(path)
+    key = _key(place) if with_key else b""
+    with no_sweep(place.database):
+        anchors = place.anchor.read()  # before the snapshot, which then holds all they name
+        with (
+            place.database.snapshot() as connection,
+            writing_aside(path, MODE) as file,
+        ):
+            making = _Making(place, connection, Writer(file, int(now.timestamp())), now)
+            return making.made(anchors, key)
+
+
+@dataclass
+class _Making:
+    """A backup in the making."""
+
+    place: Place
+    connection: Connection
+    tar: Writer
+    now: datetime
+    others: dict[str, str] = field(default_factory=dict)
+    lost: list[StoreFault] = field(default_factory=list)
+
+    def made(self, anchors: Mapping[int, str], key: bytes) -> Manifest:
+        """Write everything, in the order in which it is needed."""
+        head = {"format": FORMAT, "docgen": docgen.__version__, "made_at": self.now.isoformat()}
+        self._other(HEAD, json.dumps(head).encode())
+        found = {table.name: table for table in tables(self.connection)}
+        contents = {name: self._rows(table) for name, table in found.items()}
+        verdict = examined(self.connection, anchors)
+        lines = (f"{seq} {anchors[seq]}\n" for seq in sorted(anchors))
+        self._other(ANCHOR, "".join(lines).encode())
+        for certificate in known(self.place.folder):  # what is in the backup was sealed by these
+            self._other(f"{SEALS}{short(certificate)}.pem", armoured(certificate))
+        if key:
+            self._other(KEY, key)
+            self._seal()
+        blobs = self._blobs(found["blobs"])
+        self._refuse_lost()
+        manifest = Manifest(
+            docgen=docgen.__version__,
+            revision=migrations.current(self.connection),
+            made_at=self.now.isoformat(),
+            tables=contents,
+            blobs=blobs,
+            others=self.others,
+            audit=verdict.as_json(),
+        )
+        self.tar.add(MANIFEST, manifest.written())
+        self.tar.end()
+        return manifest
+
+    def _other(self, name: str, data: bytes) -> None:
+        self.others[name] = hashlib.sha256(data).hexdigest()
+        self.tar.add(name, data)
+
+    def _seal(self) -> None:
+        """Add the trial seal's own key, where the data folder holds one."""
+        for name in (SEAL_NAME, CERTIFICATE_NAME):
+            if (path := self.place.folder / name).is_file():
+                self._other(name, path.read_bytes())
+
+    def _rows(self, table: Table) -> Content:
+        tally = Tally()
+        rows = self.connection.execute(select(table)).mappings()
+        for number, part in enumerate(_parts(map(line, rows)), 1):
+            tally.add(part, count=part.count(b"\n"))
+            packed = gzip.compress(part, mtime=0)
+            self.tar.add(f"{ROWS}{table.name}/{number:06}.jsonl.gz", packed)
+        return tally.content
+
+    def _blobs(self, table: Table) -> Content:
+        tally = Tally()
+        for sha256 in self.connection.scalars(select(table.c.sha256).order_by(table.c.sha256)):
+            try:
+                data = self.place.blobs.get(sha256)
+            except StoreFault as fault:
+                if fault.code not in ("blob_missing", "blob_damaged"):
+                    raise
+                self.lost.append(fault)
+                continue
+            tally.add_blob(sha256, len(data))
+            self.tar.add(BLOBS + shard(sha256), data)
+        return tally.content
+
+    def _refuse_lost(self) -> None:
+        """Name all bytes that are gone at once, so that they can be put back at once."""
+        if self.lost:
+            names = ", ".join(f"{fault.code} {fault.place}" for fault in self.lost[:TOLD])
+            raise StoreFault(
+                "backup_incomplete",
+                f"{len(self.lost)} 个文件缺失或损坏，没有写备份：{names}",
+                f"{len(self.lost)} files are missing or damaged; no backup was written: {names}",
+                hint_zh="从较早的备份取回：tar -xf 备份 -C 数据目录 blobs/…",
+                hint_en="Take them out of an earlier backup: tar -xf BACKUP -C DATA blobs/…",
+            )
+
+
+def _parts(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Join lines to pieces of about PART_BYTES."""
+    piece: list[bytes] = []
+    size = 0
+    for one in lines:
+        piece.append(one)
+        size += len(one)
+        if size >= PART_BYTES:
+            yield b"".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield b"".join(piece)
+
+
+def _key(place: Place) -> bytes:
+    try:
+        return place.key_file.read_bytes()
+    except FileNotFoundError as wrong:
+        raise SettingWrong(
+            "no_key_file",
+            "数据目录里没有 secret.key",
+            "There is no secret.key in the data folder",
+            hint_zh="密钥由 DOCGEN_SECRET_KEY 给出时，请自行另存，不用 --with-key。",
+            hint_en="A key given by DOCGEN_SECRET_KEY is yours to keep; leave --with-key out.",
+            place="--with-key",
+        ) from wrong
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise OutputRefused(
+            "file_exists",
+            "文件已存在，予以保留",
+            "The file exists; it was kept",
+            hint_zh="每次备份用一个新文件名。",
+            hint_en="Take a new name for every backup.",
+            place=str(path),
+        )

@@ -1,0 +1,110 @@
+"""`docgen archive export | restore`: packages out of a service, and back into an empty one."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from docgen.access import SERVICE
+from docgen.archive import evidence
+from docgen.archive.evidence import Page
+from docgen.archive.exporting import Export, contract_id_of
+from docgen.archive.restoring import Restored, restore
+from docgen.backup.place import need_store
+from docgen.children import children
+from docgen.cli.console import REFUSED, errors_told, out, print_json
+from docgen.cli.options import AsJson
+from docgen.cli.packages import tell_findings
+from docgen.cli.signing import trusted_of
+from docgen.errors import NotFound
+from docgen.service.unit import Store
+from docgen.settings import load_settings
+
+archive_app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="归档包。Archive packages."
+)
+
+
+STATES = {
+    "restored": "[green]✓[/] 已恢复 restored",
+    "unchanged": "[green]✓[/] 已存在 there already",
+    "refused": "[red]✗[/] 核对不通过 refused",
+}
+
+
+@archive_app.command("export")
+def export_command(
+    contract_no: Annotated[str, typer.Argument(help="合同编号")],
+    to: Annotated[Path, typer.Option("--out", "-o", help="输出目录")],
+    as_json: AsJson = False,
+) -> None:
+    """导出合同的全部归档包和索引。Export a contract's packages, with an index.
+
+    退出码: 0 完成; 1 没有这个合同，或有文件缺失、签章不符; 3 目录或数据库不可用。
+    """
+    settings = load_settings()
+    with errors_told(as_json, contract_no), children(settings, ["pdf"]) as pool:
+        need_store(settings)
+
+        def render(page: Page) -> bytes:
+            return pool.run(evidence.render, page, size_bytes=evidence.size_of(page))
+
+        with closing(Store.open(settings)) as store:
+            export = Export(store, SERVICE, _known(store, contract_no), render)
+            lines = list(export.written(to))
+            with store.change(SERVICE) as unit:
+                export.note(unit)
+    if as_json:
+        print_json({"out": str(to), "packages": [vars(one) for one in lines]})
+    else:
+        out.print(f"[green]✓[/] {len(lines)} 个归档包 packages → {escape(str(to))}")
+
+
+@archive_app.command("restore")
+def restore_command(
+    package: Annotated[list[Path], typer.Argument(help="归档包 zip，或其目录")],
+    cert: Annotated[
+        list[Path] | None,
+        typer.Option("--cert", help="可信的证书（PEM），可多次；缺省为本服务的"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """核对归档包并恢复到空的服务；再次恢复不增加任何内容。Verify packages and restore them.
+
+    退出码: 0 完成; 1 有归档包核对不通过; 3 数据目录或数据库不可用。
+    """
+    with errors_told(as_json):
+        settings = load_settings()
+        known = trusted_of(cert or [], settings)
+        with closing(Store.open(settings)) as store:
+            found = [one for path in package for one in restore(store, path, known)]
+    if as_json:
+        print_json({"packages": [one.as_json() for one in found]})
+    else:
+        for one in found:
+            _tell(one)
+    if any(one.state == "refused" for one in found):
+        raise typer.Exit(REFUSED)
+
+
+def _tell(one: Restored) -> None:
+    out.print(f"{STATES[one.state]}: {escape(one.doc_no or one.place)}")
+    tell_findings(one.verdict)
+
+
+def _known(store: Store, contract_no: str) -> str:
+    found = contract_id_of(store, contract_no)
+    if not found:
+        raise NotFound(
+            "not_found",
+            f"没有合同 {contract_no}",
+            f"There is no contract {contract_no}",
+            hint_zh="请核对合同编号。",
+            hint_en="Check the contract's number.",
+            value=contract_no,
+        )
+    return found

@@ -1,0 +1,69 @@
+"""What `docgen verify` tells of archive packages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from asn1crypto import x509
+from rich.markup import escape
+
+from docgen.archive.findings import Verdict
+from docgen.archive.verifying import verify
+from docgen.cli.console import REFUSED, err, out, print_json
+from docgen.cli.sources import shown
+
+ZIP = b"PK\x03\x04"
+
+
+def is_package(path: Path) -> bool:
+    """Whether a path is a folder or a zip; whatever else it is, reading it will tell."""
+    if path.is_dir():
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(ZIP)) == ZIP
+    except OSError:
+        return False
+
+
+def verify_packages(path: Path, known: Sequence[x509.Certificate], *, as_json: bool) -> None:
+    """Verify all packages of a zip or folder, and tell each as it is done; JSON comes at the end.
+
+    Raises InputUnreadable, and Exit when something was found.
+    """
+    told, good = [], 0
+    count = 0
+    for verdict in verify(path, known):
+        count += 1
+        good += verdict.good
+        if as_json:
+            told.append(verdict.as_json())
+        else:
+            _tell(verdict)
+    if as_json:
+        print_json({"file": shown(path), "good": good == count, "packages": told})
+    else:
+        out.print(f"{good} / {count} 完好 good")
+    if good != count:
+        raise typer.Exit(REFUSED)
+
+
+def tell_findings(verdict: Verdict) -> None:
+    """Tell what was found in a package."""
+    for found in verdict.findings:
+        err.print(f"    [dim]{found.code}[/] [bold]{escape(found.place)}[/] {escape(found.zh)}")
+        err.print(f"    [dim]{escape(found.en)}[/]")
+
+
+def _tell(verdict: Verdict) -> None:
+    name = escape(verdict.doc_no or verdict.place)
+    if verdict.good:
+        out.print(f"[green]✓[/] {name}")
+        return
+    if verdict.consistent:
+        err.print(f"[yellow]![/] {name}: 内容一致，签章人不可信 consistent, not trusted")
+    else:
+        err.print(f"[red]✗[/] {name} {escape(verdict.place)}")
+    tell_findings(verdict)

@@ -1,0 +1,68 @@
+"""`docgen worker`: works on batches beside a service on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
+from docgen.children import children
+from docgen.cli.console import errors_told
+from docgen.errors import SettingWrong
+from docgen.jobs.handlers import handlers
+from docgen.jobs.postgres import Crew
+from docgen.jobs.worker import Bench
+from docgen.logs import set_up_logging
+from docgen.service.unit import Store
+from docgen.settings import Settings, load_settings
+from docgen.templates import FORMATS
+
+
+def worker_command() -> None:
+    """处理批量任务，可在多台机器上各起若干。Work on batches, on any number of machines.
+
+    退出码: 0 被 SIGTERM 停止; 3 设置、数据目录或数据库不可用。
+    """
+    with errors_told():
+        settings = load_settings()
+        _need_server(settings)
+        store = Store.open(settings)
+    set_up_logging()
+    # One child more than work on batches at once, for whoever waits.
+    pool = children(replace(settings, jobs=settings.jobs + 1), FORMATS)
+    bench = Bench(store, handlers(store, pool), at_once=settings.jobs)
+    try:
+        asyncio.run(_until_stopped(Crew(bench, settings.database)))
+    finally:
+        pool.stop()
+        store.close()
+
+
+async def _until_stopped(crew: Crew) -> None:
+    task = asyncio.create_task(crew.run())
+    loop = asyncio.get_running_loop()
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(kind, partial(_stop, crew, task))
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _stop(crew: Crew, task: asyncio.Task[None]) -> None:
+    """Let what is under way end, and begin nothing else."""
+    crew.stopping.set()
+    task.cancel()
+
+
+def _need_server(settings: Settings) -> None:
+    """Refuse to work beside SQLite, where the service itself works. SettingWrong."""
+    if not settings.database.startswith("postgresql"):
+        raise SettingWrong(
+            "worker_needs_postgresql",
+            "docgen worker 须配合 PostgreSQL",
+            "docgen worker needs PostgreSQL",
+            hint_zh="请设 DOCGEN_DATABASE；用 SQLite 时服务自己处理批量任务。",
+            hint_en="Set DOCGEN_DATABASE; on SQLite the service works on batches itself.",
+            place="DOCGEN_DATABASE",
+        )

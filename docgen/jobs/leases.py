@@ -1,0 +1,284 @@
+"""Who works on which chunk, and until when; only the holder of a lease changes its items.
+
+A chunk whose worker dies without any progress is halved, until the item that kills it is alone.
+`now` is the real moment here, whatever moment the store's own clock gives to its rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, bindparam, exists, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from docgen.jobs.queue import add_chunk, move
+from docgen.service.unit import Unit
+from docgen.store.database import insert_into
+from docgen.store.tables import Batch, BatchFile, BatchItem, Chunk
+
+LEASE = timedelta(seconds=30)
+MOST_DEATHS = 3
+DIED = {
+    "pointer": "",
+    "place": "",
+    "code": "worker_died",
+    "level": "error",
+    "value": "",
+    "message": {
+        "zh": f"处理它的工作进程连续 {MOST_DEATHS} 次意外结束",
+        "en": f"The worker that did it died {MOST_DEATHS} times in a row",
+    },
+    "hint": {
+        "zh": "请检查该单据和服务日志，再重试。",
+        "en": "Look at this record and at the service's log, then retry.",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to do."""
+
+    seq: int
+    payload: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A chunk that whoever holds this works on, and nobody else while the lease is renewed."""
+
+    chunk_seq: int
+    owner: str
+    batch_id: str
+    kind: str
+    contract_id: str
+    options: dict[str, Any]
+    created_at: datetime
+    lease: timedelta
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that came of an item."""
+
+    format: str
+    data: bytes = field(repr=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Name in the blob store."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of an item."""
+
+    seq: int
+    state: Literal["done", "failed", "poison"]
+    doc_no: str | None = None
+    files: tuple[Made, ...] = ()
+    errors: Sequence[dict[str, Any]] = ()
+
+
+def waiting(session: Session, now: datetime, *, least: int = 0) -> bool:
+    """Return whether there may be something to claim."""
+    query = select(Chunk.seq).where(free(now), Chunk.priority >= least)
+    return session.scalar(query.limit(1)) is not None
+
+
+def claim(
+    unit: Unit, now: datetime, *, least: int = 0, lease: timedelta = LEASE, seq: int | None = None
+) -> Claim | None:
+    """Take the first chunk of the highest priority, or the one that is named; None: nothing is.
+
+    What another worker is claiming just now is passed over (PostgreSQL; SQLite has one writer).
+    """
+    _bounded(unit.session, lease)
+    query = select(Chunk).where(free(now), Chunk.priority >= least)
+    if seq is not None:
+        query = query.where(Chunk.seq == seq)
+    query = query.order_by(Chunk.priority.desc(), Chunk.seq).limit(1)
+    while chunk := unit.session.scalar(query.with_for_update(skip_locked=True)):
+        batch = unit.session.get_one(Batch, chunk.batch_id)
+        items = _pending(unit.session, chunk)
+        if chunk.attempts:
+            items = _after_death(unit, batch, chunk, items)
+        if items:
+            chunk.lease_until = now + lease
+            return _claimed(unit, batch, chunk, (lease, items))
+        _end(unit, batch, chunk)
+    return None
+
+
+def record(unit: Unit, held: Claim, results: Sequence[Result], now: datetime) -> bool:
+    """Keep what came of items and renew the lease; False, and nothing changes, without a lease.
+
+    The bytes of their files lie in the blob store already.
+    """
+    chunk = _held(unit.session, held, now)
+    if chunk is None:
+        return False
+    if results:
+        chunk.attempts = 0  # that is progress
+        _keep(unit, held.batch_id, results)
+    chunk.lease_until = now + held.lease
+    return True
+
+
+def finish(unit: Unit, held: Claim, now: datetime) -> bool:
+    """Let go of a chunk: it is done, or others go on with what is left of it."""
+    chunk = _held(unit.session, held, now)
+    if chunk is None:
+        return False
+    chunk.attempts, chunk.owner, chunk.lease_until = 0, None, None
+    unit.session.flush()
+    if not _pending(unit.session, chunk):
+        _end(unit, unit.session.get_one(Batch, held.batch_id), chunk)
+    return True
+
+
+def expire(session: Session, chunk_seq: int, now: datetime) -> None:
+    """End the lease on a chunk whose worker is known to be dead, so that others may claim it."""
+    held = update(Chunk).where(Chunk.seq == chunk_seq, Chunk.lease_until > now)
+    session.execute(held.values(lease_until=now))
+
+
+# ---------------------------------------------------------------- chunks
+
+
+def free(now: datetime) -> ColumnElement[bool]:
+    """Say that nobody works on a chunk."""
+    return or_(Chunk.owner.is_(None), Chunk.lease_until <= now)
+
+
+def _bounded(session: Session, lease: timedelta) -> None:
+    """Let PostgreSQL end the transaction of a process that freezes in it, holding its rows."""
+    if session.get_bind().dialect.name != "sqlite":
+        limit = {"ms": str(round(lease.total_seconds() * 1000))}
+        name = "idle_in_transaction_session_timeout"
+        session.execute(text(f"SELECT set_config('{name}', :ms, true)"), limit)
+
+
+def _held(session: Session, held: Claim, now: datetime) -> Chunk | None:
+    _bounded(session, held.lease)
+    query = select(Chunk).where(
+        Chunk.seq == held.chunk_seq, Chunk.owner == held.owner, Chunk.lease_until > now
+    )
+    return session.scalar(query.with_for_update())
+
+
+def _pending(session: Session, chunk: Chunk) -> list[Item]:
+    query = (
+        select(BatchItem.seq, BatchItem.payload)
+        .where(BatchItem.chunk_seq == chunk.seq, BatchItem.state == "pending")
+        .order_by(BatchItem.seq)
+    )
+    return [Item(seq, payload) for seq, payload in session.execute(query)]
+
+
+def _after_death(unit: Unit, batch: Batch, chunk: Chunk, items: list[Item]) -> list[Item]:
+    """Halve a chunk that killed its worker; an item alone that did so too often is poison."""
+    if len(items) > 1:
+        half = len(items) // 2
+        other = add_chunk(unit.session, batch, unit.now)
+        move(unit.session, other, [item.seq for item in items[half:]])
+        chunk.attempts = 0
+        return items[:half]
+    if items and chunk.attempts >= MOST_DEATHS:
+        _keep(unit, batch.id, [Result(items[0].seq, "poison", errors=[DIED])])
+        return []
+    return items
+
+
+def _claimed(unit: Unit, batch: Batch, chunk: Chunk, work: tuple[timedelta, list[Item]]) -> Claim:
+    lease, items = work
+    chunk.owner = unit.new_id()
+    chunk.attempts += 1
+    return Claim(
+        chunk.seq,
+        chunk.owner,
+        batch.id,
+        batch.kind,
+        batch.contract_id,
+        json.loads(batch.options),
+        batch.created_at,
+        lease,
+        tuple(items),
+    )
+
+
+def _keep(unit: Unit, batch_id: str, results: Sequence[Result]) -> None:
+    """Write what came of items, except of those that are done already."""
+    seqs = [result.seq for result in results]
+    undone = select(BatchItem.seq).where(
+        BatchItem.batch_id == batch_id, BatchItem.seq.in_(seqs), BatchItem.state != "done"
+    )
+    open_ = set(unit.session.scalars(undone))
+    fresh = [result for result in results if result.seq in open_]
+    files = [(result.seq, file) for result in fresh for file in result.files]
+    if fresh:
+        columns = [_columns(batch_id, result) for result in fresh]
+        unit.session.connection().execute(_KEEP, columns)
+    if files:
+        unit.keep_blobs({file.sha256: len(file.data) for _, file in files})
+        insert = insert_into(unit.session, BatchFile)
+        unit.session.execute(
+            insert.on_conflict_do_update(
+                index_elements=["batch_id", "seq", "format"],
+                set_={name: insert.excluded[name] for name in ("sha256", "size_bytes")},
+            ),
+            [
+                {
+                    "batch_id": batch_id,
+                    "seq": seq,
+                    "format": file.format,
+                    "sha256": file.sha256,
+                    "size_bytes": len(file.data),
+                }
+                for seq, file in files
+            ],
+        )
+
+
+_KEEP = (
+    update(BatchItem)
+    .where(BatchItem.batch_id == bindparam("of_batch"), BatchItem.seq == bindparam("of_seq"))
+    .values(
+        state=bindparam("new_state"),
+        attempts=BatchItem.attempts + 1,
+        doc_no=bindparam("new_doc_no"),
+        errors=bindparam("new_errors"),
+    )
+)
+
+
+def _columns(batch_id: str, result: Result) -> dict[str, Any]:
+    return {
+        "of_batch": batch_id,
+        "of_seq": result.seq,
+        "new_state": result.state,
+        "new_doc_no": result.doc_no,
+        "new_errors": json.dumps(result.errors, ensure_ascii=False) if result.errors else None,
+    }
+
+
+def _end(unit: Unit, batch: Batch, chunk: Chunk) -> None:
+    """Remove a chunk that is done, and end its batch with the last one.
+
+    The batch is locked first: of two that end the last chunks one must see that none is left.
+    """
+    session = unit.session
+    session.refresh(batch, with_for_update=True)
+    session.delete(chunk)
+    session.flush()
+    left = select(exists().where(Chunk.batch_id == batch.id))
+    if batch.state == "active" and not session.scalar(left):
+        batch.state, batch.ended_at = "done", unit.now

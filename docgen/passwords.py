@@ -1,0 +1,86 @@
+"""Passwords: argon2id, a least length, none of the usual ones; a few are computed at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from docgen.errors import InputUnreadable, Overloaded
+
+LEAST, MOST = 10, 200
+COMMON = frozenset({"password", "changeme", "docgen", "admin", "qwerty", "123456", "letmein"})
+# Each computation takes 64 MiB and a core: a flood of guesses must not take all there are.
+AT_ONCE, PATIENCE_S = 4, 5
+_PLACES = threading.BoundedSemaphore(AT_ONCE)
+_HASHER = PasswordHasher()
+
+
+def hashed(password: str, username: str) -> str:
+    """Return what is kept of a password. InputUnreadable: password_weak."""
+    check(password, username)
+    with _place():
+        return _HASHER.hash(password)
+
+
+def check(password: str, username: str) -> None:
+    """Refuse a weak password. InputUnreadable: password_weak."""
+    plain = password.casefold()
+    stripped = plain.strip("0123456789!@#$%^&*._-")
+    weak = stripped in COMMON or username.casefold() in plain or len(set(plain)) < 5
+    if not LEAST <= len(password) <= MOST or weak:
+        raise InputUnreadable(
+            "password_weak",
+            f"密码应有 {LEAST} 至 {MOST} 个字符，不含用户名，也不是常见密码",
+            f"A password has {LEAST} to {MOST} characters, not the user name, and is no usual one",
+            hint_zh="可用几个不相干的词连成一句。",
+            hint_en="A sentence of unrelated words is good.",
+            place="password",
+        )
+
+
+def matches(password_hash: str | None, password: str) -> bool:
+    """Compare; takes as long when there is nothing to compare with."""
+    with _place():
+        nobodys = _nobodys()
+        try:
+            _HASHER.verify(password_hash or nobodys, password)
+        except (VerificationError, InvalidHashError):
+            return False
+    return password_hash is not None
+
+
+def outdated(password_hash: str) -> bool:
+    """Whether the hash was made with weaker parameters than today's."""
+    return _HASHER.check_needs_rehash(password_hash)
+
+
+def busy() -> Overloaded:
+    """Say that too many people sign in at this moment."""
+    return Overloaded(
+        "sign_in_busy",
+        "正在登录的人太多",
+        "Too many people are signing in",
+        hint_zh="请稍后再试。",
+        hint_en="Try again soon.",
+    )
+
+
+@cache
+def _nobodys() -> str:
+    """Return what an unknown user's password is compared with, so that both take as long."""
+    return _HASHER.hash("nobody has this password")
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    if not _PLACES.acquire(timeout=PATIENCE_S):
+        raise busy()
+    try:
+        yield
+    finally:
+        _PLACES.release()

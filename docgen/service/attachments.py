@@ -1,0 +1,166 @@
+"""Files that people add to a version: attachments of a draft, scans of a signed paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from docgen.access import Ability, Actor
+from docgen.errors import Conflict
+from docgen.service.contracts import not_found
+from docgen.service.records import need_author, touched, visible
+from docgen.service.unit import Unit
+from docgen.signing import paper
+from docgen.store.tables import Attachment, Record, Version
+from docgen.uploads import Upload
+from docgen.uploads.scans import Seen
+from docgen.workflow import Step, refuse, wrong_state
+
+Purpose = Literal["attachment", "scan"]
+MOST_FILES = 50
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What is known of a scan: the codes on it, and whether somebody answers for their lack."""
+
+    seen: tuple[Seen, ...] = ()
+    unmatched: bool = False
+
+
+def allowed(
+    unit: Unit, record_id: str, number: int, purpose: Purpose, *, lock: bool = True
+) -> tuple[Record, Version]:
+    """Return the version if the actor may add a file of this purpose to it now.
+
+    Attachments belong to a draft and are its author's to add; scans to a version under review.
+    Raises NotFound, NotAllowed, TransitionRefused, Conflict (too_many_files).
+    """
+    record, version = visible(unit.session, unit.actor, record_id, number, lock=lock)
+    if purpose == "attachment":
+        need_author(unit, record)
+        refuse(Step.submit, wrong_state(Step.submit, version.state))
+    else:
+        if not unit.actor.may(Ability.write_records):
+            unit.actor.need(Ability.receive)
+        refuse(Step.sign, wrong_state(Step.sign, version.state))
+    count = select(func.count()).where(
+        Attachment.record_id == record.id, Attachment.number == version.number
+    )
+    if (unit.session.scalar(count) or 0) >= MOST_FILES:
+        raise Conflict(
+            "too_many_files",
+            f"一个版本最多 {MOST_FILES} 个文件",
+            f"A version holds at most {MOST_FILES} files",
+            hint_zh="请合并成一个压缩包。",
+            hint_en="Put several into one zip.",
+        )
+    return record, version
+
+
+def scanned(unit: Unit, where: tuple[str, int], scan: Scan) -> paper.Matched:
+    """Say what a scan shows of a version. Raises as `allowed` and `paper.matched`."""
+    _, version = allowed(unit, *where, "scan", lock=False)
+    return _matched(version, scan)
+
+
+def add(
+    unit: Unit,
+    where: tuple[str, int],
+    upload: Upload,
+    *,
+    note: str | None,
+    scan: Scan | None = None,
+) -> tuple[Record, Attachment]:
+    """Name a file whose bytes lie in the blob store already: an attachment, or a scan.
+
+    Raises as `allowed`, and UploadRefused for a scan of something else.
+    """
+    purpose: Purpose = "scan" if scan else "attachment"
+    record, version = allowed(unit, *where, purpose)
+    matched = _matched(version, scan) if scan else None
+    unit.keep_blob(upload.sha256, upload.size_bytes)
+    assert unit.actor.user_id
+    row = Attachment(
+        id=unit.new_id(),
+        record_id=record.id,
+        number=version.number,
+        purpose=purpose,
+        name=upload.name,
+        content_type=upload.content_type,
+        size_bytes=upload.size_bytes,
+        sha256=upload.sha256,
+        note=note,
+        matched=matched,
+        created_by=unit.actor.user_id,
+        created_at=unit.now,
+    )
+    unit.session.add(row)
+    touched(unit, record)
+    unit.note(
+        "file.added",
+        ("record", record.id),
+        record.contract_id,
+        file=row.id,
+        purpose=purpose,
+        sha256=row.sha256,
+        **_told(scan, row),
+    )
+    return record, row
+
+
+def remove(unit: Unit, where: tuple[str, int], file_id: str) -> Record:
+    """Take an attachment away from a draft. Raises NotFound, NotAllowed, TransitionRefused."""
+    record, version = allowed(unit, *where, "attachment")
+    row = _of(unit.session, version, file_id)
+    if row.purpose != "attachment":
+        raise not_found("附件", "attachment")
+    unit.session.delete(row)
+    touched(unit, record)
+    unit.note(
+        "file.removed", ("record", record.id), record.contract_id, file=row.id, sha256=row.sha256
+    )
+    return record
+
+
+def listed(session: Session, actor: Actor, record_id: str, number: int) -> Sequence[Attachment]:
+    """List the files of a version, in the order they came."""
+    record, version = visible(session, actor, record_id, number)
+    query = select(Attachment).where(
+        Attachment.record_id == record.id, Attachment.number == version.number
+    )
+    return session.scalars(query.order_by(Attachment.created_at, Attachment.id)).all()
+
+
+def opened(unit: Unit, where: tuple[str, int], file_id: str) -> Attachment:
+    """Return a file to be read, with its access in the audit trail. Raises NotFound."""
+    record, version = visible(unit.session, unit.actor, *where)
+    row = _of(unit.session, version, file_id)
+    unit.note(
+        "file.read", ("record", record.id), record.contract_id, file=row.id, sha256=row.sha256
+    )
+    return row
+
+
+def _matched(version: Version, scan: Scan) -> paper.Matched:
+    return paper.matched(
+        scan.seen, version.doc_no, version.record_hash or "", unmatched=scan.unmatched
+    )
+
+
+def _told(scan: Scan | None, row: Attachment) -> dict[str, str | bool | None]:
+    """Return what the audit trail says of a scan: what was matched, and the word given for it."""
+    if scan is None:
+        return {}
+    return {"matched": row.matched, "unmatched": scan.unmatched, "reason": row.note}
+
+
+def _of(session: Session, version: Version, file_id: str) -> Attachment:
+    row = session.get(Attachment, file_id)
+    if row is None or (row.record_id, row.number) != (version.record_id, version.number):
+        raise not_found("文件", "file")
+    return row

@@ -1,0 +1,117 @@
+"""Guesses at passwords and codes: counted before they are judged, and refused after a few.
+
+A count is kept for each user name, whether somebody has it or not, and for each address.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from docgen.errors import Overloaded
+from docgen.service.tokens import hash_of
+from docgen.service.unit import Unit
+from docgen.store.database import insert_into
+from docgen.store.tables import Attempt
+
+FIRST_LOCK, LONGEST_LOCK = timedelta(minutes=15), timedelta(days=1)
+FORGOTTEN = timedelta(days=2)  # after the last failure; longer than any lock
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is guessed at, or from where; `limit` failures lock it."""
+
+    kind: str
+    name: str
+    limit: int
+
+    @property
+    def key_hash(self) -> str:
+        """What it is kept under."""
+        return hash_of(f"{self.kind} {self.name}")
+
+
+class Locked(Overloaded):
+    """Too many failures; says neither of what nor whether there is such an account."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            "too_many_attempts",
+            "失败次数过多，已暂时锁定",
+            "Too many failures; locked for a while",
+            hint_zh="请按 Retry-After 等待后再试，或请管理员重设密码。",
+            hint_en="Wait as Retry-After says, or ask an administrator for a new password.",
+        )
+        self.retry_after_s = retry_after_s
+
+
+def of_user(username: str) -> Target:
+    """Guesses at a user's password: five."""
+    return Target("user", username, 5)
+
+
+def of_address(address: str) -> Target:
+    """Guesses from one address, which many people may share: twenty."""
+    return Target("address", address, 20)
+
+
+def of_setup(address: str) -> Target:
+    """Guesses at the setup code from one address: five."""
+    return Target("setup", address, 5)
+
+
+def begin(unit: Unit, *targets: Target) -> list[Target]:
+    """Count an attempt as failed until it succeeds; returns what this one locks if it fails.
+
+    Counting comes first, so that guesses sent at once are no more than guesses sent in turn.
+    Raises Locked.
+    """
+    unit.session.execute(delete(Attempt).where(Attempt.failed_at <= unit.now - FORGOTTEN))
+    ordered = sorted(targets, key=lambda target: target.key_hash)  # as all do: no deadlock
+    rows = [(target, _row(unit.session, target.key_hash, unit.now)) for target in ordered]
+    locks = [row.locked_until for _, row in rows if row.locked_until]
+    if locks and max(locks) > unit.now:
+        raise Locked(math.ceil((max(locks) - unit.now).total_seconds()))
+    return [target for target, row in rows if _counted(row, target.limit, unit.now)]
+
+
+def refuse_locked(session: Session, now: datetime, *targets: Target) -> None:
+    """Refuse while a lock lasts, and count nothing. Raises Locked."""
+    keys = [target.key_hash for target in targets]
+    query = select(Attempt.locked_until).where(Attempt.key_hash.in_(keys))
+    locks = [until for until in session.scalars(query) if until]
+    if locks and max(locks) > now:
+        raise Locked(math.ceil((max(locks) - now).total_seconds()))
+
+
+def forget(session: Session, *targets: Target) -> None:
+    """Forget failures, and locks: somebody has shown who they are."""
+    for key in sorted(target.key_hash for target in targets):
+        session.execute(delete(Attempt).where(Attempt.key_hash == key))
+
+
+def _counted(row: Attempt, limit: int, now: datetime) -> bool:
+    """Count one; whether it locks."""
+    row.failures, row.failed_at = row.failures + 1, now
+    rounds, rest = divmod(row.failures, limit)
+    if rest == 0:
+        row.locked_until = now + lock_of(rounds)
+    return rest == 0
+
+
+def lock_of(rounds: int) -> timedelta:
+    """Return how long the n-th lock lasts: a quarter of an hour, doubling up to a day."""
+    return min(FIRST_LOCK * (1 << min(rounds - 1, 10)), LONGEST_LOCK)
+
+
+def _row(session: Session, key_hash: str, now: datetime) -> Attempt:
+    """Return the count, locked for others until the commit; a new one begins at nothing."""
+    new = insert_into(session, Attempt).values(key_hash=key_hash, failures=0, failed_at=now)
+    session.execute(new.on_conflict_do_nothing())
+    query = select(Attempt).where(Attempt.key_hash == key_hash).with_for_update()
+    return session.scalars(query).one()

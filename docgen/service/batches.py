@@ -1,0 +1,197 @@
+"""Batches of records: ordered, watched, cancelled and ordered again by a contract's members."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from docgen.access import Ability, Actor
+from docgen.errors import Conflict, InputUnreadable
+from docgen.intake import read_json
+from docgen.jobs import queue
+from docgen.jobs.queue import Counts, Job
+from docgen.jobs.rendering import KIND
+from docgen.service import batches_reading, contracts
+from docgen.service.contracts import not_found
+from docgen.service.pages import Page, decoded, paged
+from docgen.service.unit import Store, Unit
+from docgen.store.tables import Batch, BatchFile, BatchItem, Member
+
+MOST_ACTIVE = 20  # of one person's at a time
+OPEN = ("reading", "preview", "taking", "active")
+AT_ONCE = 100  # items, where all of a batch are read
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Of what contract the records are, and what to make of them."""
+
+    contract_id: str
+    formats: tuple[str, ...]
+    lang: str
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A batch, and how far it is; `state` where it is told in other words than the row's."""
+
+    batch: Batch
+    counts: Counts
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """An item with the files that came of it."""
+
+    item: BatchItem
+    files: Sequence[BatchFile]
+
+
+def order(unit: Unit, wishes: Wishes, data: bytes) -> Watched:
+    """Order documents of many records. Raises NotFound, InputUnreadable, Conflict."""
+    unit.actor.need(Ability.write_records)
+    contract = contracts.visible(unit.session, unit.actor, wishes.contract_id)
+    rows = read_rows(data)
+    assert unit.actor.user_id
+    check_room(unit.session, unit.actor.user_id)
+    options = {"formats": wishes.formats, "lang": wishes.lang}
+    batch = queue.enqueue(unit, Job(KIND, unit.actor.user_id, contract.id, options), rows)
+    unit.note("batch.ordered", ("batch", batch.id), contract.id, items=len(rows), **options)
+    return Watched(batch, Counts(pending=len(rows)))
+
+
+def watched(session: Session, actor: Actor, batch_id: str) -> Watched:
+    """Return a batch with its counts. Raises NotFound."""
+    batch = visible(session, actor, batch_id)
+    state = batches_reading.state_of(session, batch)
+    return Watched(batch, queue.counts(session, batch.id), state)
+
+
+def cancel(unit: Unit, batch_id: str) -> Watched:
+    """Give up what is not done; again is no error. Raises NotFound."""
+    batch = _changeable(unit, batch_id)
+    if batch.state in OPEN:
+        if batch.state == "active":
+            queue.cancel(unit, batch)
+        else:
+            batches_reading.cancel(unit, batch)
+        unit.note("batch.cancelled", ("batch", batch.id), batch.contract_id)
+    return watched(unit.session, unit.actor, batch.id)
+
+
+def retry(unit: Unit, batch_id: str) -> Watched:
+    """Order again what failed, was poison or was cancelled. Raises NotFound."""
+    batch = _changeable(unit, batch_id)
+    if batches_reading.state_of(unit.session, batch) == batches_reading.REFUSED:
+        batches_reading.read_again(unit, batch)
+    elif count := queue.retry(unit, batch):
+        unit.note("batch.retried", ("batch", batch.id), batch.contract_id, items=count)
+    return watched(unit.session, unit.actor, batch.id)
+
+
+def items(
+    session: Session, actor: Actor, batch_id: str, *, state: str = "", cursor: str = "", limit: int
+) -> Page[Done]:
+    """List a batch's items in their order, those in one state or all. Raises NotFound."""
+    batch = visible(session, actor, batch_id)
+    query = select(BatchItem).where(BatchItem.batch_id == batch.id).order_by(BatchItem.seq)
+    if state:
+        query = query.where(BatchItem.state == state)
+    if cursor:
+        query = query.where(BatchItem.seq > decoded(cursor, "items"))
+    found = _with_files(session, batch.id, session.scalars(query.limit(limit + 1)).all())
+    return paged(found, limit, "items", lambda done: done.item.seq)
+
+
+def all_items(store: Store, batch_id: str) -> Iterator[Done]:
+    """Give all items of a batch, some at a time, each time in a session of its own."""
+    last = 0
+    while True:
+        query = (
+            select(BatchItem)
+            .where(BatchItem.batch_id == batch_id, BatchItem.seq > last)
+            .order_by(BatchItem.seq)
+            .limit(AT_ONCE)
+        )
+        with store.reading() as session:
+            found = _with_files(session, batch_id, session.scalars(query).all())
+        if not found:
+            return
+        yield from found
+        last = found[-1].item.seq
+
+
+def visible(session: Session, actor: Actor, batch_id: str) -> Batch:
+    """Return a batch of one of the actor's contracts. Raises NotFound for any other."""
+    actor.need(Ability.read)
+    query = (
+        select(Batch)
+        .join(Member, Member.contract_id == Batch.contract_id)
+        .where(Batch.id == batch_id, Member.user_id == actor.user_id)
+        .where(Batch.kind != batches_reading.READ)
+    )
+    batch = session.scalar(query)
+    if batch is None:
+        raise not_found("批次", "batch")
+    return batch
+
+
+def read_rows(data: bytes) -> list[bytes]:
+    """Read a JSON array of records, or JSON lines: each record as bytes of its own.
+
+    InputUnreadable: as read_json, with the line where it is one; not_records.
+    """
+    if data.lstrip()[:1] == b"[":
+        plain = read_json(data)
+        return [_row(one, str(at)) for at, one in enumerate(plain, 1)]
+    lines = enumerate(data.splitlines(), 1)
+    return [_row(read_json(line), str(at)) for at, line in lines if line.strip()]
+
+
+def _row(plain: Any, place: str) -> bytes:
+    if not isinstance(plain, dict):
+        raise InputUnreadable(
+            "not_records",
+            f"第 {place} 项不是单据",
+            f"Item {place} is no record",
+            hint_zh="请提交 JSON 数组，或每行一份单据的 JSON Lines。",
+            hint_en="Send a JSON array of records, or one record a line.",
+            place=place,
+        )
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _changeable(unit: Unit, batch_id: str) -> Batch:
+    batch = visible(unit.session, unit.actor, batch_id)
+    unit.actor.need(Ability.write_records)
+    return batch
+
+
+def check_room(session: Session, user_id: str) -> None:
+    """Refuse one more batch of a person who has many. Conflict: too_many_batches."""
+    query = select(func.count()).where(
+        Batch.user_id == user_id, Batch.state.in_(OPEN), Batch.kind != batches_reading.READ
+    )
+    if (session.scalar(query) or 0) >= MOST_ACTIVE:
+        raise Conflict(
+            "too_many_batches",
+            f"您已有 {MOST_ACTIVE} 个批次在处理或待确认",
+            f"{MOST_ACTIVE} batches of yours are being worked on, or wait for your word",
+            hint_zh="请等其中一个完成，或确认、取消一个。",
+            hint_en="Wait for one to end, or confirm or cancel one.",
+        )
+
+
+def _with_files(session: Session, batch_id: str, found: Sequence[BatchItem]) -> list[Done]:
+    seqs = [item.seq for item in found]
+    query = select(BatchFile).where(BatchFile.batch_id == batch_id, BatchFile.seq.in_(seqs))
+    files: dict[int, list[BatchFile]] = {seq: [] for seq in seqs}
+    for file in session.scalars(query.order_by(BatchFile.seq, BatchFile.format)):
+        files[file.seq].append(file)
+    return [Done(item, files[item.seq]) for item in found]

@@ -1,0 +1,193 @@
+"""Contracts and who works on them: a contract exists for its members, and for nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from docgen.access import Ability, Actor
+from docgen.errors import Conflict, NotFound, RecordRefused
+from docgen.pipeline import read_contract
+from docgen.service.etags import check_etag
+from docgen.service.pages import Page, decoded, paged
+from docgen.service.unit import Unit
+from docgen.store.tables import Contract, Member, Record, User
+from schemas.contract import Contract as ContractModel
+from schemas.problems import Problem, error
+
+
+def create(unit: Unit, data: bytes) -> Contract:
+    """Keep a contract; whoever does is its first member. Raises RecordRefused, Conflict."""
+    unit.actor.need(Ability.set_up_contracts)
+    model = read_contract(data, unit.now)
+    taken = select(Contract.id).where(Contract.contract_no == model.contract_no)
+    if unit.session.scalar(taken):
+        raise Conflict(
+            "contract_exists",
+            f"合同 {model.contract_no} 已存在",
+            f"There is a contract {model.contract_no} already",
+            hint_zh="修改已有合同请用 PUT；若看不到它，请找该合同的成员。",
+            hint_en="Change the one there is with PUT; if you cannot see it, ask its members.",
+            place="/contract_no",
+            value=model.contract_no,
+        )
+    assert unit.actor.user_id
+    row = Contract(
+        id=unit.new_id(),
+        **_columns(model),
+        etag=1,
+        created_by=unit.actor.user_id,
+        created_at=unit.now,
+        updated_at=unit.now,
+    )
+    unit.session.add(row)
+    unit.session.flush()
+    member = Member(contract_id=row.id, user_id=unit.actor.user_id, created_at=unit.now)
+    unit.session.add(member)
+    unit.note("contract.created", ("contract", row.id), row.id, contract_no=row.contract_no)
+    return row
+
+
+def change(unit: Unit, contract_id: str, data: bytes, etag: str) -> Contract:
+    """Replace a contract's content. Raises NotFound, RecordRefused, Conflict (overtaken)."""
+    row = visible(unit.session, unit.actor, contract_id, lock=True)
+    unit.actor.need(Ability.set_up_contracts)
+    check_etag(etag, row.etag)
+    model = read_contract(data, unit.now)
+    if problems := list(_fixed(unit.session, row, model)):
+        raise RecordRefused(problems)
+    for name, value in _columns(model).items():
+        setattr(row, name, value)
+    row.etag += 1
+    row.updated_at = unit.now
+    unit.note("contract.changed", ("contract", row.id), row.id, etag=row.etag)
+    return row
+
+
+def visible(session: Session, actor: Actor, contract_id: str, *, lock: bool = False) -> Contract:
+    """Return a contract that the actor is a member of. Raises NotFound for any other."""
+    actor.need(Ability.read)
+    query = (
+        select(Contract)
+        .join(Member, Member.contract_id == Contract.id)
+        .where(Contract.id == contract_id, Member.user_id == actor.user_id)
+    )
+    row = session.scalar(query.with_for_update(of=Contract) if lock else query)
+    if row is None:
+        raise not_found("合同", "contract")
+    return row
+
+
+def listed(session: Session, actor: Actor, *, cursor: str = "", limit: int = 50) -> Page[Contract]:
+    """List the actor's contracts by number."""
+    actor.need(Ability.read)
+    query = (
+        select(Contract)
+        .join(Member, Member.contract_id == Contract.id)
+        .where(Member.user_id == actor.user_id)
+        .order_by(Contract.contract_no)
+    )
+    if cursor:
+        query = query.where(Contract.contract_no > str(decoded(cursor, "contracts")))
+    return paged(session.scalars(query.limit(limit + 1)), limit, "contracts", _number)
+
+
+def model_of(row: Contract) -> ContractModel:
+    """Return the typed contract of a row, which was checked when it was kept."""
+    return _model(row.body)
+
+
+def members(session: Session, actor: Actor, contract_id: str) -> Sequence[User]:
+    """List who works on a contract."""
+    visible(session, actor, contract_id)
+    query = (
+        select(User)
+        .join(Member, Member.user_id == User.id)
+        .where(Member.contract_id == contract_id)
+        .order_by(User.username)
+    )
+    return session.scalars(query).all()
+
+
+def add_member(unit: Unit, contract_id: str, username: str) -> User:
+    """Let somebody work on a contract; again is no error. Raises NotFound."""
+    row = visible(unit.session, unit.actor, contract_id)
+    unit.actor.need(Ability.set_up_contracts)
+    user = _user(unit.session, username)
+    if unit.session.get(Member, (row.id, user.id)) is None:
+        unit.session.add(Member(contract_id=row.id, user_id=user.id, created_at=unit.now))
+        unit.note("member.added", ("contract", row.id), row.id, user=user.username)
+    return user
+
+
+def remove_member(unit: Unit, contract_id: str, username: str) -> None:
+    """End somebody's work on a contract. Raises NotFound; Conflict for the last member."""
+    row = visible(unit.session, unit.actor, contract_id, lock=True)
+    unit.actor.need(Ability.set_up_contracts)
+    members_of = select(Member).where(Member.contract_id == row.id)
+    named = members_of.join(User, User.id == Member.user_id).where(User.username == username)
+    member = unit.session.scalar(named)
+    if member is None:  # whether there is such an account is not told
+        raise not_found("成员", "member")
+    rest = members_of.where(Member.user_id != member.user_id)
+    if unit.session.scalar(rest.limit(1)) is None:
+        raise Conflict(
+            "last_member",
+            "合同至少要有一名成员",
+            "A contract keeps at least one member",
+            hint_zh="请先加入接替的人。",
+            hint_en="Add a successor first.",
+            value=username,
+        )
+    unit.session.delete(member)
+    unit.note("member.removed", ("contract", row.id), row.id, user=username)
+
+
+def not_found(zh: str, en: str) -> NotFound:
+    """Say that there is no such thing, or not for this person."""
+    return NotFound(
+        "not_found",
+        f"没有这个{zh}，或您无权查看",
+        f"There is no such {en}, or not for you",
+        hint_zh="请核对标识；需要权限请找合同的项目经理。",
+        hint_en="Check the identifier; the contract's project manager can let you in.",
+    )
+
+
+def _user(session: Session, username: str) -> User:
+    user = session.scalar(select(User).where(User.username == username))
+    if user is None or user.disabled_at:
+        raise not_found("用户", "user")
+    return user
+
+
+def _columns(model: ContractModel) -> dict[str, str]:
+    plain = model.model_dump(mode="json", exclude_defaults=True)
+    return {
+        "contract_no": model.contract_no,
+        "customer_code": model.customer_code,
+        "customer_name": model.customer_name,
+        "body": json.dumps(plain, ensure_ascii=False, separators=(",", ":")),
+    }
+
+
+def _fixed(session: Session, row: Contract, model: ContractModel) -> Iterator[Problem]:
+    """Refuse another number, and another customer code once there are records of the old one."""
+    if model.contract_no != row.contract_no:
+        yield error("contract_no", "fixed_field", model.contract_no, expected=row.contract_no)
+    has_records = session.scalar(select(Record.id).where(Record.contract_id == row.id).limit(1))
+    if model.customer_code != row.customer_code and has_records:
+        yield error("customer_code", "fixed_field", model.customer_code, expected=row.customer_code)
+
+
+@lru_cache(maxsize=64)
+def _model(body: str) -> ContractModel:
+    return ContractModel.model_validate_json(body)
+
+
+def _number(row: Contract) -> str:
+    return row.contract_no

@@ -1,0 +1,172 @@
+"""The documents of a version: rendered once, kept by their hash, read by the contract's members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+import docgen
+from docgen.access import Actor
+from docgen.pipeline import Order, Outcome, skip_key
+from docgen.service.contracts import not_found
+from docgen.service.records import contract_of, visible
+from docgen.service.unit import Store, Unit
+from docgen.store.database import insert_into
+from docgen.store.tables import Contract, Document, Record, Rendering, Version
+
+SIGNED = "signed"
+FIXED = frozenset({"submitted", "in_review", "returned", "approved", "archived"})
+
+
+@dataclass(frozen=True)
+class Made:
+    """A rendered file that lies in the blob store."""
+
+    format: str
+    lang: str
+    sha256: str
+    size_bytes: int
+    skip_key: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A document that was asked for: where it lies already, or the order that makes it.
+
+    `fixed` says that the version is submitted, so that the file belongs to it for good.
+    """
+
+    record_id: str
+    contract_id: str
+    number: int
+    doc_no: str
+    stage: str
+    format: str
+    fixed: bool
+    order: Order
+    sha256: str = ""
+
+
+def order_for(
+    store: Store, data: bytes, contract: Contract, *, code: str, now: datetime, lang: str = "zh"
+) -> Order:
+    """Return the order that renders a record of a contract."""
+    return Order(
+        data,
+        now,
+        code=code,
+        lang=lang,
+        contract=contract.body.encode(),
+        templates=store.settings.template_folders,
+        theme=store.settings.theme_folder,
+        verify_url=store.settings.verify_url,
+    )
+
+
+def wanted(
+    store: Store,
+    actor: Actor,
+    record_id: str,
+    *,
+    number: int,
+    format_name: str,
+    lang: str,
+    stage: str = "submitted",
+) -> Wanted:
+    """Find a document of a version. Raises NotFound."""
+    with store.reading() as session:
+        record, version = visible(session, actor, record_id, number)
+        order = _order(store, session, (record, version), stage=stage, lang=lang)
+        kept = session.get(Document, (record.id, version.number, stage, format_name, lang))
+        if stage == SIGNED and not kept:
+            raise not_found("签署文件", "signed document")
+        sha256 = kept.sha256 if kept else _rendered(session, order, format_name)
+        return Wanted(
+            record.id,
+            record.contract_id,
+            version.number,
+            version.doc_no,
+            stage,
+            format_name,
+            version.state in FIXED,
+            order,
+            sha256,
+        )
+
+
+def keep(store: Store, order: Order, format_name: str, made: Outcome) -> Made:
+    """Put a rendered file into the blob store; its row comes later."""
+    key = skip_key(order, format_name, docgen.__version__)
+    sha256 = store.blobs.put(made.data)
+    return Made(format_name, order.lang, sha256, len(made.data), key)
+
+
+def keep_documents(unit: Unit, version: Version, stage: str, made: Mapping[str, Made]) -> None:
+    """Name the files of a version."""
+    for one in made.values():
+        keep_rendering(unit, one)
+        unit.session.merge(row_of((version.record_id, version.number), stage, one, unit.now))
+
+
+def row_of(where: tuple[str, int], stage: str, made: Made, now: datetime) -> Document:
+    """Return the row that names a file of a version (record id, number)."""
+    record_id, number = where
+    return Document(record_id=record_id, number=number, stage=stage, created_at=now, **vars(made))
+
+
+def keep_rendering(unit: Unit, made: Made) -> None:
+    """Remember what was made from a skip key."""
+    unit.keep_blob(made.sha256, made.size_bytes)
+    row = insert_into(unit.session, Rendering).values(
+        skip_key=made.skip_key, sha256=made.sha256, created_at=unit.now
+    )
+    unit.session.execute(row.on_conflict_do_nothing())
+
+
+def _order(
+    store: Store,
+    session: Session,
+    found: tuple[Record, Version],
+    *,
+    stage: str,
+    lang: str,
+) -> Order:
+    record, version = found
+    body = version.archived_body if stage == "archived" else version.body
+    if body is None:
+        raise not_found("文档", "document")
+    moment = version.ended_at or version.submitted_at or store.clock()
+    contract = contract_of(session, record)
+    return order_for(store, body.encode(), contract, code=record.code, now=moment, lang=lang)
+
+
+def _rendered(session: Session, order: Order, format_name: str) -> str:
+    key = skip_key(order, format_name, docgen.__version__)
+    query = select(Rendering.sha256).where(Rendering.skip_key == key)
+    return session.scalar(query) or ""
+
+
+def remember(unit: Unit, found: Wanted, made: Made) -> None:
+    """Keep a file that was made on demand: for good with a submitted version, else as a preview."""
+    keep_rendering(unit, made)
+    if found.fixed:
+        _, version = visible(unit.session, unit.actor, found.record_id, found.number)
+        keep_documents(unit, version, found.stage, {made.format: made})
+
+
+def note_access(unit: Unit, found: Wanted, sha256: str) -> None:
+    """Put the access to a file into the audit trail."""
+    unit.note(
+        "document.read",
+        ("record", found.record_id),
+        found.contract_id,
+        doc_no=found.doc_no,
+        format=found.format,
+        lang=found.order.lang,
+        stage=found.stage,
+        sha256=sha256,
+    )

@@ -1,0 +1,155 @@
+"""The outbox of mail about signing links: left with the change, claimed, tried again, given up.
+
+A waiting message is sealed, for it holds the link; when it is over nothing of it remains.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from docgen.mail.messages import Letter, until
+from docgen.mail.sending import Handed
+from docgen.service.links import Asked, Made, asked, new_token, next_reminder, note
+from docgen.service.unit import Store, Unit
+from docgen.store.sealing import opened, sealed
+from docgen.store.tables import Contract, Link, Mail, User
+from docgen.workflow import OPEN
+
+LEASE = timedelta(minutes=2)
+WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A message that whoever holds this sends now, and nobody else before `until`."""
+
+    mail_id: str
+    recipient: str
+    letter: Letter
+    until: datetime
+
+
+def invited(unit: Unit, store: Store, made: Made, base_url: str) -> Mail | None:
+    """Leave an invitation for a link's person, if they have an e-mail and we a mail server."""
+    if not made.link.email or not store.settings.smtp:
+        return None
+    return _leave(unit, store, made, base_url, kind="invitation")
+
+
+def remind(unit: Unit, store: Store) -> int:
+    """Leave reminders for all links whose time it is, each with a token of its own; how many."""
+    query = select(Link).where(Link.remind_at <= unit.now, Link.ended_at.is_(None))
+    links = unit.session.scalars(query.limit(100).with_for_update(skip_locked=True)).all()
+    return sum(_reminded(unit, store, link) for link in links)
+
+
+def claim(unit: Unit, store: Store, most: int = 1) -> list[Claim]:
+    """Take the messages whose time it is; what another process is claiming is passed over."""
+    query = (
+        select(Mail)
+        .where(Mail.state == "pending", Mail.next_at <= unit.now, Mail.busy_until <= unit.now)
+        .order_by(Mail.next_at, Mail.seq)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    claims = []
+    for mail in unit.session.scalars(query):
+        mail.busy_until = unit.now + LEASE
+        plain = json.loads(opened(store.key, mail.sealed))
+        letter = Letter(**plain | {"documents": tuple(plain["documents"])})
+        claims.append(Claim(mail.id, mail.recipient, letter, mail.busy_until))
+    return claims
+
+
+def due(session: Session, now: datetime) -> bool:
+    """Whether there is anything to send, or anybody to remind."""
+    mails = select(Mail.id).where(
+        Mail.state == "pending", Mail.next_at <= now, Mail.busy_until <= now
+    )
+    links = select(Link.id).where(Link.remind_at <= now, Link.ended_at.is_(None))
+    return any(session.scalar(query.limit(1)) is not None for query in (mails, links))
+
+
+def record(unit: Unit, claimed: Claim, handed: Handed) -> bool:
+    """Keep what came of a message; False when the claim ran out."""
+    query = select(Mail).where(Mail.id == claimed.mail_id).with_for_update()
+    mail = unit.session.scalars(query).one()
+    if mail.busy_until != claimed.until or mail.state != "pending":
+        return False
+    mail.busy_until, mail.failure = unit.now, handed.failure or None
+    mail.attempts += 1
+    if not handed.failure:
+        _over(unit, mail, "sent")
+    elif handed.for_good or mail.attempts > len(WAITS):
+        _over(unit, mail, "failed")
+    else:
+        mail.next_at = unit.now + WAITS[mail.attempts - 1]
+    return True
+
+
+def newest(session: Session, link_ids: list[str]) -> dict[str, Mail]:
+    """Return the last message of each link that has one."""
+    query = select(Mail).where(Mail.link_id.in_(link_ids)).order_by(Mail.seq)
+    return {mail.link_id: mail for mail in session.scalars(query)}
+
+
+def _over(unit: Unit, mail: Mail, state: str) -> None:
+    mail.state, mail.next_at, mail.done_at, mail.sealed = state, None, unit.now, ""
+    link = unit.session.get_one(Link, mail.link_id)
+    action = "sent" if state == "sent" else "not_sent"
+    for one in asked(unit.session, link):
+        note(unit, action, link, one.item, kind=mail.kind, to=mail.recipient, why=mail.failure)
+
+
+def _leave(unit: Unit, store: Store, made: Made, base_url: str, *, kind: str) -> Mail:
+    session, link = unit.session, made.link
+    documents = asked(session, link)
+    letter = Letter(
+        kind,
+        link.name,
+        session.get_one(Contract, link.contract_id).customer_name,
+        session.get_one(User, link.created_by).name,
+        f"{base_url}/s/{made.token}",
+        until(link.expires_at),
+        link.code_hash is not None,
+        tuple(one.version.doc_no for one in documents if one.item.done_at is None),
+    )
+    mail = Mail(
+        id=unit.new_id(),
+        link_id=link.id,
+        kind=kind,
+        recipient=link.email,
+        sealed=sealed(store.key, json.dumps(letter.as_json(), ensure_ascii=False)),
+        state="pending",
+        attempts=0,
+        next_at=unit.now,
+        busy_until=unit.now,
+        created_at=unit.now,
+    )
+    session.add(mail)
+    return mail
+
+
+def _reminded(unit: Unit, store: Store, link: Link) -> int:
+    """Remind somebody of what still waits, or never again when nothing does."""
+    link.reminded += 1
+    link.remind_at = next_reminder(link, link.reminded)
+    waiting = [one for one in asked(unit.session, link) if _waits(one)]
+    if not waiting or link.expires_at <= unit.now:
+        link.remind_at = None
+        return 0
+    items = [one.item for one in waiting]
+    made = Made(link, items, new_token(unit, link))
+    _leave(unit, store, made, store.settings.public_url.rstrip("/"), kind="reminder")
+    for item in items:
+        note(unit, "reminded", link, item, to=link.email, times=link.reminded)
+    return 1
+
+
+def _waits(one: Asked) -> bool:
+    return one.item.done_at is None and one.version.state in OPEN

@@ -1,0 +1,57 @@
+"""Pages of a list by cursor: the last key of a page is where the next one begins."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from docgen.errors import InputUnreadable
+
+T = TypeVar("T")
+LIMIT, MOST = 50, 200
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some items, and the cursor of the next ones (empty at the end)."""
+
+    items: list[T]
+    next_cursor: str = ""
+
+
+def paged(found: Iterable[T], limit: int, kind: str, key: Callable[[T], str | int]) -> Page[T]:
+    """Make a page of at most `limit` out of items of which there may be one more."""
+    items = list(found)
+    if len(items) <= limit:
+        return Page(items)
+    return Page(items[:limit], _encoded(kind, key(items[limit - 1])))
+
+
+def decoded(cursor: str, kind: str) -> str | int:
+    """Return the key in a cursor. InputUnreadable: bad_cursor."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        found_kind, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if found_kind != kind or not isinstance(key, str | int) or isinstance(key, bool):
+            raise ValueError(kind)
+        if isinstance(key, int) and not 0 <= key < 2**31:
+            raise ValueError(key)
+    except (ValueError, TypeError, binascii.Error, RecursionError) as wrong:
+        raise InputUnreadable(
+            "bad_cursor",
+            "游标不可用",
+            "The cursor cannot be used",
+            hint_zh="请原样使用上一页给出的 next_cursor。",
+            hint_en="Use the next_cursor of the page before as it is.",
+            place="cursor",
+            value=cursor,
+        ) from wrong
+    return key
+
+
+def _encoded(kind: str, key: str | int) -> str:
+    return base64.urlsafe_b64encode(json.dumps([kind, key]).encode()).decode().rstrip("=")

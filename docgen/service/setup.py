@@ -1,0 +1,89 @@
+"""The first administrator: made once, with a code that only who starts the service sees."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from docgen import passwords
+from docgen.access import SERVICE
+from docgen.errors import NotAllowed
+from docgen.service import attempts, users
+from docgen.service.sessions import nobody, note_failure
+from docgen.service.tokens import hash_of
+from docgen.service.unit import Store
+from docgen.store.tables import SetupCode, User
+from schemas.envelope import Role
+
+LIFETIME = timedelta(hours=24)
+LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"  # none that are taken for each other
+GROUPS, GROUP = 6, 5  # 30 letters: 147 bits
+
+
+def renew(store: Store) -> str:
+    """Make a new code, and end any older one, while there is no administrator; else return ''."""
+    with store.change(SERVICE) as unit:
+        unit.session.execute(delete(SetupCode))
+        if users.has_admin(unit.session):
+            return ""
+        code = "-".join(
+            "".join(secrets.choice(LETTERS) for _ in range(GROUP)) for _ in range(GROUPS)
+        )
+        row = SetupCode(code_hash=_hash(code), expires_at=unit.now + LIFETIME)
+        unit.session.add(row)
+        unit.note("setup.code_made", ("setup", "code"))
+    return code
+
+
+def first_admin(
+    store: Store, code: str, *, username: str, name: str, password: str, address: str
+) -> User:
+    """Make the first administrator and use the code up.
+
+    Raises NotAllowed (wrong, expired or used code), InputUnreadable, Conflict, Overloaded.
+    """
+    users.check_username(username)
+    passwords.check(password, username)
+    target = attempts.of_setup(address)
+    with store.change(nobody(address)) as unit:
+        locking = attempts.begin(unit, target)
+    with store.reading() as session:
+        good = _counts(session, code, store.clock())
+    if not good:
+        note_failure(store, "setup", address, locking=locking)
+        raise _wrong_code()
+    new = users.NewUser(username, name, Role.admin, None, passwords.hashed(password, username))
+    with store.change(nobody(address)) as unit:
+        used = delete(SetupCode).where(SetupCode.code_hash == _hash(code))
+        if (
+            users.has_admin(unit.session)
+            or not unit.session.execute(used.returning(SetupCode.code_hash)).first()
+        ):
+            raise _wrong_code()
+        attempts.forget(unit.session, target)
+        return users.add(unit, new)
+
+
+def _counts(session: Session, code: str, now: datetime) -> bool:
+    query = select(SetupCode.expires_at).where(SetupCode.code_hash == _hash(code))
+    expires_at = session.scalar(query)
+    return expires_at is not None and expires_at > now and not users.has_admin(session)
+
+
+def _hash(code: str) -> str:
+    """Hash a code as typed: hyphens, blanks and lower case do not matter."""
+    return hash_of("".join(code.split()).replace("-", "").upper())
+
+
+def _wrong_code() -> NotAllowed:
+    return NotAllowed(
+        "setup_code_wrong",
+        "初始化码不正确、已用过或已过期",
+        "The setup code is wrong, used or expired",
+        hint_zh="重新启动 docgen serve 会显示新的初始化码（尚无管理员时）。",
+        hint_en="Start docgen serve again for a new one, while there is no administrator.",
+        place="code",
+    )

@@ -1,0 +1,137 @@
+"""API tokens: shown once, kept as a hash, limited by scope and by time."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from docgen.access import SCOPES, Actor
+from docgen.errors import InputUnreadable, NotSignedIn
+from docgen.service.contracts import not_found
+from docgen.service.unit import Unit
+from docgen.store.tables import ApiToken, User
+from schemas.envelope import Role
+
+PREFIX = "dgt_"
+TOKEN_BYTES = 32
+TOKEN_ID = re.compile(r"[!-~]{1,32}")
+ADMIN = "admin"
+DAYS, MOST_DAYS = 90, 366
+
+# Made once: putting a query together takes longer than a small one takes to run.
+_BEARER = (
+    select(User.id, User.name, User.role, ApiToken.scopes, ApiToken.expires_at)
+    .join(User, User.id == ApiToken.user_id)
+    .where(
+        ApiToken.token_hash == bindparam("token_hash"),
+        ApiToken.revoked_at.is_(None),
+        User.disabled_at.is_(None),
+    )
+)
+
+
+def create(
+    unit: Unit,
+    user: User,
+    name: str,
+    *,
+    scopes: Sequence[str] = (),
+    days: int = DAYS,
+) -> tuple[ApiToken, str]:
+    """Make a token for `user`; its text is returned once and never again.
+
+    Without `scopes` it may all that its user's role may. InputUnreadable: bad_scope, bad_lifetime.
+    """
+    chosen = scopes or allowed(user.role)
+    _check(chosen, user.role, days)
+    text = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+    token = ApiToken(
+        id=unit.new_id(),
+        user_id=user.id,
+        name=name,
+        token_hash=hash_of(text),
+        scopes=" ".join(dict.fromkeys(chosen)),
+        created_at=unit.now,
+        expires_at=unit.now + timedelta(days=days),
+    )
+    unit.session.add(token)
+    unit.session.flush()
+    unit.note("token.created", ("token", token.id), user=user.username, scopes=token.scopes)
+    return token, text
+
+
+def allowed(role: str) -> tuple[str, ...]:
+    """Return the scopes that a role's tokens may have; what they allow, the role limits further."""
+    return tuple(scope for scope in SCOPES if scope != ADMIN or role == Role.admin)
+
+
+def listed(session: Session, user_id: str) -> Sequence[ApiToken]:
+    """List a user's tokens, the newest first; never their texts."""
+    query = select(ApiToken).where(ApiToken.user_id == user_id)
+    return session.scalars(query.order_by(ApiToken.created_at.desc(), ApiToken.id)).all()
+
+
+def revoke(unit: Unit, token_id: str, user_id: str | None) -> None:
+    """End a token of a user's at once; a second time is no error. Raises NotFound."""
+    query = select(ApiToken).where(ApiToken.id == token_id, ApiToken.user_id == user_id)
+    token = unit.session.scalar(query.with_for_update()) if TOKEN_ID.fullmatch(token_id) else None
+    if token is None:
+        raise not_found("令牌", "token")
+    if token.revoked_at is None:
+        token.revoked_at = unit.now
+        unit.note("token.revoked", ("token", token.id))
+
+
+def actor_of(session: Session, text: str, now: datetime, address: str) -> Actor:
+    """Return whom a token stands for. Raises NotSignedIn for any that does not count (now).
+
+    Every request asks this: one query over indexed columns, and nothing is written.
+    """
+    found = session.execute(_BEARER, {"token_hash": hash_of(text)}).first()
+    if found is None or found[-1] <= now:
+        raise not_signed_in()
+    user_id, name, role, scopes, _ = found
+    return Actor(user_id, name, role, address, tuple(scopes.split()))
+
+
+def hash_of(text: str) -> str:
+    """Return what is kept of a secret of full entropy: its sha256."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def not_signed_in() -> NotSignedIn:
+    """Say that there are no credentials that count, and not why."""
+    return NotSignedIn(
+        "not_signed_in",
+        "未登录，或凭据无效、已过期",
+        "Not signed in, or the credentials are wrong or expired",
+        hint_zh="请登录，或在请求头 Authorization: Bearer 中给出有效令牌。",
+        hint_en="Sign in, or give a valid token as Authorization: Bearer.",
+    )
+
+
+def _check(scopes: Sequence[str], role: str, days: int) -> None:
+    if set(scopes) - set(allowed(role)):
+        raise InputUnreadable(
+            "bad_scope",
+            "没有这样的令牌范围，或角色不允许",
+            "There are no such scopes, or not for this role",
+            hint_zh="可选：" + ", ".join(allowed(role)),
+            hint_en="Choose from: " + ", ".join(allowed(role)),
+            place="scopes",
+            value=" ".join(scopes),
+        )
+    if not 1 <= days <= MOST_DAYS:
+        raise InputUnreadable(
+            "bad_lifetime",
+            f"有效期应为 1 至 {MOST_DAYS} 天",
+            f"A token lives 1 to {MOST_DAYS} days",
+            place="days",
+            value=days,
+        )

@@ -1,0 +1,278 @@
+"""Webhooks of a contract: who is told of what, under which secret, and the log of messages.
+
+Sends nothing: what is left here goes out by `docgen.service.delivering`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from secrets import token_bytes
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session
+
+from docgen.access import Ability, Actor
+from docgen.errors import Conflict, InputUnreadable
+from docgen.service import contracts
+from docgen.service.contracts import not_found
+from docgen.service.etags import check_etag
+from docgen.service.pages import LIMIT, Page, decoded, paged
+from docgen.service.unit import ALL_EVENTS, Store, Unit
+from docgen.store.sealing import sealed
+from docgen.store.tables import Delivery, Webhook
+from docgen.webhooks.address import Resolve, public_addresses, system_addresses
+from docgen.webhooks.signature import new_secret
+
+EVENTS = (
+    "record.created",
+    "record.submitted",
+    "record.signed",
+    "record.returned",
+    "record.approved",
+    "record.archived",
+    "record.voided",
+    "record.revised",
+)
+PING = "webhook.ping"
+MOST = 20  # of a contract
+BOTH_SIGN = timedelta(hours=24)  # after a secret was replaced
+KIND = "deliveries"
+
+
+class Place(NamedTuple):
+    """Where a webhook is; without an id, where one is to be."""
+
+    contract_id: str
+    webhook_id: str = ""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants to be told, and where."""
+
+    url: str
+    events: Sequence[str]
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A wish that may be granted: its address was looked up, and lies where messages may go."""
+
+    url: str
+    events: str
+    enabled: bool
+
+
+def check(
+    store: Store, actor: Actor, place: Place, wish: Wish, *, resolve: Resolve = system_addresses
+) -> Checked:
+    """Look the address up, outside of any transaction; one that stays is not looked up again.
+
+    Raises NotFound, NotAllowed (webhook_address_refused, webhook_host_unknown), InputUnreadable
+    (unknown_event).
+    """
+    with store.reading() as session:
+        known = _known_url(session, actor, place)
+    events = _events(wish.events)
+    if wish.url != known:
+        public_addresses(wish.url, networks=store.settings.webhook_networks, resolve=resolve)
+    return Checked(wish.url, events, wish.enabled)
+
+
+def create(unit: Unit, contract_id: str, wanted: Checked, key: bytes) -> tuple[Webhook, str]:
+    """Keep a webhook; its secret is returned once and kept sealed under `key`.
+
+    Raises NotFound, NotAllowed, Conflict (too_many_webhooks).
+    """
+    contract = contracts.visible(unit.session, unit.actor, contract_id, lock=True)
+    unit.actor.need(Ability.manage_webhooks)
+    _check_room(unit.session, contract.id)
+    secret = new_secret(token_bytes)
+    assert unit.actor.user_id
+    row = Webhook(
+        id=unit.new_id(),
+        contract_id=contract.id,
+        url=wanted.url,
+        events=wanted.events,
+        secret_sealed=sealed(key, secret),
+        etag=1,
+        created_by=unit.actor.user_id,
+        created_at=unit.now,
+        given_up=0,
+        busy_until=unit.now,
+    )
+    unit.session.add(row)
+    unit.session.flush()
+    _note(unit, "created", row)
+    return row, secret
+
+
+def change(unit: Unit, place: Place, wanted: Checked, etag: str) -> Webhook:
+    """Replace address, events, and whether anything is sent. NotFound, NotAllowed, Conflict."""
+    row = visible(unit.session, unit.actor, place, lock=True)
+    check_etag(etag, row.etag)
+    row.url, row.events = wanted.url, wanted.events
+    if wanted.enabled:
+        row.disabled_at = row.disabled_reason = None
+        row.given_up, unit.told = 0, True
+    elif row.disabled_at is None:
+        row.disabled_at, row.disabled_reason = unit.now, "by_hand"
+    row.etag += 1
+    _note(unit, "changed", row)
+    return row
+
+
+def remove(unit: Unit, place: Place) -> None:
+    """Delete a webhook with all its messages. Raises NotFound, NotAllowed."""
+    row = visible(unit.session, unit.actor, place, lock=True)
+    _note(unit, "deleted", row)
+    unit.session.refresh(row, with_for_update=True)  # waits for those who leave a message
+    unit.session.execute(delete(Delivery).where(Delivery.webhook_id == row.id))
+    unit.session.delete(row)
+
+
+def rotate(unit: Unit, place: Place, key: bytes) -> tuple[Webhook, str]:
+    """Replace the secret; for a day the former one signs as well. Raises NotFound, NotAllowed."""
+    row = visible(unit.session, unit.actor, place, lock=True)
+    secret = new_secret(token_bytes)
+    row.previous_sealed, row.previous_until = row.secret_sealed, unit.now + BOTH_SIGN
+    row.secret_sealed = sealed(key, secret)
+    row.etag += 1
+    _note(unit, "secret_rotated", row)
+    return row, secret
+
+
+def ping(unit: Unit, place: Place) -> Delivery:
+    """Leave a test message. Raises NotFound, NotAllowed, Conflict (webhook_disabled)."""
+    row = visible(unit.session, unit.actor, place, lock=True)
+    _check_enabled(row)
+    return unit.leave(row, PING, id=row.id)
+
+
+def resend(unit: Unit, place: Place, delivery_id: str) -> Delivery:
+    """Send a message again, at once and from the first attempt on, under the id it had.
+
+    Raises NotFound, NotAllowed, Conflict (webhook_disabled).
+    """
+    row = visible(unit.session, unit.actor, place, lock=True)
+    query = select(Delivery).where(Delivery.id == delivery_id, Delivery.webhook_id == row.id)
+    message = unit.session.scalar(query)
+    if message is None:
+        raise not_found("消息", "message")
+    _check_enabled(row)
+    message.state, message.attempts = "pending", 0
+    message.next_at, message.done_at = unit.now, None
+    unit.told = True
+    return message
+
+
+def visible(session: Session, actor: Actor, place: Place, *, lock: bool = False) -> Webhook:
+    """Return a webhook of the actor's contract. Raises NotFound, NotAllowed."""
+    contracts.visible(session, actor, place.contract_id)
+    actor.need(Ability.manage_webhooks)
+    query = _of(place.contract_id).where(Webhook.id == place.webhook_id)
+    row = session.scalar(query.with_for_update(key_share=True) if lock else query)
+    if row is None:
+        raise not_found("回调", "webhook")
+    return row
+
+
+def listed(session: Session, actor: Actor, contract_id: str) -> Sequence[Webhook]:
+    """List a contract's webhooks, the oldest first. Raises NotFound, NotAllowed."""
+    contracts.visible(session, actor, contract_id)
+    actor.need(Ability.manage_webhooks)
+    query = _of(contract_id).order_by(Webhook.created_at, Webhook.id)
+    return session.scalars(query).all()
+
+
+def deliveries(
+    session: Session, actor: Actor, place: Place, *, cursor: str = "", limit: int = LIMIT
+) -> Page[Delivery]:
+    """List a webhook's messages, the newest first. Raises NotFound, NotAllowed."""
+    row = visible(session, actor, place)
+    query = select(Delivery).where(Delivery.webhook_id == row.id).order_by(Delivery.seq.desc())
+    if cursor:
+        query = query.where(Delivery.seq < int(decoded(cursor, KIND)))
+    return paged(session.scalars(query.limit(limit + 1)), limit, KIND, _seq)
+
+
+def disable(unit: Unit, row: Webhook, reason: str) -> None:
+    """Send nothing more until somebody enables it; `reason` is receiver_gone or given_up."""
+    row.disabled_at, row.disabled_reason = unit.now, reason
+    row.etag += 1
+    _note(unit, "disabled", row, reason=reason)
+
+
+def _known_url(session: Session, actor: Actor, place: Place) -> str:
+    if place.webhook_id:
+        return visible(session, actor, place).url
+    contracts.visible(session, actor, place.contract_id)
+    actor.need(Ability.manage_webhooks)
+    return ""
+
+
+def _events(given: Sequence[str]) -> str:
+    unknown = [event for event in given if event not in (*EVENTS, ALL_EVENTS)]
+    if given and not unknown:
+        return " ".join(dict.fromkeys(given))
+    choices = ", ".join((*EVENTS, ALL_EVENTS))
+    raise InputUnreadable(
+        "unknown_event",
+        "事件不存在，或一个也没有选",
+        "There is no such event, or none was chosen",
+        hint_zh="可选：" + choices,
+        hint_en="Choose from: " + choices,
+        place="events",
+        value=" ".join(unknown),
+    )
+
+
+def _check_room(session: Session, contract_id: str) -> None:
+    """Refuse one too many; the contract is locked, so that nobody adds another meanwhile."""
+    count = select(func.count()).where(Webhook.contract_id == contract_id)
+    if session.execute(count).scalar_one() >= MOST:
+        raise Conflict(
+            "too_many_webhooks",
+            f"一份合同最多 {MOST} 个回调",
+            f"A contract has {MOST} webhooks at most",
+            hint_zh="请先删除不再使用的。",
+            hint_en="Delete one that nobody uses first.",
+        )
+
+
+def _check_enabled(row: Webhook) -> None:
+    if row.disabled_at:
+        raise Conflict(
+            "webhook_disabled",
+            "回调已停用，不发送消息",
+            "The webhook is disabled; nothing is sent",
+            hint_zh="请先启用（PUT，enabled 为 true）。",
+            hint_en="Enable it first (PUT with enabled true).",
+        )
+
+
+def _of(contract_id: str) -> Select[Webhook]:
+    return select(Webhook).where(Webhook.contract_id == contract_id)
+
+
+def _note(unit: Unit, action: str, row: Webhook, **detail: str) -> None:
+    """Keep what was done and the host; the rest of an address may hold secrets."""
+    host = urlsplit(row.url).hostname or ""
+    unit.note(
+        f"webhook.{action}",
+        ("webhook", row.id),
+        row.contract_id,
+        host=host,
+        events=row.events,
+        enabled=row.disabled_at is None,
+        **detail,
+    )
+
+
+def _seq(row: Delivery) -> int:
+    return row.seq

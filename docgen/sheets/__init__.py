@@ -1,0 +1,1 @@
+"""Spreadsheets as they occur in life → records, every row accounted for."""

@@ -1,0 +1,48 @@
+"""What a workbook says beside its values: date system, error cells, merges, what is ignored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Cell = tuple[int, int]
+"""Row and column, both counted from 0."""
+Merge = tuple[Cell, Cell]
+
+WITHOUT_VALUE = ""
+"""Stands in `odd` for a formula whose result was not saved."""
+
+
+@dataclass
+class SheetFacts:
+    """Cells whose value the reader cannot give (their error text), and ranges that are merged."""
+
+    odd: dict[Cell, str] = field(default_factory=dict)
+    merges: list[Merge] = field(default_factory=list)
+
+
+@dataclass
+class Facts:
+    """Facts of a whole workbook, by the sheets' names; `notes` are codes of what is ignored."""
+
+    date1904: bool = False
+    notes: list[str] = field(default_factory=list)
+    sheets: dict[str, SheetFacts] = field(default_factory=dict)
+
+    def sheet(self, name: str) -> SheetFacts:
+        """Return the facts of a sheet, none where nothing is special."""
+        return self.sheets.setdefault(name, SheetFacts())
+
+
+NOTES = {
+    "macros_ignored": ("宏不会运行，已忽略", "Macros are ignored and never run"),
+    "external_links_ignored": (
+        "外部链接不会打开，用保存的值",
+        "External links are never followed; the saved values are used",
+    ),
+    "pictures_ignored": ("图片不会读取", "Pictures are not read"),
+    "hidden_sheet": ("隐藏的工作表也已读取", "A hidden sheet was read as well"),
+    "values_only": (
+        "错误工作簿只含数值，不含原格式",
+        "The error workbook holds the values without the format",
+    ),
+}

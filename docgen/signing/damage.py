@@ -1,0 +1,43 @@
+"""A damaged PDF is told as such: its readers raise many things, and none of them is our fault."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pikepdf
+from pyhanko.pdf_utils.misc import PdfError
+
+from docgen.errors import InputUnreadable
+
+DAMAGES = (
+    pikepdf.PdfError,
+    pikepdf.PasswordError,
+    PdfError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+"""What reading broken structures raises: a wrong type where a number, name or object is due."""
+
+
+@contextmanager
+def damage_told() -> Iterator[None]:
+    """Turn what a broken file raises inside into InputUnreadable: unknown_file."""
+    try:
+        yield
+    except DAMAGES as wrong:
+        raise InputUnreadable(
+            "unknown_file",
+            "PDF 无法读取，已损坏或不完整",
+            "The PDF is damaged or incomplete",
+            hint_zh="请重新取得文件。",
+            hint_en="Get the file again.",
+        ) from wrong

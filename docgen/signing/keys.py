@@ -1,0 +1,284 @@
+"""The key of the seal: what it has to be, whoever holds it; and keys that lie in PKCS#12 files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from asn1crypto import keys
+from asn1crypto import x509 as asn1
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    load_der_public_key,
+)
+from cryptography.hazmat.primitives.serialization.pkcs12 import (
+    load_pkcs12,
+    serialize_key_and_certificates,
+)
+from cryptography.x509.oid import NameOID
+from pyhanko.sign.signers import Signer, SimpleSigner
+from pyhanko_certvalidator.registry import CertificateStore, SimpleCertificateStore
+
+from docgen.delivery import writing_aside
+from docgen.errors import OutputRefused, SettingWrong
+
+SEAL_NAME = "seal.p12"
+CERTIFICATE_NAME = "seal.pem"
+TRIAL = "试用 trial"
+TRIAL_DAYS = 730
+LEAST_BITS = 2048  # of an RSA key
+HINT_ZH = "请更换密钥与证书，见 docs/signing.md；旧证书留在数据目录的 seals，旧签章靠它验证。"
+HINT_EN = (
+    "Replace key and certificate, see docs/signing.md; the old certificate stays in the data"
+    " folder's seals, where old seals find it."
+)
+
+
+class Sealer(Protocol):
+    """Whoever holds the key of the seal: a file, a token, a remote service."""
+
+    @property
+    def certificate(self) -> asn1.Certificate:
+        """The certificate that the signatures carry."""
+        ...
+
+    def signer(self) -> Signer:
+        """Return what makes a signature."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileSealer:
+    """A key that lies in a PKCS#12 file."""
+
+    loaded: SimpleSigner
+
+    @property
+    def certificate(self) -> asn1.Certificate:
+        """The certificate that the signatures carry."""
+        assert self.loaded.signing_cert is not None
+        return self.loaded.signing_cert
+
+    def signer(self) -> Signer:
+        """Return what makes a signature."""
+        return self.loaded
+
+
+def load(path: Path, passphrase: str = "") -> FileSealer:
+    """Open a PKCS#12 file. SettingWrong: seal_missing, seal_unreadable, seal_mismatch."""
+    try:
+        data = path.read_bytes()
+    except OSError as wrong:
+        raise _wrong(
+            "seal_missing",
+            f"没有签章密钥：{wrong.strerror}",
+            f"There is no key for the seal: {wrong.strerror}",
+            path,
+        ) from wrong
+    try:
+        found = load_pkcs12(data, passphrase.encode() or None)
+    except (ValueError, TypeError) as wrong:
+        raise _unreadable(path) from wrong
+    if found.key is None:
+        raise _unreadable(path)
+    if found.cert is None:  # there is none, or none of this key
+        raise mismatch(str(path))
+    key = found.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    above = [_asn1(one.certificate) for one in found.additional_certs]
+    signer = SimpleSigner(
+        signing_cert=_asn1(found.cert.certificate),
+        signing_key=keys.PrivateKeyInfo.load(key),
+        cert_registry=registry(above),
+    )
+    return FileSealer(signer)
+
+
+def registry(certificates: Iterable[asn1.Certificate]) -> CertificateStore:
+    """Return certificates, such as those of authorities, as a signer takes them along."""
+    return SimpleCertificateStore.from_certs(certificates)  # type: ignore[no-untyped-call,no-any-return]
+
+
+def usable(certificate: asn1.Certificate, now: datetime) -> None:
+    """Look whether a certificate may seal at that moment.
+
+    Raises SettingWrong: seal_expired, seal_not_yet, seal_usage, seal_kind.
+    """
+    first, last = certificate.not_valid_before, certificate.not_valid_after
+    usage = certificate.key_usage_value
+    if now < first:
+        raise unfit(
+            "seal_not_yet", f"从 {first:%Y-%m-%d} 起才有效", f"holds from {first:%Y-%m-%d} on"
+        )
+    if now > last:
+        raise unfit("seal_expired", f"已于 {last:%Y-%m-%d} 过期", f"expired on {last:%Y-%m-%d}")
+    if usage is None or "non_repudiation" not in usage.native:
+        raise unfit(
+            "seal_usage",
+            "没有 contentCommitment（nonRepudiation）用途",
+            "is not made for contentCommitment (nonRepudiation)",
+        )
+    if not _is_strong(load_der_public_key(certificate.public_key.dump())):
+        raise unfit(
+            "seal_kind",
+            f"的密钥不是椭圆曲线或 {LEAST_BITS} 位以上的 RSA",
+            f"is of another kind than elliptic curves or RSA of {LEAST_BITS} bits or more",
+        )
+
+
+def matches(certificate: asn1.Certificate, data: bytes, signature: bytes) -> bool:
+    """Return whether a signature (SHA-256; ECDSA or PKCS#1 v1.5) is that of a certificate's key."""
+    key = load_der_public_key(certificate.public_key.dump())
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+        elif isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    return True
+
+
+def unfit(code: str, zh: str, en: str, place: str = "") -> SettingWrong:
+    """Say what is wrong with the certificate of the seal."""
+    return SettingWrong(
+        code,
+        f"签章证书{zh}",
+        f"The certificate of the seal {en}",
+        hint_zh=HINT_ZH,
+        hint_en=HINT_EN,
+        place=place,
+    )
+
+
+def mismatch(place: str) -> SettingWrong:
+    """Say that certificate and key are not of one pair."""
+    return unfit("seal_mismatch", "与密钥不是一对", "does not belong to its key", place)
+
+
+def make_trial(folder: Path, *, now: datetime, passphrase: str = "") -> FileSealer:
+    """Make a first key in `folder`, which every verification calls a trial seal.
+
+    OutputRefused: seal_exists, and what cannot be written.
+    """
+    path = folder / SEAL_NAME
+    if path.exists():
+        raise OutputRefused(
+            "seal_exists",
+            "签章密钥已存在，予以保留",
+            "There is a key for the seal already; it was kept",
+            hint_zh="更换用 docgen seal renew，旧的留在数据目录的 seals。",
+            hint_en="docgen seal renew replaces it, and keeps the old one in the folder seals.",
+            place=str(path),
+        )
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _certificate(key, now)
+    made = serialize_key_and_certificates(b"seal", key, certificate, None, _locked(passphrase))
+    for name, data, mode in (
+        (SEAL_NAME, made, 0o600),
+        (CERTIFICATE_NAME, certificate.public_bytes(Encoding.PEM), 0o644),
+    ):
+        with writing_aside(folder / name, mode) as file:
+            file.write(data)
+    return load(path, passphrase)
+
+
+def is_trial(certificate: asn1.Certificate) -> bool:
+    """Return whether a certificate is one of those made for trying out."""
+    unit = certificate.subject.native.get("organizational_unit_name", "")
+    return TRIAL in ([unit] if isinstance(unit, str) else unit)
+
+
+def roots(pem: bytes, place: str) -> list[asn1.Certificate]:
+    """Read certificates (PEM) to be trusted. SettingWrong: certificate_unreadable."""
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except ValueError as wrong:
+        raise SettingWrong(
+            "certificate_unreadable",
+            "不是 PEM 格式的证书",
+            "This is no certificate in PEM",
+            hint_zh="请给出 -----BEGIN CERTIFICATE----- 开头的文件。",
+            hint_en="Give a file that begins with -----BEGIN CERTIFICATE-----.",
+            place=place,
+        ) from wrong
+    return [_asn1(one) for one in found]
+
+
+def _certificate(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "docgen"),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, TRIAL),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{TRIAL} seal {now:%Y-%m-%d}"),
+        ]
+    )
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=True,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=TRIAL_DAYS))
+        .add_extension(usage, critical=True)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _asn1(certificate: x509.Certificate) -> asn1.Certificate:
+    return asn1.Certificate.load(certificate.public_bytes(Encoding.DER))
+
+
+def _is_strong(key: object) -> bool:
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size >= LEAST_BITS
+    return isinstance(key, ec.EllipticCurvePublicKey)
+
+
+def _locked(passphrase: str) -> KeySerializationEncryption:
+    return BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
+
+
+def _unreadable(path: Path) -> SettingWrong:
+    return _wrong(
+        "seal_unreadable",
+        "签章密钥打不开：口令不对，或不是 PKCS#12 文件",
+        "The key of the seal cannot be opened: wrong passphrase, or no PKCS#12 file",
+        path,
+    )
+
+
+def _wrong(code: str, zh: str, en: str, path: Path) -> SettingWrong:
+    return SettingWrong(
+        code,
+        zh,
+        en,
+        hint_zh="用 docgen seal init 生成试用密钥，口令放在 DOCGEN_SEAL_PASSPHRASE。",
+        hint_en="Make a trial key with docgen seal init; see DOCGEN_SEAL_PASSPHRASE.",
+        place=str(path),
+    )

@@ -1,0 +1,115 @@
+"""Seals that outlast their certificates (PAdES B-LTA): proofs put into the file, and stamped.
+
+Revocation lists come from a folder that the operator keeps fresh; nobody is asked for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from asn1crypto import crl, ocsp, pem, x509
+from pyhanko.sign.signers.pdf_signer import PdfTimeStamper, TimestampDSSContentSettings
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
+from pyhanko_certvalidator.errors import PathBuildingError, PathValidationError
+
+from docgen.errors import SettingWrong
+from docgen.signing.appending import Appending
+from docgen.signing.keys import Sealer
+from docgen.signing.reading import Reader
+from docgen.signing.timestamps import TimeAuthority
+
+USAGE = {"non_repudiation"}
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """Who stamps the time, certificates of authorities, and what these say about revocation."""
+
+    authority: TimeAuthority
+    roots: tuple[x509.Certificate, ...] = ()
+    crls: tuple[crl.CertificateList, ...] = ()
+    ocsps: tuple[ocsp.OCSPResponse, ...] = ()
+
+
+def revocations(
+    folder: Path,
+) -> tuple[tuple[crl.CertificateList, ...], tuple[ocsp.OCSPResponse, ...]]:
+    """Read a folder's `*.crl` (DER or PEM) and `*.ocsp` (DER). SettingWrong: lta_unreadable."""
+    path = folder
+    try:
+        if not folder.is_dir():
+            raise NotADirectoryError(str(folder))
+        lists, answers = [], []
+        for path in sorted(folder.iterdir()):
+            if path.suffix == ".crl":
+                lists.append(crl.CertificateList.load(_der(path), strict=True))
+                _ = lists[-1].native
+            elif path.suffix == ".ocsp":
+                answers.append(ocsp.OCSPResponse.load(path.read_bytes(), strict=True))
+                _ = answers[-1].native
+    except (OSError, ValueError, TypeError) as wrong:
+        raise SettingWrong(
+            "lta_unreadable",
+            "吊销信息打不开",
+            "Revocation lists cannot be read",
+            hint_zh="DOCGEN_SEAL_LTA 是一个目录，其中 *.crl（DER 或 PEM）、*.ocsp（DER）。",
+            hint_en="DOCGEN_SEAL_LTA is a folder with *.crl (DER or PEM) and *.ocsp (DER).",
+            place=str(path),
+        ) from wrong
+    return tuple(lists), tuple(answers)
+
+
+def made_lasting(pdf: bytes, sealer: Sealer, by: Lasting, now: datetime) -> bytes:
+    """Append the certificates and revocation lists of a seal just set, and a stamp on all of it.
+
+    Raises SettingWrong: lta_incomplete; RenderFailed: tsa_failed.
+    """
+    signer, certificate = sealer.signer(), sealer.certificate
+    own = [certificate] if certificate.self_issued else []
+    context = ValidationContext(
+        trust_roots=[*by.roots, *own],
+        allow_fetching=False,
+        moment=now,
+        crls=by.crls,
+        ocsps=by.ocsps,
+        revocation_mode="require",
+    )
+    try:
+        chain = CertificateValidator(
+            certificate, intermediate_certs=signer.cert_registry, validation_context=context
+        )
+        path = asyncio.run(chain.async_validate_usage(USAGE))  # type: ignore[no-untyped-call]
+        stamper = PdfTimeStamper(by.authority, field_name=_field(pdf))
+        output = stamper.timestamp_pdf(
+            Appending(pdf),
+            "sha256",
+            context,
+            validation_paths=[path],
+            dss_settings=TimestampDSSContentSettings(include_vri=False, update_before_ts=True),
+        )
+    except (PathBuildingError, PathValidationError) as wrong:
+        raise SettingWrong(
+            "lta_incomplete",
+            f"证书链或吊销信息不全：{wrong}",
+            f"Certificates or revocation lists are missing or out of date: {wrong}",
+            hint_zh="DOCGEN_SEAL_ROOTS 须有签章与时间戳的根证书，"
+            "DOCGEN_SEAL_LTA 须有各级未过期的吊销列表。",
+            hint_en="DOCGEN_SEAL_ROOTS needs the roots of seal and time stamps, DOCGEN_SEAL_LTA"
+            " a revocation list in force of each authority.",
+            place="DOCGEN_SEAL_LTA",
+        ) from wrong
+    return bytes(output.getvalue())
+
+
+def _field(pdf: bytes) -> str:
+    """Name the next time stamp's field; roles of sign-offs have no such names."""
+    stamps = Reader(pdf).embedded_timestamp_signatures
+    return f"timestamp-{len(stamps) + 1}"
+
+
+def _der(path: Path) -> bytes:
+    data = path.read_bytes()
+    return bytes(pem.unarmor(data)[2]) if pem.detect(data) else data

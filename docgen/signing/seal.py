@@ -1,0 +1,165 @@
+"""The seal: a PAdES signature in a field that is there already, appended to the bytes as they are.
+
+What was signed before has to be intact, and everything has to be afterwards.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from asn1crypto import x509
+from pyhanko.pdf_utils.writer import BasePdfFileWriter
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.sign.general import SigningError
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
+from pyhanko.sign.signers.pdf_signer import PdfSigningSession
+
+from docgen.errors import Conflict, RenderFailed
+from docgen.paths import templates_dir
+from docgen.renderers.pdf import Box
+from docgen.signing.appending import Appending
+from docgen.signing.blocks import blocks
+from docgen.signing.damage import damage_told
+from docgen.signing.fields import field_name, field_names
+from docgen.signing.keys import Sealer, is_trial, usable
+from docgen.signing.lasting import Lasting, made_lasting
+from docgen.signing.stamps import beside, drawn, style, written
+from docgen.signing.timestamps import TimeAuthority
+from docgen.signing.verify import Verdict, verify_pdf
+from schemas.problems import SHANGHAI
+
+
+class _Signer(PdfSigner):
+    """A signer whose clock is the caller's."""
+
+    now: datetime
+
+    def init_signing_session(
+        self, pdf_out: BasePdfFileWriter, existing_fields_only: bool = False
+    ) -> PdfSigningSession:
+        """Begin, at the moment that was given."""
+        session = super().init_signing_session(pdf_out, existing_fields_only)
+        session.system_time = self.now
+        return session
+
+
+def seal(
+    pdf: bytes,
+    field: str,
+    sealer: Sealer,
+    *,
+    image: bytes | None,
+    name: str,
+    reason: str,
+    now: datetime,
+    word: str = "",
+    timestamper: TimeAuthority | None = None,
+    lta: Lasting | None = None,
+) -> bytes:
+    """Sign in `field` for `name`, written after `word`; `image` is a drawn one before that.
+
+    `timestamper` stamps the time on the signature (PAdES B-T), as `lta` does, with which the proofs
+    come into the file too, under a time stamp on all of it (B-LTA). Raises Conflict: no_field,
+    already_signed, altered_before; SettingWrong: as `usable`, seal_mismatch, lta_incomplete;
+    UploadRefused for the image; RenderFailed: tsa_failed, signer_failed, seal_failed;
+    InputUnreadable.
+    """
+    signed = _checked(pdf, field)
+    certificate = sealer.certificate
+    usable(certificate, now)
+    box = _box(pdf, field)
+    moment = now.astimezone(SHANGHAI)
+    picture = written(_lines(" ".join((word, name)).strip(), moment, certificate), _fonts())
+    if image:
+        picture = beside(drawn(image), picture)
+    meta = PdfSignatureMetadata(
+        field_name=field,
+        subfilter=SigSeedSubFilter.PADES,
+        name=name,
+        reason=reason,
+        certify=not signed,
+        docmdp_permissions=MDPPerm.FILL_FORMS,
+        md_algorithm="sha256",
+    )
+    look = style(picture, (box.x2 - box.x1, box.y2 - box.y1))
+    authority = lta.authority if lta else timestamper
+    signer = _Signer(meta, sealer.signer(), timestamper=authority, stamp_style=look)
+    signer.now = moment
+    made = _made(signer, pdf)
+    if lta:
+        made = made_lasting(made, sealer, lta, now)
+    _still_whole(pdf, made, sealer, [*signed, field])
+    return made
+
+
+def _made(signer: _Signer, pdf: bytes) -> bytes:
+    try:
+        with damage_told():
+            output = signer.sign_pdf(Appending(pdf), existing_fields_only=True)
+            return bytes(output.getvalue())
+    except SigningError as wrong:
+        raise _failed(str(wrong)) from wrong
+
+
+def _checked(pdf: bytes, field: str) -> list[str]:
+    """Return the fields signed so far; refuse to sign what was altered, or what is signed."""
+    names = field_names(pdf)
+    if field not in names:
+        raise _conflict(
+            "no_field", f"文件没有签名域 {field}", f"The file has no signature field {field}"
+        )
+    if names[field]:
+        raise _conflict("already_signed", f"{field} 已签署", f"{field} is signed already")
+    signed = [name for name, done in names.items() if done]
+    if signed and not verify_pdf(pdf, (), expected=signed).untouched:
+        raise _conflict(
+            "altered_before",
+            "已有的签名验证不通过，不能再签",
+            "The signatures that are there do not verify; nothing was signed",
+        )
+    return signed
+
+
+def _still_whole(pdf: bytes, made: bytes, sealer: Sealer, fields: list[str]) -> None:
+    verdict: Verdict = verify_pdf(made, [sealer.certificate], expected=fields)
+    if not made.startswith(pdf) or not verdict.untouched:
+        raise _failed(", ".join(one.code for one in verdict.findings))
+
+
+def _box(pdf: bytes, field: str) -> Box:
+    found = {field_name(block): box for block, box in blocks(pdf).items()}
+    if field not in found:
+        raise _conflict(
+            "no_field", f"{field} 没有签署栏", f"There is no sign-off block for {field}"
+        )
+    return found[field]
+
+
+def _lines(name: str, moment: datetime, certificate: x509.Certificate) -> tuple[str, ...]:
+    trial = "（试用 trial）" if is_trial(certificate) else ""
+    return (name, f"{moment:%Y-%m-%d %H:%M}{trial}")
+
+
+def _fonts() -> Path:
+    return templates_dir() / "theme" / "fonts"
+
+
+def _conflict(code: str, zh: str, en: str) -> Conflict:
+    return Conflict(
+        code,
+        zh,
+        en,
+        hint_zh="请核对文件与签署人；先用 docgen verify 查看。",
+        hint_en="Check the file and who signs; look at it with docgen verify.",
+    )
+
+
+def _failed(reason: str) -> RenderFailed:
+    return RenderFailed(
+        "seal_failed",
+        f"签章没有完成：{reason}",
+        f"The seal was not set: {reason}",
+        hint_zh="没有写入任何内容。",
+        hint_en="Nothing was written.",
+    )

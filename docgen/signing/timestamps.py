@@ -1,0 +1,94 @@
+"""Time stamps (RFC 3161) from a service that the operator names; it sees the hash, not the file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from asn1crypto import cms, tsp, x509
+from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
+from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+from pyhanko.sign.validation.status import TimestampSignatureStatus
+from pyhanko_certvalidator import ValidationContext
+
+from docgen.errors import RenderFailed
+from docgen.signing.asking import TIMEOUT_S, Unanswered, ask
+from docgen.signing.damage import DAMAGES
+
+_HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
+PROBE = hashlib.sha256(b"docgen doctor\n").digest()
+
+
+class TimeAuthority(TimeStamper):
+    """A time-stamping service, whose stamps are looked at before they are used.
+
+    Where there are `roots`, its certificate has to come from one of them. What goes wrong raises
+    RenderFailed: tsa_failed.
+    """
+
+    def __init__(
+        self, url: str, roots: Sequence[x509.Certificate] = (), *, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.url, self.roots, self.timeout_s = url, tuple(roots), timeout_s
+
+    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
+        """Ask for one stamp."""
+        answer = await ask(
+            "POST",
+            self.url,
+            _HEADERS,
+            kind="application/timestamp-reply",
+            body=req.dump(),
+            timeout_s=self.timeout_s,
+        )
+        return tsp.TimeStampResp.load(answer, strict=True)
+
+    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
+        """Return a stamp on a digest, as it should be."""
+        try:
+            token = await super().async_timestamp(message_digest, md_algorithm)
+            await self._look_at(token, message_digest)
+        except Unanswered as wrong:
+            raise tsa_failed(wrong.zh, wrong.en, self.url) from wrong
+        except TimestampRequestError as wrong:
+            raise tsa_failed(f"拒绝了请求：{wrong}", f"it refused: {wrong}", self.url) from wrong
+        except (*DAMAGES, SignatureValidationError) as wrong:
+            raise tsa_failed("应答不是时间戳", "its answer is no time stamp", self.url) from wrong
+        return token
+
+    async def _look_at(self, token: cms.ContentInfo, digest: bytes) -> None:
+        found = token["content"]
+        context = ValidationContext(
+            trust_roots=[*self.roots], allow_fetching=False, moment=moment_of(found)
+        )
+        told = await validate_tst_signed_data(found, context, lambda _: digest)
+        status = TimestampSignatureStatus(**told)
+        if not (status.intact and status.valid):
+            raise tsa_failed("时间戳的签名不对", "its stamp has a wrong signature", self.url)
+        if self.roots and not status.trusted:
+            raise tsa_failed(
+                "它的证书不在 DOCGEN_SEAL_ROOTS 之列，或不能签发时间戳",
+                "its certificate comes from none in DOCGEN_SEAL_ROOTS, or may not stamp times",
+                self.url,
+            )
+
+
+def moment_of(stamp: cms.SignedData) -> datetime:
+    """Return the time that a stamp tells."""
+    moment: datetime = stamp["encap_content_info"]["content"].parsed["gen_time"].native
+    return moment
+
+
+def tsa_failed(zh: str, en: str, place: str = "") -> RenderFailed:
+    """Say that there is no time stamp, and that nothing was written for want of it."""
+    return RenderFailed(
+        "tsa_failed",
+        f"没有取得时间戳：{zh}",
+        f"There is no time stamp: {en}",
+        hint_zh="没有写入任何内容，请稍后重试；docgen doctor 检查 DOCGEN_TSA。",
+        hint_en="Nothing was written; try again later. docgen doctor looks at DOCGEN_TSA.",
+        place=place,
+    )

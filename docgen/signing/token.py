@@ -1,0 +1,189 @@
+"""A seal whose key lies in a PKCS#11 token (an HSM, a smart card), and never leaves it.
+
+Opened for each certificate and each signature: a token's session belongs to one caller at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import unquote
+
+import pkcs11
+from asn1crypto import x509
+from pkcs11 import Attribute, ObjectClass, PKCS11Error
+from pyhanko.sign.pkcs11 import PKCS11Signer
+from pyhanko.sign.signers import Signer
+
+from docgen.errors import RenderFailed, SettingWrong
+from docgen.signing.keys import matches, mismatch, registry
+
+_ALONE = threading.Lock()
+_EXAMPLE = "pkcs11:token=docgen;object=seal?module-path=/usr/lib/softhsm/libsofthsm2.so"
+_PIN_WRONG = (
+    pkcs11.PinIncorrect,
+    pkcs11.PinInvalid,
+    pkcs11.PinLenRange,
+    pkcs11.PinLocked,
+    pkcs11.PinExpired,
+    pkcs11.UserPinNotInitialized,
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a key is: the module's file, the token's label, the label of key and certificate."""
+
+    module: str
+    token: str
+    label: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"pkcs11:token={self.token};object={self.label}"
+
+
+@dataclass(frozen=True)
+class TokenSealer:
+    """A key in a PKCS#11 token."""
+
+    place: Place
+    pin: str = field(default="", repr=False)
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The certificate that the signatures carry. Raises SettingWrong."""
+        return self.certificates[0]
+
+    @cached_property
+    def certificates(self) -> list[x509.Certificate]:
+        """The seal's certificate, and those of authorities that lie in the token."""
+        try:
+            with _opened(self.place, self.pin) as session:
+                objects = session.get_objects({Attribute.CLASS: ObjectClass.CERTIFICATE})
+                made = [
+                    (one[Attribute.LABEL], x509.Certificate.load(one[Attribute.VALUE]))
+                    for one in objects
+                ]
+        except PKCS11Error as wrong:
+            raise _missing(self.place, str(wrong) or type(wrong).__name__) from wrong
+        own = [one for label, one in made if label == self.place.label]
+        if len(own) != 1:
+            raise _missing(self.place, f"{len(own)} certificates")
+        return own + [one for label, one in made if one.ca and label != self.place.label]
+
+    def signer(self) -> Signer:
+        """Return what makes a signature."""
+        return TokenSigner(self)
+
+
+class TokenSigner(Signer):
+    """Has the token sign, and looks whether what it gives belongs to the certificate."""
+
+    def __init__(self, sealer: TokenSealer) -> None:
+        certificate, *authorities = sealer.certificates
+        super().__init__(signing_cert=certificate, cert_registry=registry(authorities))
+        self.sealer = sealer
+
+    async def async_sign_raw(
+        self, data: bytes, digest_algorithm: str, dry_run: bool = False
+    ) -> bytes:
+        """Sign; SettingWrong: seal_mismatch, seal_missing; RenderFailed: seal_failed."""
+        certificate = self.sealer.certificate
+        if dry_run:
+            return bytes(512)
+        try:
+            with _opened(self.sealer.place, self.sealer.pin) as session:
+                inner = PKCS11Signer(
+                    session,
+                    key_label=self.sealer.place.label,
+                    signing_cert=certificate,
+                    use_raw_mechanism=certificate.public_key.algorithm == "ec",
+                )
+                signature: bytes = await inner.async_sign_raw(data, digest_algorithm)
+        except PKCS11Error as wrong:
+            raise _failed(self.sealer.place, wrong) from wrong
+        if not matches(certificate, data, signature):
+            raise mismatch(str(self.sealer.place))
+        return signature
+
+
+def place_of(uri: str) -> Place:
+    """Read a PKCS#11 URI (RFC 7512) with `token`, `object`, `module-path`.
+
+    Raises SettingWrong: seal_address.
+    """
+    path, _, query = uri.removeprefix("pkcs11:").partition("?")
+    try:
+        named = _attributes(path, ";") | _attributes(query, "&")
+    except ValueError:
+        named = {}
+    if named.keys() != {"token", "object", "module-path"} or not all(named.values()):
+        raise SettingWrong(
+            "seal_address",
+            "DOCGEN_SEAL 的 PKCS#11 地址须有且只有 token、object、module-path",
+            "The PKCS#11 address of DOCGEN_SEAL needs token, object and module-path, and no more",
+            hint_zh=f"例如 {_EXAMPLE}；PIN 放在 DOCGEN_SEAL_PASSPHRASE。",
+            hint_en=f"Such as {_EXAMPLE}; the PIN belongs in DOCGEN_SEAL_PASSPHRASE.",
+            place="DOCGEN_SEAL",
+        )
+    return Place(named["module-path"], named["token"], named["object"])
+
+
+def _attributes(text: str, between: str) -> dict[str, str]:
+    """Return attributes by name. ValueError for one that is given twice, or is no UTF-8."""
+    found: dict[str, str] = {}
+    for part in filter(None, text.split(between)):
+        name, _, value = part.partition("=")
+        if name in found:
+            raise ValueError(name)
+        found[name] = unquote(value, errors="strict")
+    return found
+
+
+@contextmanager
+def _opened(place: Place, pin: str) -> Iterator[pkcs11.Session]:
+    """Give a session with the token; nobody else in this process has one meanwhile."""
+    with _ALONE:
+        try:
+            token = pkcs11.lib(place.module).get_token(token_label=place.token)
+            session = token.open(user_pin=pin or None)
+        except _PIN_WRONG as wrong:
+            raise SettingWrong(
+                "seal_unreadable",
+                f"令牌不接受 DOCGEN_SEAL_PASSPHRASE 里的 PIN（{type(wrong).__name__}）",
+                f"The token does not take the PIN ({type(wrong).__name__})",
+                hint_zh="改正 DOCGEN_SEAL_PASSPHRASE；多次输错会锁住令牌。",
+                hint_en="Mend DOCGEN_SEAL_PASSPHRASE; tokens lock after some wrong ones.",
+                place=str(place),
+            ) from wrong
+        except (PKCS11Error, OSError, RuntimeError) as wrong:
+            raise _missing(place, str(wrong) or type(wrong).__name__) from wrong
+        with session:
+            yield session
+
+
+def _missing(place: Place, reason: str) -> SettingWrong:
+    return SettingWrong(
+        "seal_missing",
+        f"令牌里没有可用的签章密钥：{reason}",
+        f"There is no key for the seal in the token: {reason}",
+        hint_zh="核对模块、令牌标签，以及标签相同的密钥与证书，各须恰好一个。",
+        hint_en="Look at module, token, and the labels of key and certificate: one each.",
+        place=str(place),
+    )
+
+
+def _failed(place: Place, wrong: PKCS11Error) -> RenderFailed:
+    reason = str(wrong) or type(wrong).__name__
+    return RenderFailed(
+        "seal_failed",
+        f"令牌没有签名：{reason}",
+        f"The token did not sign: {reason}",
+        hint_zh="没有写入任何内容；用 docgen doctor 检查令牌。",
+        hint_en="Nothing was written; look at the token with docgen doctor.",
+        place=str(place),
+    )

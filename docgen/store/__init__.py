@@ -1,0 +1,1 @@
+"""The store: tables, bytes by their hash, and the search index."""

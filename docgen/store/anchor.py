@@ -1,0 +1,95 @@
+"""The audit trail's anchor: its newest hashes, appended to a file outside the database."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from docgen.errors import StoreFault
+
+NAME = "audit-anchor.log"
+NEWEST, EVERY = 1000, 1000
+
+
+class Anchor:
+    """Lines of `<seq> <hash>`, the newest last. Several processes may append."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use the file in the data folder; it is made with the first line."""
+        self.path = folder / NAME
+
+    def keep(self, seq: int, entry_hash: str) -> None:
+        """Append a hash. StoreFault: anchor_unwritable."""
+        line = f"{seq} {entry_hash}\n".encode()
+        try:
+            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                _mend(handle, self.path)
+                if os.write(handle, line) != len(line):
+                    raise OSError(28, "No space left on device")
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as wrong:
+            raise StoreFault(
+                "anchor_unwritable",
+                f"审计锚点无法写入：{wrong.strerror}",
+                f"The audit trail's anchor cannot be written: {wrong.strerror}",
+                hint_zh="更改已保存；请检查数据目录的空间和权限，锚点会在下一次写入时补上。",
+                hint_en="The change is kept; check space and permissions of the data folder,"
+                " the next change renews the anchor.",
+                place=str(self.path),
+            ) from wrong
+
+    def read(self) -> dict[int, str]:
+        """Return the hashes by number: the newest ones, and of those before every thousandth.
+
+        As each covers all before it, that is enough. Of two for one number the first counts, so
+        that nobody mends a chain by appending; a last line that is cut short counts for nothing.
+        """
+        kept: dict[int, str] = {}
+        newest: deque[tuple[int, str]] = deque()
+        for seq, entry_hash in self._pairs():
+            newest.append((seq, entry_hash))
+            if len(newest) > NEWEST:
+                old, old_hash = newest.popleft()
+                if old % EVERY == 0:
+                    kept.setdefault(old, old_hash)
+        for seq, entry_hash in newest:
+            kept.setdefault(seq, entry_hash)
+        return kept
+
+    def _pairs(self) -> Iterator[tuple[int, str]]:
+        try:
+            with self.path.open("r", encoding="ascii", errors="replace") as file:
+                for line in file:
+                    pair = line.split()
+                    if line.endswith("\n") and len(pair) == 2 and pair[0].isdecimal():
+                        yield int(pair[0]), pair[1]
+        except FileNotFoundError:
+            return
+        except OSError as wrong:
+            raise StoreFault(
+                "anchor_unreadable",
+                f"审计锚点无法读取：{wrong.strerror}",
+                f"The audit trail's anchor cannot be read: {wrong.strerror}",
+                hint_zh="请检查数据目录的权限。",
+                hint_en="Check the permissions of the data folder.",
+                place=str(self.path),
+            ) from wrong
+
+
+def _mend(handle: int, path: Path) -> None:
+    """Drop the beginning of a line that a full disk or a kill has left."""
+    size = os.fstat(handle).st_size
+    if size == 0:
+        return
+    with path.open("rb") as file:
+        file.seek(max(0, size - 100))
+        tail = file.read()
+    if not tail.endswith(b"\n"):
+        os.ftruncate(handle, size - len(tail) + tail.rfind(b"\n") + 1)

@@ -1,0 +1,287 @@
+"""Bytes by their hash, in a folder or in a bucket: written whole, checked at every read.
+
+Knows no rows: which blobs are still needed is for the caller of `sweep` to say.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+from docgen.delivery import write_aside
+from docgen.errors import OutputRefused, StoreFault
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
+SHARD = re.compile(r"[0-9a-f]{2}")
+UNFINISHED = ".docgen-"  # what write_aside calls a file until it is whole
+BATCH = 500
+
+
+class Blobs(Protocol):
+    """A store of bytes; every method raises StoreFault where the store cannot be used."""
+
+    def put(self, data: bytes) -> str:
+        """Keep `data` and return its sha256; what lies there already counts as new again."""
+        ...
+
+    def get(self, sha256: str) -> bytes:
+        """Return the bytes of that hash. StoreFault: blob_missing, blob_damaged, bad_sha256."""
+        ...
+
+    def names(self) -> Iterator[tuple[str, datetime]]:
+        """Return every sha256 with the moment (UTC) at which it was last put."""
+        ...
+
+    def delete(self, sha256: str, *, older_than: datetime) -> bool:
+        """Remove a blob unless it was put at that moment or later; return whether it was removed.
+
+        Where a put cannot be kept out meanwhile, its bytes stay readable until a second call.
+        """
+        ...
+
+    def discard_unfinished(self, *, older_than: datetime) -> int:
+        """Remove what killed writers left half done before that moment; return how many."""
+        ...
+
+
+class FolderBlobs:
+    """Blobs as files `ab/cd/<sha256>` in a folder, which several processes may share.
+
+    A writer and a sweeper never meet: both lock the folder `ab/cd` for what they do in it.
+    Writers meet each other, who rename whole files: one that is frozen holds up no other.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, data: bytes) -> str:
+        """Write aside, fsync, rename, fsync the folders; a damaged file is replaced."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self._path(sha256)
+        with self._faults():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(path.parent, fcntl.LOCK_SH):
+                if _holds(path, sha256):
+                    os.utime(path)
+                    _sync(path.parent)
+                else:
+                    write_aside(path, data)  # syncs the folder as well
+                for folder in (path.parent.parent, self.root):
+                    _sync(folder)
+        return sha256
+
+    def get(self, sha256: str) -> bytes:
+        """Return the bytes of that hash, checked."""
+        path = self._path(sha256)
+        with self._faults():
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError as wrong:
+                raise missing(sha256) from wrong
+        return checked(data, sha256)
+
+    def names(self) -> Iterator[tuple[str, datetime]]:
+        """Walk the folder; a file that is no blob, or vanishes meanwhile, is passed over."""
+        for path in self._files():
+            if SHA256.fullmatch(path.name) and path == self._path(path.name):
+                with self._faults():
+                    modified = _modified(path)
+                if modified:
+                    yield path.name, modified
+
+    def delete(self, sha256: str, *, older_than: datetime) -> bool:
+        """Remove a blob unless it was put at that moment or later."""
+        return self._unlink(self._path(sha256), older_than)
+
+    def discard_unfinished(self, *, older_than: datetime) -> int:
+        """Remove the temporary files of killed writers."""
+        left = [path for path in self._files() if path.name.startswith(UNFINISHED)]
+        return sum(self._unlink(path, older_than) for path in left)
+
+    def _path(self, sha256: str) -> Path:
+        return self.root / shard(sha256)
+
+    def _files(self) -> Iterator[Path]:
+        """Return what lies in the folders `ab/cd`; nothing where nothing was ever put."""
+        with self._faults():
+            outer = _shards(self.root)
+        for folder in outer:
+            with self._faults():
+                inner = [path for leaf in _shards(folder) for path in leaf.iterdir()]
+            yield from inner
+
+    def _unlink(self, path: Path, older_than: datetime) -> bool:
+        with self._faults(), suppress(FileNotFoundError), _locked(path.parent, fcntl.LOCK_EX):
+            modified = _modified(path)
+            if modified and modified < older_than:
+                path.unlink()
+                return True
+        return False
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, OutputRefused) as wrong:
+            cause = wrong.__cause__ if isinstance(wrong, OutputRefused) else wrong
+            assert isinstance(cause, OSError)  # write_aside refuses for no other reason
+            if cause.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _full(str(self.root)) from wrong
+            raise unusable(str(self.root), cause.strerror or str(cause)) from wrong
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found: blobs that were old enough, those removed, and unfinished files."""
+
+    old: int
+    removed: int
+    unfinished: int
+
+
+def sweep(
+    blobs: Blobs, referenced: Callable[[list[str]], set[str]], *, older_than: datetime
+) -> Swept:
+    """Remove blobs that were last put before `older_than` and that nothing refers to.
+
+    `referenced` gets up to BATCH sha256 and returns those that rows name. `older_than` must
+    lie further back than the longest time between a put and the commit of its row.
+    """
+    old = removed = 0
+    aged = (sha256 for sha256, modified in blobs.names() if modified < older_than)
+    while batch := list(islice(aged, BATCH)):
+        orphans = set(batch) - referenced(batch)
+        removed += sum(blobs.delete(sha256, older_than=older_than) for sha256 in sorted(orphans))
+        old += len(batch)
+    return Swept(old, removed, blobs.discard_unfinished(older_than=older_than))
+
+
+def open_blobs(folder: Path, url: str | None, *, environ: Mapping[str, str] = os.environ) -> Blobs:
+    """Return the bucket at `url` (s3://bucket/prefix), or `folder` where there is no url.
+
+    Raises SettingWrong for any other url, and for AWS_ variables that are missing or wrong.
+    """
+    if url is None:
+        return FolderBlobs(folder)
+    from docgen.store.s3 import S3Blobs  # only a bucket needs obstore
+
+    return S3Blobs(url, environ)
+
+
+# ---------------------------------------------------------------- names and faults
+
+
+def shard(sha256: str) -> str:
+    """Return where a blob lies below the root; StoreFault for anything but 64 hex digits."""
+    if not SHA256.fullmatch(sha256):
+        raise StoreFault(
+            "bad_sha256",
+            "不是 SHA-256：应为 64 位小写十六进制数字",
+            "This is no SHA-256 of 64 lower-case hex digits",
+            value=sha256,
+        )
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def checked(data: bytes, sha256: str) -> bytes:
+    """Return `data`, which must have that hash. StoreFault: blob_damaged."""
+    if hashlib.sha256(data).hexdigest() == sha256:
+        return data
+    raise StoreFault(
+        "blob_damaged",
+        "文件内容与其 SHA-256 不符，已损坏",
+        "The bytes are not those of their SHA-256: they are damaged",
+        hint_zh="请从备份恢复该文件，并检查磁盘。",
+        hint_en="Restore this file from a backup, and check the disk.",
+        place=sha256,
+    )
+
+
+def missing(sha256: str) -> StoreFault:
+    """Return the fault of a blob that is not there."""
+    return StoreFault(
+        "blob_missing",
+        "存储中没有这个文件",
+        "The store does not have this file",
+        hint_zh="请从备份恢复该文件。",
+        hint_en="Restore this file from a backup.",
+        place=sha256,
+    )
+
+
+def unusable(place: str, reason: str) -> StoreFault:
+    """Return the fault of a store that does not answer as it should."""
+    return StoreFault(
+        "store_unusable",
+        f"文件存储不可用：{reason}",
+        f"The store of files cannot be used: {reason}",
+        hint_zh="请检查其地址、权限和网络。",
+        hint_en="Check its address, its rights and the network.",
+        place=place,
+    )
+
+
+def _full(place: str) -> StoreFault:
+    return StoreFault(
+        "no_space",
+        "磁盘已满，没有写入",
+        "The disk is full; nothing was written",
+        hint_zh="请清理空间后重试。",
+        hint_en="Free some space and try again.",
+        place=place,
+    )
+
+
+# ---------------------------------------------------------------- folders
+
+
+@contextmanager
+def _locked(folder: Path, kind: int) -> Iterator[None]:
+    """Keep sweepers out of `folder`, or everybody, until the end or a kill."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, kind)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except FileNotFoundError:
+        return False
+
+
+def _shards(folder: Path) -> list[Path]:
+    """Return the folders of blobs in `folder`, which may be missing before the first put."""
+    try:
+        return sorted(path for path in folder.iterdir() if SHARD.fullmatch(path.name))
+    except FileNotFoundError:
+        return []
+
+
+def _modified(path: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None

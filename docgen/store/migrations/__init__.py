@@ -1,0 +1,97 @@
+"""Migrations of the database's tables (Alembic); each runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from docgen.errors import StoreFault
+from docgen.store.database import Database
+
+_LOCK = 0x646F6367  # of PostgreSQL's advisory locks: two processes never migrate at once
+
+
+def migrate(database: Database) -> tuple[str, str]:
+    """Bring the tables to the newest form, in one transaction; the revisions before and after.
+
+    StoreFault: newer_store, when a newer docgen made them.
+    """
+    with database.begun() as connection:
+        return upgrade(connection)
+
+
+def upgrade(connection: Connection, to: str = "head") -> tuple[str, str]:
+    """Bring the tables to a revision, within a transaction; the revisions before and after."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    before = current(connection)
+    refuse_unknown(before)
+    command.upgrade(_config(connection), to)
+    if connection.dialect.name != "sqlite":
+        _install_procrastinate(connection)
+    return before, current(connection)
+
+
+def current(connection: Connection) -> str:
+    """Return the revision that the tables have; empty when there are none."""
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def newest() -> str:
+    """Return the revision that this version of docgen needs."""
+    return ScriptDirectory(str(Path(__file__).parent)).get_current_head() or ""
+
+
+def check(database: Database) -> None:
+    """Refuse tables that are not as this version needs them. StoreFault: migration_needed."""
+    with database.reading() as session:
+        found = current(session.connection())
+    refuse_unknown(found)
+    if found != newest():
+        raise StoreFault(
+            "migration_needed",
+            f"数据库结构为 {found or '空'}，需要 {newest()}",
+            f"The tables are at {found or 'nothing'}, and must be at {newest()}",
+            hint_zh="请先备份，再运行 docgen migrate。",
+            hint_en="Make a backup, then run docgen migrate.",
+        )
+
+
+def refuse_unknown(found: str) -> None:
+    """Refuse a revision that this version does not know. StoreFault: newer_store."""
+    known = {
+        script.revision for script in ScriptDirectory(str(Path(__file__).parent)).walk_revisions()
+    }
+    if found and found not in known:
+        raise StoreFault(
+            "newer_store",
+            f"数据由更新的 docgen 写成（结构 {found}）",
+            f"The data were written by a newer docgen (tables at {found})",
+            hint_zh="请升级 docgen。",
+            hint_en="Upgrade docgen.",
+        )
+
+
+def _install_procrastinate(connection: Connection) -> None:
+    """Make the tables of the queue of jobs, which are procrastinate's own, unless they are there.
+
+    They say nothing that ours do not say: `announce_forgotten` makes every job anew.
+    """
+    if connection.scalar(text("SELECT to_regclass('procrastinate_jobs')")) is None:
+        from procrastinate.schema import SchemaManager
+
+        driver = connection.connection.driver_connection
+        assert driver
+        driver.execute(SchemaManager.get_schema())  # has % signs, which are no parameters
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

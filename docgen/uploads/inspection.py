@@ -1,0 +1,130 @@
+"""The one door for files that people bring: bytes in, facts about them or a refusal out.
+
+Pure work on bytes: call it in a child (`isolate.Children.run`) for anything but small files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from docgen.errors import UploadRefused
+from docgen.uploads.images import look_at_image
+from docgen.uploads.names import display_name, extension_of
+from docgen.uploads.packages import Unpacking, judge_archive
+from docgen.uploads.pdfs import look_at_pdf
+from docgen.uploads.refusals import refusal
+from docgen.uploads.sniff import (
+    CONTENT_TYPES,
+    EXTENSIONS,
+    FORBIDDEN,
+    HEAD_BYTES,
+    IMAGES,
+    SCANS,
+    TEXT_TYPES,
+    is_two_things,
+    sniff,
+    text_encoding,
+)
+from docgen.uploads.zips import Budget
+
+Purpose = Literal["attachment", "scan"]
+MOST_BYTES: dict[Purpose, int] = {"attachment": 50 * 2**20, "scan": 20 * 2**20}
+_OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that may be stored. Width and height are pixels of the first page."""
+
+    name: str  # for people: as typed in NFC, never a path
+    content_type: str  # by the content; text with its charset
+    extension: str  # lower case, fits the content
+    size_bytes: int
+    sha256: str
+    width: int | None = None
+    height: int | None = None
+    pages: int | None = None
+
+
+@dataclass(frozen=True)
+class _Facts:
+    kind: str
+    encoding: str = ""
+    width: int | None = None
+    height: int | None = None
+    pages: int | None = None
+
+
+def inspect(name: str, data: bytes, *, purpose: Purpose) -> Upload:
+    """Judge a file by its bytes and say what it is; `name` is what the client calls it.
+
+    Raises UploadRefused with a code of `refusals.REASONS`; the place is the file, or the entry
+    inside it.
+    """
+    shown = display_name(name)
+    if not shown:
+        raise refusal("upload_name")
+    if not data:
+        raise refusal("upload_empty", shown)
+    if len(data) > MOST_BYTES[purpose]:
+        raise refusal("upload_too_large", shown, len(data))
+    kind = sniff(data[:HEAD_BYTES])
+    if purpose == "scan" and kind in EXTENSIONS.keys() - SCANS:
+        raise refusal("upload_kind_refused", shown, kind)
+    try:
+        facts = _facts(kind, data, Unpacking(Budget(len(data))))
+    except UploadRefused as wrong:
+        wrong.place = wrong.place or shown
+        raise
+    extension = extension_of(shown)
+    if extension not in EXTENSIONS[facts.kind]:
+        raise refusal("upload_extension_differs", shown, facts.kind)
+    return Upload(
+        shown,
+        _content_type(facts, extension),
+        extension,
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+        facts.width,
+        facts.height,
+        facts.pages,
+    )
+
+
+def _facts(kind: str, data: bytes, unpacking: Unpacking) -> _Facts:
+    _check_kind(kind, data)
+    if is_two_things(kind, data):
+        raise refusal("polyglot", "", kind)
+    if kind == "pdf":
+        return _Facts(kind, pages=look_at_pdf(data))
+    if kind in IMAGES:
+        picture = look_at_image(kind, data)
+        return _Facts(kind, width=picture.width, height=picture.height, pages=picture.pages)
+    if kind == "zip":
+        return _Facts(judge_archive(data, unpacking, _kind_inside))
+    if encoding := text_encoding(data):
+        return _Facts(kind, encoding)
+    raise refusal("upload_kind_unknown")
+
+
+def _kind_inside(kind: str, data: bytes, unpacking: Unpacking) -> str:
+    return _facts(kind, data, unpacking).kind
+
+
+def _check_kind(kind: str, data: bytes) -> None:
+    """Refuse what is never stored. Old .doc and .xls too: macros in them show to no cheap look."""
+    if kind == "ole":
+        raise refusal("office_encrypted" if _OLE_ENCRYPTED in data else "upload_kind_refused")
+    if kind in FORBIDDEN:
+        raise refusal("upload_kind_refused", "", kind)
+    if kind == "unknown":
+        raise refusal("upload_kind_unknown")
+
+
+def _content_type(facts: _Facts, extension: str) -> str:
+    if facts.kind != "text":
+        return CONTENT_TYPES[facts.kind]
+    charset = facts.encoding.removesuffix("-sig")
+    return f"{TEXT_TYPES.get(extension, 'text/plain')}; charset={charset}"

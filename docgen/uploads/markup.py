@@ -1,0 +1,86 @@
+"""XML parts of office documents, read in pieces: no DTD, no bombs, nothing active or remote."""
+
+from __future__ import annotations
+
+import re
+from xml.parsers import expat
+
+from docgen.uploads.refusals import refusal
+
+DEPTH = 256
+TOKEN_BYTES = 4 * 2**20  # expat reads an unfinished token anew with every piece
+_ENCODINGS = frozenset({"UTF-8", "UTF-16"})
+_ACTIVE_TYPES = re.compile(
+    r"macroenabled|vbaproject|vbadata|macrosheet|dialogsheet|activex|oleobject", re.IGNORECASE
+)
+_ACTIVE_RELATIONS = re.compile(
+    r"/(vbaProject\w*|wordVbaData|xl(Intl)?Macrosheet|control|activeXControlBinary)$", re.IGNORECASE
+)
+_LOADED_RELATIONS = re.compile(r"/(attachedTemplate|oleObject|frame|subDocument)$", re.IGNORECASE)
+_REMOTE = re.compile(r"\s*(https?|ftps?|mhtml|ms-[\w-]+|\w*script):", re.IGNORECASE)
+
+
+class XmlPart:
+    """Takes one part in pieces; every refusal is an UploadRefused with the part as its place.
+
+    `content_types` collects what [Content_Types].xml declares.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.content_types: list[str] = []
+        self._depth = self._fed = 0
+        self._parser = expat.ParserCreate()
+        self._parser.StartDoctypeDeclHandler = self._refuse_dtd
+        self._parser.XmlDeclHandler = self._check_encoding
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+
+    def feed(self, piece: bytes, *, final: bool = False) -> None:
+        """Parse one more piece.
+
+        Raises UploadRefused: xml_entities, xml_broken, macros, remote_content.
+        """
+        self._fed += len(piece)
+        try:
+            self._parser.Parse(piece, final)
+        except expat.ExpatError as wrong:
+            raise refusal("xml_broken", self.name, str(wrong)) from wrong
+        if self._fed - self._parser.CurrentByteIndex > TOKEN_BYTES:
+            raise refusal("xml_broken", self.name, TOKEN_BYTES)
+
+    def _refuse_dtd(self, *_: object) -> None:
+        raise refusal("xml_entities", self.name)
+
+    def _check_encoding(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding and encoding.upper() not in _ENCODINGS:
+            raise refusal("xml_broken", self.name, encoding)
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > DEPTH:
+            raise refusal("xml_broken", self.name, DEPTH)
+        if "ContentType" in attributes:
+            self._check_type(attributes["ContentType"])
+        if tag.endswith("Relationship"):
+            self._check_relation(attributes)
+        if tag.endswith("ddeLink"):
+            raise refusal("macros", self.name, tag)
+
+    def _end(self, _tag: str) -> None:
+        self._depth -= 1
+
+    def _check_type(self, content_type: str) -> None:
+        if self.name != "[Content_Types].xml":
+            return
+        if _ACTIVE_TYPES.search(content_type):
+            raise refusal("macros", self.name, content_type)
+        self.content_types.append(content_type)
+
+    def _check_relation(self, attributes: dict[str, str]) -> None:
+        kind, target = attributes.get("Type", ""), attributes.get("Target", "")
+        outside = attributes.get("TargetMode", "").lower() == "external"
+        if _ACTIVE_RELATIONS.search(kind) or (kind.endswith("/oleObject") and not outside):
+            raise refusal("macros", self.name, kind)
+        if outside and _LOADED_RELATIONS.search(kind) and _REMOTE.match(target):
+            raise refusal("remote_content", self.name, target)

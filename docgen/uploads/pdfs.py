@@ -1,0 +1,155 @@
+"""PDF files of others: opened strictly, walked object by object, nothing run or decoded."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
+
+import pikepdf
+
+from docgen.errors import UploadRefused
+from docgen.uploads.names import extension_of
+from docgen.uploads.refusals import refusal
+from docgen.uploads.sniff import FORBIDDEN, HEAD_BYTES, RUNNABLE, sniff
+
+PAGES = 2_000
+OBJECTS = 500_000
+STREAM_BYTES = 32 * 2**20
+_KEYS = frozenset({"/JS", "/JavaScript", "/XFA", "/RichMediaContent"})
+_ACTIONS = frozenset({"/JavaScript", "/Launch", "/ImportData", "/RichMediaExecute", "/Rendition"})
+_HARMLESS_AT_OPENING = frozenset({"/GoTo", "/Named"})
+_PADDING = b"\0\t\n\f\r \x1a"
+
+
+def look_at_pdf(data: bytes) -> int:
+    """Return the number of pages of a PDF that only shows.
+
+    Raises UploadRefused: pdf_broken, pdf_encrypted, pdf_active, too_many_pages, polyglot.
+    """
+    if not data.rstrip(_PADDING).endswith(b"%%EOF"):
+        raise refusal("polyglot" if b"%%EOF" in data else "pdf_broken")
+    try:
+        with _bounded(), _opened(data) as pdf:
+            if pdf.is_encrypted:
+                raise refusal("pdf_encrypted")
+            _check_objects(pdf)
+            return _count_pages(pdf.Root.Pages)
+    except (UploadRefused, MemoryError):
+        raise
+    except pikepdf.PasswordError as locked:
+        raise refusal("pdf_encrypted") from locked
+    except Exception as wrong:  # a damaged object may be of any type where another is expected
+        told = str(wrong).rpartition(">: ")[2]  # without the stream's address in memory
+        raise refusal("pdf_broken", "", f"{type(wrong).__name__}: {told}") from wrong
+
+
+def _opened(data: bytes) -> pikepdf.Pdf:
+    """Open as the file stands: no guessing at a broken table, no walk over pages yet."""
+    return pikepdf.open(io.BytesIO(data), attempt_recovery=False, inherit_page_attributes=False)
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """Bound what qpdf inflates and parses; its limits are the process's, so give them back."""
+    before = pikepdf.settings.set_qpdf_limits(
+        flate_max_memory=STREAM_BYTES,
+        run_length_max_memory=STREAM_BYTES,
+        png_max_memory=STREAM_BYTES,
+        tiff_max_memory=STREAM_BYTES,
+        parser_max_container_size=OBJECTS,
+        max_stream_filters=4,
+        doc_max_warnings=100,
+    )
+    try:
+        yield
+    finally:
+        pikepdf.settings.set_qpdf_limits(**before)  # type: ignore[arg-type]
+
+
+def _check_objects(pdf: pikepdf.Pdf) -> None:
+    if int(pdf.trailer.get("/Size", 0)) > OBJECTS:
+        raise refusal("too_many_pages", "", int(pdf.trailer.Size))
+    _check_opening(pdf.Root.get("/OpenAction"))
+    for node in _nodes(pdf):
+        keys = set(node.keys())
+        if found := keys & _KEYS:
+            raise refusal("pdf_active", "", sorted(found))
+        if "/S" in keys and str(node["/S"]) in _ACTIONS:
+            raise refusal("pdf_active", "", str(node["/S"]))
+        if "/AA" in keys:
+            for action in dict(node["/AA"].items()).values():
+                _check_opening(action)
+        if "/EF" in keys:
+            _check_attached(node)
+
+
+def _nodes(pdf: pikepdf.Pdf) -> Iterator[Any]:
+    """Yield every dictionary and stream, those inside others too, each once."""
+    for whole in chain([pdf.trailer], pdf.objects):
+        waiting: list[Any] = [whole]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, pikepdf.Dictionary | pikepdf.Stream):
+                yield node
+                children = [node[key] for key in node.keys()]  # noqa: SIM118 (no mapping)
+            elif isinstance(node, pikepdf.Array):
+                children = list(node)
+            else:
+                continue
+            waiting += [one for one in children if _is_inside(one)]
+
+
+def _is_inside(child: object) -> bool:
+    return isinstance(child, pikepdf.Object) and not child.is_indirect
+
+
+def _check_opening(action: Any) -> None:
+    """Refuse what happens unasked, except moving about in the document."""
+    if isinstance(action, pikepdf.Dictionary):
+        kind = str(action.get("/S", ""))
+        if kind not in _HARMLESS_AT_OPENING:
+            raise refusal("pdf_active", "", kind)
+
+
+def _check_attached(node: Any) -> None:
+    """Refuse attached programs, by their names and by their first bytes."""
+    for key in ("/UF", "/F", "/DOS", "/Unix", "/Mac"):
+        name = str(node.get(key, ""))
+        if extension_of(name.strip(" .")) in RUNNABLE:
+            raise refusal("upload_kind_refused", name)
+    for stream in dict(node["/EF"].items()).values():
+        if isinstance(stream, pikepdf.Stream) and sniff(_head(stream)) in FORBIDDEN:
+            raise refusal("upload_kind_refused", str(node.get("/UF", "")))
+
+
+def _head(stream: pikepdf.Stream) -> bytes:
+    """Decode no more than the first bytes of an attached file."""
+    filters = stream.get("/Filter")
+    names = [str(one) for one in filters] if isinstance(filters, pikepdf.Array) else [str(filters)]
+    raw = stream.read_raw_bytes()
+    if filters is None or not names:
+        return raw[:HEAD_BYTES]
+    if names != ["/FlateDecode"]:
+        raise refusal("pdf_active", "", names)
+    return zlib.decompressobj().decompress(raw, HEAD_BYTES)
+
+
+def _count_pages(root: Any) -> int:
+    """Count leaves of the page tree without building them; a shared or endless tree is cut."""
+    pages = seen = 0
+    waiting = [root]
+    while waiting:
+        node, seen = waiting.pop(), seen + 1
+        if "/Kids" in node:
+            if len(node.Kids) > PAGES:
+                raise refusal("too_many_pages", "", len(node.Kids))
+            waiting += list(node.Kids)
+        else:
+            pages += 1
+        if pages > PAGES or seen > 4 * PAGES:
+            raise refusal("too_many_pages", "", PAGES)
+    return pages

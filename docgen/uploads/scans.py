@@ -1,0 +1,126 @@
+"""The QR codes on a scan or photograph of paper: pages as pictures, and what is read on them.
+
+Pure work on bytes that were inspected before; call it in a child, for it decodes pictures.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+
+import pypdfium2
+import zxingcpp
+from PIL import Image, ImageFilter, ImageOps
+
+from docgen.errors import UploadRefused
+from docgen.uploads.refusals import refusal
+
+PAGES, HARD_PAGES = 30, 6
+DPI = 200
+SIDE = 4_200  # pixels, A4 at 360 dpi; what is larger is made smaller: time is bounded by it
+FINE, COARSE = 1_600, 2_400  # pixels of the longer side
+CODES, TEXT = 50, 300
+QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+ENOUGH = "?p=sign"
+_POINTS = 72
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A code on a page (from 1)."""
+
+    page: int
+    text: str
+
+
+def look_for_codes(content_type: str, data: bytes) -> tuple[Seen, ...]:
+    """Return the codes on all pages of a PDF, PNG, JPEG or TIFF.
+
+    UploadRefused: too_many_pages, and pdf_broken or image_broken for what cannot be shown.
+    """
+    pages = _pdf_pages(data) if content_type == "application/pdf" else _image_pages(data)
+    found = [
+        Seen(number, text)
+        for number, page in pages
+        for text in _texts(page, hard=number <= HARD_PAGES)
+    ]
+    return tuple(found[:CODES])
+
+
+def _pdf_pages(data: bytes) -> Iterator[tuple[int, Image.Image]]:
+    try:
+        with closing(pypdfium2.PdfDocument(data)) as pdf:
+            _check_count(len(pdf))
+            for index in range(len(pdf)):
+                yield index + 1, _drawn(pdf[index])
+    except pypdfium2.PdfiumError as wrong:
+        raise refusal("pdf_broken", "", str(wrong)) from wrong
+
+
+def _drawn(page: pypdfium2.PdfPage) -> Image.Image:
+    longest = max(1.0, *page.get_size())
+    scale = min(DPI / _POINTS, SIDE / longest)
+    shown: Image.Image = page.render(scale=scale, grayscale=True).to_pil()
+    return shown.convert("L")
+
+
+def _image_pages(data: bytes) -> Iterator[tuple[int, Image.Image]]:
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF")) as image:
+            count = int(getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
+            _check_count(count)
+            for index in range(count):
+                image.seek(index)
+                yield index + 1, _grey(image)
+    except UploadRefused:
+        raise
+    except (OSError, SyntaxError, ValueError) as wrong:
+        raise refusal("image_broken", "", f"{type(wrong).__name__}: {wrong}") from wrong
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Return a page on white paper, no larger than is needed."""
+    grey = image
+    if "A" in image.getbands() or "transparency" in image.info:
+        grey = Image.new("RGBA", image.size, "white")
+        grey.alpha_composite(image.convert("RGBA"))
+    grey = grey.convert("L")
+    grey.thumbnail((SIDE, SIDE))
+    return grey
+
+
+def _check_count(count: int) -> None:
+    if count > PAGES:
+        raise refusal("too_many_pages", "", count)
+
+
+def _texts(page: Image.Image, *, hard: bool) -> list[str]:
+    """Read a page's codes; if `hard`, until the one of the sign-off blocks is among them."""
+    found: dict[str, None] = {}
+    for tried in islice(_tries(page), None if hard else 1):
+        found |= dict.fromkeys(_read(tried))
+        if any(text.endswith(ENOUGH) for text in found):
+            break
+    return list(found)
+
+
+def _tries(page: Image.Image) -> Iterator[Image.Image]:
+    """Give a page as it is; calmer, where it has pixels to spare; or larger and sharper."""
+    yield page
+    even = ImageOps.autocontrast(page, cutoff=2)
+    if max(page.size) > FINE:
+        calm = even.filter(ImageFilter.GaussianBlur(1.2))
+        yield calm.resize((calm.width // 2, calm.height // 2), Image.Resampling.BOX)
+    yield even
+    if max(page.size) < COARSE:
+        double = even.resize((page.width * 2, page.height * 2), Image.Resampling.BICUBIC)
+        yield double.filter(ImageFilter.UnsharpMask(3, 150))
+
+
+def _read(page: Image.Image) -> Iterator[str]:
+    for one in zxingcpp.read_barcodes(page, formats=QR):
+        if 0 < len(one.text) <= TEXT:
+            yield one.text

@@ -1,0 +1,222 @@
+"""One level of a zip read strictly: names, links, sizes measured while inflating, nothing hidden.
+
+Never holds more of an entry than a piece; what the entries mean is for others to judge.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from docgen.errors import UploadRefused
+from docgen.renderers.unzip import (
+    ENCRYPTED,
+    ENTRIES,
+    ENTRY_BYTES,
+    FREE_RATIO_BYTES,
+    RATIO,
+    TOTAL_BYTES,
+)
+from docgen.uploads.refusals import refusal
+
+HELD_BYTES = 32 * 2**20
+COMMENT_BYTES = 128
+_PIECE_BYTES, _FED_BYTES = 2**16, 2**14
+_DESCRIPTOR_BYTES = 24
+_UTF8, _DESCRIBED = 0x800, 0x8
+_UNKNOWN = 0xFFFFFFFF  # the size stands in a zip64 field
+_LOCAL = struct.Struct("<4s5H3L2H")
+_ELSEWHERE = re.compile(r"^$|^[A-Za-z]:|(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]")
+_BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, EOFError, KeyError)
+
+
+@dataclass
+class Budget:
+    """What one upload may still unpack, over all levels; `held_left` is for whole entries."""
+
+    packed_bytes: int
+    bytes_left: int = TOTAL_BYTES
+    entries_left: int = ENTRIES
+    held_left: int = HELD_BYTES
+
+    def spend(self, size_bytes: int) -> bool:
+        """Take from what is left; False when that, or the ratio of the whole, is overdrawn."""
+        self.bytes_left -= size_bytes
+        spent = TOTAL_BYTES - self.bytes_left
+        return spent <= min(TOTAL_BYTES, max(FREE_RATIO_BYTES, RATIO * self.packed_bytes))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of an archive with its packed bytes and what the directory says of it."""
+
+    name: str
+    info: zipfile.ZipInfo
+    packed: memoryview
+
+
+def entries(data: bytes, budget: Budget) -> list[Entry]:
+    """Return the files of an archive after all checks that need no inflating.
+
+    Raises UploadRefused: zip_*, polyglot (bytes that belong to no entry).
+    """
+    if data.count(b"PK\1\2") > 2 * ENTRIES:
+        raise refusal("zip_bomb")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            found = [_entry(data, info) for info in archive.infolist()]
+            _check_tiling(data, found, archive)
+    except UploadRefused:
+        raise
+    except _BROKEN as wrong:
+        raise refusal("zip_broken", "", str(wrong)) from wrong
+    _check_names([entry.name for entry in found])
+    files = [entry for entry in found if not entry.info.is_dir()]
+    budget.entries_left -= len(files)
+    declared = sum(entry.info.file_size for entry in files)
+    if budget.entries_left < 0 or declared > budget.bytes_left:
+        raise refusal("zip_bomb", "", f"{len(files)} / {declared}")
+    return files
+
+
+def pieces(entry: Entry, budget: Budget) -> Iterator[bytes]:
+    """Inflate an entry piece by piece; stop at the first byte too many.
+
+    Raises UploadRefused: zip_bomb, zip_broken.
+    """
+    size_bytes = crc = 0
+    for piece in _inflated(entry):
+        size_bytes += len(piece)
+        crc = zlib.crc32(piece, crc)
+        if not budget.spend(len(piece)) or _too_much(size_bytes, entry.info):
+            raise refusal("zip_bomb", entry.name, size_bytes)
+        yield piece
+    if size_bytes != entry.info.file_size or crc != entry.info.CRC:
+        raise refusal("zip_broken", entry.name, size_bytes)
+
+
+def hold(name: str, parts: Iterable[bytes], budget: Budget) -> bytes:
+    """Return an entry whole, for what cannot be judged in pieces; zip_nested when it is too large.
+
+    Give the length back to `budget.held_left` when done with it.
+    """
+    whole = io.BytesIO()
+    for part in parts:
+        if whole.tell() + len(part) > budget.held_left:
+            raise refusal("zip_nested", name, whole.tell())
+        whole.write(part)
+    budget.held_left -= whole.tell()
+    return whole.getvalue()
+
+
+def _entry(data: bytes, info: zipfile.ZipInfo) -> Entry:
+    name = _readable(info)
+    if info.orig_filename != info.filename or _ELSEWHERE.search(name.removesuffix("/")):
+        raise refusal("zip_path", name, info.orig_filename)
+    _check_attributes(name, info)
+    return Entry(name, info, _packed(data, info, name))
+
+
+def _check_attributes(name: str, info: zipfile.ZipInfo) -> None:
+    if info.flag_bits & ENCRYPTED:
+        raise refusal("zip_encrypted", name)
+    if stat.S_IFMT(info.external_attr >> 16) not in {0, stat.S_IFREG, stat.S_IFDIR}:
+        raise refusal("zip_link", name)
+    if info.is_dir() and info.file_size:
+        raise refusal("zip_path", name, info.file_size)
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise refusal("zip_method", name, info.compress_type)
+    if _too_much(info.file_size, info):
+        raise refusal("zip_bomb", name, info.file_size)
+
+
+def _too_much(size_bytes: int, info: zipfile.ZipInfo) -> bool:
+    """Judge what was declared before inflating, and what has come while inflating."""
+    if size_bytes > min(ENTRY_BYTES, info.file_size):
+        return True
+    return size_bytes > FREE_RATIO_BYTES and size_bytes > RATIO * info.compress_size
+
+
+def _packed(data: bytes, info: zipfile.ZipInfo, name: str) -> memoryview:
+    """Find an entry's bytes by its own header, which has to agree with the directory."""
+    at = info.header_offset
+    magic, _, flags, method, *_, packed, size, name_length, extra = _LOCAL.unpack_from(data, at)
+    start = at + _LOCAL.size + name_length + extra
+    own_name = data[at + _LOCAL.size :][:name_length] if name_length < 2**12 else b""
+    encoding = "utf-8" if info.flag_bits & _UTF8 else "cp437"
+    if magic != b"PK\3\4" or own_name != info.orig_filename.encode(encoding):
+        raise refusal("zip_broken", name)
+    if flags & ENCRYPTED:
+        raise refusal("zip_encrypted", name)
+    told = [(packed, info.compress_size), (size, info.file_size)]
+    lies = any(own not in (_UNKNOWN, directory) for own, directory in told)
+    if method != info.compress_type or (lies and not flags & _DESCRIBED):
+        raise refusal("zip_bomb", name, size)
+    if start + info.compress_size > len(data):
+        raise refusal("zip_broken", name)
+    return memoryview(data)[start : start + info.compress_size]
+
+
+def _check_tiling(data: bytes, found: list[Entry], archive: zipfile.ZipFile) -> None:
+    """Refuse bytes before, between and after the entries, and entries that share bytes."""
+    end = 0
+    for entry in sorted(found, key=lambda entry: entry.info.header_offset):
+        at = entry.info.header_offset
+        if not 0 <= at - end <= (_DESCRIPTOR_BYTES if end else 0):
+            raise refusal("polyglot" if at > end else "zip_bomb", entry.name)
+        _, _, _, _, *_, name_length, extra = _LOCAL.unpack_from(data, at)
+        end = at + _LOCAL.size + name_length + extra + entry.info.compress_size
+    comment = archive.comment
+    tail = len(data) - 22 - len(comment)
+    whole = data[tail : tail + 4] == b"PK\5\6" and len(comment) <= COMMENT_BYTES
+    if not whole or not 0 <= archive.start_dir - end <= _DESCRIPTOR_BYTES:
+        raise refusal("polyglot")
+
+
+def _check_names(names: list[str]) -> None:
+    seen = set()
+    for name in names:
+        folded = unicodedata.normalize("NFC", name).casefold().rstrip("/")
+        if folded in seen:
+            raise refusal("zip_duplicate", name)
+        seen.add(folded)
+
+
+def _readable(info: zipfile.ZipInfo) -> str:
+    """Return the name; older Chinese Windows writes GBK and says nothing of it."""
+    if info.flag_bits & _UTF8 or info.filename.isascii():
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("gb18030")
+    except UnicodeError:
+        return info.filename
+
+
+def _inflated(entry: Entry) -> Iterator[bytes]:
+    packed = entry.packed
+    if entry.info.compress_type == zipfile.ZIP_STORED:
+        for start in range(0, len(packed), _PIECE_BYTES):
+            yield bytes(packed[start : start + _PIECE_BYTES])
+        return
+    stream, at, tail = zlib.decompressobj(-zlib.MAX_WBITS), 0, b""
+    while not stream.eof:
+        fed = tail or bytes(packed[at : at + _FED_BYTES])
+        at += 0 if tail else len(fed)
+        try:
+            piece = stream.decompress(fed, _PIECE_BYTES)
+        except zlib.error as wrong:
+            raise refusal("zip_broken", entry.name, str(wrong)) from wrong
+        tail = stream.unconsumed_tail
+        if piece:
+            yield piece
+        elif not fed:
+            break
+    if not stream.eof or stream.unused_data or at < len(packed):
+        raise refusal("zip_broken", entry.name)

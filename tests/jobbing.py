@@ -1,0 +1,104 @@
+"""A worker as a process that tests kill: `python -m tests.jobbing FOLDER URL crew`.
+
+Without `crew` it works from the lease table alone, as the service on SQLite does; with `real` it
+makes documents in children and keeps the service's own lease, unless that is to be `short`.
+
+An item is a text; what is made of it is the text three times, after a moment. The item `kill`
+takes the whole worker with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import IO
+
+from docgen.jobs.leases import LEASE, Claim, Item, Made, Result
+from docgen.jobs.worker import Bench, Groups, run_worker, singly
+from docgen.service.unit import Store
+from docgen.templates import FORMATS
+from tests.commands import surroundings
+from tests.stores import settings_of
+
+ROOT = Path(__file__).resolve().parent.parent
+LEASE_S = 1.5
+ITEM_S = 0.005
+REAL_JOBS, SHORT_S = 2, 4.0
+
+
+def content(payload: str) -> bytes:
+    return payload.encode() * 3
+
+
+def tripling(pause_s: float = ITEM_S) -> Groups:
+    """Return what does an item."""
+
+    def triple(held: Claim, item: Item) -> Result:
+        if item.payload == '"kill"':
+            os.kill(os.getpid(), signal.SIGKILL)
+        if item.payload == '"bad"':
+            return Result(item.seq, "failed", errors=[{"code": "bad"}])
+        time.sleep(pause_s)
+        made = Made("pdf", content(item.payload))
+        return Result(item.seq, "done", f"D-{item.seq}", (made,))
+
+    return singly(triple)
+
+
+def bench_of(store: Store, lease_s: float = LEASE_S) -> Bench:
+    return Bench(store, {"triple": tripling()}, lease=timedelta(seconds=lease_s))
+
+
+def real_bench(store: Store, kind: str) -> Bench:
+    """Return what makes documents, as `docgen worker` and the service do."""
+    from docgen.children import children
+    from docgen.jobs.handlers import handlers
+
+    pool = children(replace(store.settings, jobs=REAL_JOBS + 1), FORMATS)
+    lease = timedelta(seconds=SHORT_S) if "short" in kind else LEASE
+    return Bench(store, handlers(store, pool), at_once=REAL_JOBS, lease=lease)
+
+
+@contextmanager
+def worker(
+    folder: Path, url: str = "", crew: str = "", log: IO[str] = sys.stderr
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a worker, which is ready; it is killed at the end of the block, if it still runs."""
+    command = [sys.executable, "-m", "tests.jobbing", str(folder), url, crew]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=surroundings(), stdout=subprocess.PIPE, stderr=log
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.stdout.close()
+
+
+def main() -> None:
+    folder, url, kind = sys.argv[1:]
+    store = Store.open(settings_of(Path(folder), url))
+    bench = real_bench(store, kind) if "real" in kind else bench_of(store)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    if "crew" in kind:
+        from docgen.jobs.postgres import Crew
+
+        asyncio.run(Crew(bench, url).run())
+    run_worker(bench, Event())
+
+
+if __name__ == "__main__":
+    main()

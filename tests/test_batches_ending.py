@@ -1,0 +1,63 @@
+"""Batches are counted by state and by error, and swept after their time; conversions stay known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from docgen.jobs.handlers import handlers
+from docgen.jobs.rendering import KIND
+from docgen.jobs.worker import Bench
+from docgen.renderers.isolate import Children, Limits
+from docgen.service.batches_ending import kept, sweep_batches
+from docgen.store.tables import Batch, BatchItem
+from tests.service import Team
+from tests.stores import filled_at
+from tests.test_batches_sheets import SHEETS, handed_in, opened, previewed
+from tests.test_jobs import finish
+from tests.test_jobs_rendering import order_rows
+
+
+def test_failures_are_counted_by_their_code_and_old_batches_go(
+    tmp_path: Path, store_url: str
+) -> None:
+    with filled_at(tmp_path / "data", store_url) as filled, Children(1, Limits()) as children:
+        batch = order_rows(filled, [b"{}", b"[]", json.dumps({"doc_no": "ZX-1"}).encode()])
+        order_rows(filled, [b"{}"])
+        bench = Bench(filled.store, handlers(filled.store, children))
+        finish(bench)
+        with filled.store.reading() as session:
+            found = kept(session)
+        assert found.batches == {"done": 2}
+        assert sum(found.failures.values()) == 4
+        assert found.failures["unknown_record_type"] == 3
+        clock = filled.store.clock()
+        assert sweep_batches(filled.store, clock) == 0
+        with filled.store.change(filled.author) as unit:
+            unit.session.get_one(Batch, batch).ended_at = clock.replace(year=clock.year - 1)
+        assert sweep_batches(filled.store, clock) == 1
+        with filled.store.reading() as session:
+            assert session.scalar(select(func.count()).select_from(BatchItem)) == 1
+            assert session.scalar(select(Batch.kind)) == KIND
+
+
+def test_a_preview_that_nobody_confirms_goes_as_well(office: Team) -> None:
+    contract_id = opened(office)
+    path, _ = previewed(office, SHEETS / "tickets.csv", contract_id=contract_id)
+    told = office.client.get("/metrics").text
+    assert 'docgen_batches{state="preview"} 1.0' in told
+    office.clock.go(days=91)
+    assert sweep_batches(office.store, office.clock()) == 2  # with the reading of its files
+    assert office.get("zhangwei", path).status_code == 404
+    assert 'docgen_batches{state="preview"}' not in office.client.get("/metrics").text
+
+
+def test_nobody_has_too_many_previews(office: Team) -> None:
+    contract_id = opened(office)
+    file = ("a.csv", b"a,b\n1,2\n")
+    for _ in range(20):
+        office.made(handed_in(office, file, contract_id=contract_id), 202)
+    refused = handed_in(office, file, contract_id=contract_id)
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_batches")

@@ -1,0 +1,168 @@
+"""Signing through the service: the stored PDF grows by a seal for each sign-off."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docgen.access import SERVICE
+from docgen.signing.keys import SEAL_NAME, make_trial
+from docgen.signing.opening import open_sealer
+from docgen.signing.verify import Verdict, verify_pdf
+from docgen.store.tables import Document
+from tests.service import Team
+
+PAPER = {"role": "cust_owner", "name": "刘洋", "opinion": "agree", "signed_on": "2026-03-10"}
+AGREED = {"opinion": "agree"}
+
+
+@pytest.fixture
+def submitted(team: Team) -> Any:
+    team.contract()
+    record = team.record("XJ")
+    team.made(team.submit(record), 200)
+    return record
+
+
+def versions(record: Any) -> str:
+    return f"/records/{record['id']}/versions/1"
+
+
+def pdf(team: Team, record: Any, stage: str = "signed") -> bytes:
+    answer = team.get("zhangwei", f"{versions(record)}/document.pdf?stage={stage}")
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def leader(team: Team, record: Any, word: Any = AGREED) -> Any:
+    return team.post("chenjianguo", f"{versions(record)}/signoffs", word)
+
+
+def customer(team: Team, record: Any) -> Any:
+    given = PAPER | {"scan_id": team.scan(record)}
+    return team.post("zhangwei", f"{versions(record)}/paper-signatures", given)
+
+
+def verdict(team: Team, data: bytes, *fields: str) -> Verdict:
+    own = open_sealer(team.store.settings).certificate
+    return verify_pdf(data, [own], expected=fields)
+
+
+def code(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["errors"][0]["code"]
+
+
+@pytest.mark.parametrize("order", [(leader, customer), (customer, leader)], ids=["LC", "CL"])
+def test_each_sign_off_appends_its_seal(team: Team, submitted: Any, order: Any) -> None:
+    states = [pdf(team, submitted, "submitted"), pdf(team, submitted)]
+    for sign in order:
+        team.made(sign(team, submitted))
+        states.append(pdf(team, submitted))
+    for before, after in itertools.pairwise(states):
+        assert after.startswith(before)
+        assert len(after) > len(before)
+    team.made(team.post("zhangwei", f"/records/{submitted['id']}/archive"), 200)
+    assert pdf(team, submitted) == states[-1]
+    found = verdict(team, states[-1], "engineer", "leader", "cust_owner")
+    assert found.good, found
+    names = {one.field: one.name for one in found.signatures}
+    assert names == {
+        "engineer": "张伟",
+        "leader": "陈建国",
+        "cust_owner": "刘洋（纸质签字 on paper）",
+    }
+    assert all(one.trial for one in found.signatures)
+
+
+@pytest.mark.slow
+def test_other_programs_agree(team: Team, submitted: Any, tmp_path: Path) -> None:
+    team.made(leader(team, submitted))
+    team.made(customer(team, submitted))
+    path = tmp_path / "signed.pdf"
+    path.write_bytes(pdf(team, submitted))
+
+    def told(*command: str) -> str:
+        done = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    assert "No syntax or stream encoding errors" in told("qpdf", "--check")
+    assert told("pdfsig", "-nocert").count("Signature is Valid") == 3
+    assert "ocument has been changed" not in told("mutool", "sign", "-v")
+    fonts = told("pdffonts").splitlines()[2:]
+    assert fonts
+    assert all(re.search(r" yes +(yes|no) +(yes|no) ", line) for line in fonts)
+
+
+def test_two_at_the_same_moment_both_sign(team: Team, submitted: Any) -> None:
+    given = PAPER | {"scan_id": team.scan(submitted)}
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(leader, team, submitted)
+        two = pool.submit(team.post, "zhangwei", f"{versions(submitted)}/paper-signatures", given)
+        assert {one.result().status_code, two.result().status_code} == {201}
+    assert verdict(team, pdf(team, submitted), "engineer", "leader", "cust_owner").good
+
+
+def test_one_who_signs_twice_at_the_same_moment_signs_once(team: Team, submitted: Any) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(leader, team, submitted) for _ in range(2)]
+        found = sorted(one.result().status_code for one in answers)
+    assert found == [201, 422]
+    assert len(verdict(team, pdf(team, submitted)).signatures) == 2
+
+
+def test_a_disagreement_seals_nothing(team: Team, submitted: Any) -> None:
+    before = pdf(team, submitted)
+    made = team.made(leader(team, submitted, {"opinion": "disagree", "comment": "缺建议"}))
+    assert made["state"] == "returned"
+    assert pdf(team, submitted) == before
+
+
+def test_a_key_that_cannot_sign_changes_nothing(team: Team, submitted: Any, tmp_path: Path) -> None:
+    before = pdf(team, submitted)
+    key = team.store.settings.data / SEAL_NAME
+    kept = key.read_bytes()
+    key.write_bytes(b"no key")
+    assert code(leader(team, submitted)) == (503, "seal_unreadable")
+    key.write_bytes(kept)
+    old = tmp_path / "old"
+    old.mkdir()
+    make_trial(old, now=team.clock() - timedelta(days=1000))
+    key.write_bytes((old / SEAL_NAME).read_bytes())
+    assert code(leader(team, submitted)) == (503, "seal_expired")
+    found = team.get("zhangwei", f"/records/{submitted['id']}").json()
+    assert (found["state"], len(found["current"]["signoffs"])) == ("submitted", 1)
+    assert pdf(team, submitted) == before
+
+
+def test_bytes_that_were_altered_in_the_store_are_neither_signed_nor_archived(
+    team: Team, submitted: Any
+) -> None:
+    team.made(customer(team, submitted))
+    team.made(leader(team, submitted))
+    data = pdf(team, submitted)
+    for path in (team.store.settings.data / "blobs").rglob("*"):
+        if path.is_file() and path.read_bytes() == data:
+            path.chmod(0o600)
+            path.write_bytes(data[:-40] + b"%" + data[-39:])
+    refused = team.post("zhangwei", f"/records/{submitted['id']}/archive")
+    assert code(refused) == (500, "blob_damaged")
+
+
+def test_a_row_that_names_an_earlier_state_is_not_archived(team: Team, submitted: Any) -> None:
+    """A roll-back: the bytes are whole, but a seal that was given is not in them."""
+    earlier = pdf(team, submitted)
+    team.made(leader(team, submitted))
+    team.made(customer(team, submitted))
+    with team.store.change(SERVICE) as unit:
+        row = unit.session.get_one(Document, (submitted["id"], 1, "signed", "pdf", "zh"))
+        row.sha256 = team.store.blobs.put(earlier)
+        unit.keep_blob(row.sha256, len(earlier))
+    refused = team.post("zhangwei", f"/records/{submitted['id']}/archive")
+    assert code(refused) == (409, "seal_broken")
