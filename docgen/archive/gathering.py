@@ -136,7 +136,7 @@ def gathered(session: Session, record: Record, version: Version) -> Gathered:
     """Read everything of an archived version."""
     where = (record.id, version.number)
     signoffs = _of(session, Signoff, where, (Signoff.recorded_at, Signoff.role, Signoff.id))
-    attachments = _of(session, Attachment, where, (Attachment.created_at, Attachment.id))
+    attachments = _of(session, Attachment, where, (Attachment.position,))
     documents = _of(session, Document, where, (Document.stage, Document.format, Document.lang))
     contract = session.get_one(Contract, record.contract_id)
     assets = select(RecordAsset.asset_no).where(RecordAsset.record_id == record.id)

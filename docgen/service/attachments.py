@@ -89,6 +89,7 @@ def add(
         id=unit.new_id(),
         record_id=record.id,
         number=version.number,
+        position=next_position(unit.session, version),
         purpose=purpose,
         name=upload.name,
         content_type=upload.content_type,
@@ -113,6 +114,14 @@ def add(
     return record, row
 
 
+def next_position(session: Session, version: Version) -> int:
+    """Return where the next file of a version comes; its record is locked."""
+    newest = select(func.max(Attachment.position)).where(
+        Attachment.record_id == version.record_id, Attachment.number == version.number
+    )
+    return (session.scalar(newest) or 0) + 1
+
+
 def remove(unit: Unit, where: tuple[str, int], file_id: str) -> Record:
     """Take an attachment away from a draft. Raises NotFound, NotAllowed, TransitionRefused."""
     record, version = allowed(unit, *where, "attachment")
@@ -133,7 +142,7 @@ def listed(session: Session, actor: Actor, record_id: str, number: int) -> Seque
     query = select(Attachment).where(
         Attachment.record_id == record.id, Attachment.number == version.number
     )
-    return session.scalars(query.order_by(Attachment.created_at, Attachment.id)).all()
+    return session.scalars(query.order_by(Attachment.position)).all()
 
 
 def opened(unit: Unit, where: tuple[str, int], file_id: str) -> Attachment:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from docgen.service import links_refusals, review, signing
+from docgen.service.attachments import next_position
 from docgen.service.links import (
     Asked,
     Made,
@@ -167,7 +168,6 @@ def _keep_evidence(unit: Unit, signed: tuple[Link, Asked], said: Statement, come
     item.user_agent, item.address = comer.user_agent[:AGENT_LENGTH], comer.address
     image = _attached(unit, signed, hand.image, ("signature.png", "image/png"))
     strokes = _attached(unit, signed, hand.strokes, ("strokes.json", "application/json"))
-    unit.session.flush()
     item.image_id, item.strokes_id = image, strokes
     unit.session.flush()
     waiting = select(LinkItem.position).where(
@@ -190,6 +190,7 @@ def _attached(
         id=unit.new_id(),
         record_id=one.record.id,
         number=one.version.number,
+        position=next_position(unit.session, one.version),
         purpose="signature",
         name=f"{link.role}-{kind[0]}",
         content_type=kind[1],
@@ -200,6 +201,7 @@ def _attached(
         created_at=unit.now,
     )
     unit.session.add(row)
+    unit.session.flush()
     return row.id
 
 

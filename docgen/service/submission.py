@@ -176,7 +176,7 @@ def _files(session: Session, version: Version) -> list[Attachment]:
             Attachment.number == version.number,
             Attachment.purpose == "attachment",
         )
-        .order_by(Attachment.created_at, Attachment.id)
+        .order_by(Attachment.position)
     )
     return list(session.scalars(query))
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, String, Text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from docgen.store.tables.base import Base, Id, Moment, Sha256
@@ -52,18 +59,20 @@ class Document(Base):
 class Attachment(Base):
     """A file that somebody uploaded to a version: an attachment, or the scan of a signed paper.
 
-    `matched` says what of the version a scan shows: sign_page, other_page or unread.
+    `position` counts a version's files in the order they came; `matched` says what of the version
+    a scan shows: sign_page, other_page or unread.
     """
 
     __tablename__ = "attachments"
     __table_args__ = (
         ForeignKeyConstraint(["record_id", "number"], ["versions.record_id", "versions.number"]),
-        Index("ix_attachments_record_id_number", "record_id", "number"),
+        UniqueConstraint("record_id", "number", "position"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     record_id: Mapped[str] = mapped_column(Id)
     number: Mapped[int]
+    position: Mapped[int]
     purpose: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(255))
     content_type: Mapped[str] = mapped_column(String(127))

@@ -298,6 +298,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("record_id", sa.String(length=32), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("purpose", sa.String(length=16), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("content_type", sa.String(length=127), nullable=False),
@@ -317,9 +318,12 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["sha256"], ["blobs.sha256"], name=op.f("fk_attachments_sha256")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attachments")),
-    )
-    op.create_index(
-        "ix_attachments_record_id_number", "attachments", ["record_id", "number"], unique=False
+        sa.UniqueConstraint(
+            "record_id",
+            "number",
+            "position",
+            name=op.f("uq_attachments_record_id_number_position"),
+        ),
     )
     op.create_index(op.f("ix_attachments_sha256"), "attachments", ["sha256"], unique=False)
     op.create_table(
