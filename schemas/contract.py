@@ -8,7 +8,7 @@ from datetime import date
 from schemas.envelope import Phase, Role
 from schemas.fields import Choice, Part, field, rule
 from schemas.problems import Problem, error
-from schemas.values import Day, DigitsText, Email, Name
+from schemas.values import Day, DigitsText, Email, Name, Text
 
 
 class Calendar(Choice):
@@ -37,6 +37,7 @@ class ContractObject(Part):
 
     asset_no: Name = field("资产编号", "Asset no.")
     name: Name | None = field("名称", "Name", None)
+    not_inspected_reason: Text | None = field("免检原因", "Reason for no inspection", None)
 
 
 class Person(Part):

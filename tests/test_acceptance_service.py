@@ -5,11 +5,16 @@ The numbers are those of the acceptance list; what needs no service stands in te
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from schemas.envelope import Role
+from tests import paperless
 from tests.paperless import change, problems
 from tests.readers import docx_text, pdf_text, squeezed, xlsx_text
 from tests.service import Team, draft
@@ -213,3 +218,51 @@ def counted_once_and_logged(team: Team, contract: str, doc_no: str) -> None:
     assert [(row["param_name"], row["value_after"]) for row in content["entries"]] == [
         ("processes", "2000")
     ]
+
+
+def test_case_13_a_contract_is_closed_when_every_asset_is_inspected_or_excused(team: Team) -> None:
+    team.clock.at("03-07 18:40")
+    contract = team.contract()
+    path = f"/contracts/{contract}"
+    record = team.record("XJ", asset_nos=[f"HDYD-DB-0{number}" for number in range(1, 5)])
+    paperless.submit(team, record)
+    team.clock.at("03-12 15:00")
+    paperless.sign(team, record, "chenjianguo")
+    paperless.paper(team, record, Role.cust_owner, "刘洋", "2026-03-12")
+    assert indexed(team, contract)["inspection"]["inspected"] == 0  # not archived yet
+    paperless.archive(team, record)
+
+    told = indexed(team, contract)
+    assert told["inspection"] == {
+        "assets": 5,
+        "inspected": 4,
+        "excused": [],
+        "missing": ["HDYD-DB-05"],
+    }
+    refused = team.get("wangqiang", f"{path}/export.zip?closing=true")
+    assert (refused.status_code, codes(refused)) == (409, {"asset_not_inspected"})
+    [one] = refused.json()["errors"]
+    assert (one["pointer"], one["value"]) == ("/objects/4/not_inspected_reason", "HDYD-DB-05")
+
+    content = team.get("wangqiang", path).json()["content"]
+    content["objects"][4]["not_inspected_reason"] = "客户 3 月停用该库，双方确认不巡检"
+    team.made(team.ask("wangqiang", "PUT", path, json=content, headers={"If-Match": "*"}), 200)
+    closed = indexed(team, contract, "?closing=true")
+    assert closed["closing"] is True
+    assert closed["inspection"]["missing"] == []
+    assert closed["inspection"]["excused"] == [
+        {"asset_no": "HDYD-DB-05", "reason": "客户 3 月停用该库，双方确认不巡检"}
+    ]
+
+
+def indexed(team: Team, contract: str, asked: str = "") -> Any:
+    """Export a contract; what its index says."""
+    answer = team.get("wangqiang", f"/contracts/{contract}/export.zip{asked}")
+    assert answer.status_code == 200, answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as opened:
+        page = opened.read("HT-2026-017/index.html").decode()
+        index = json.loads(opened.read("HT-2026-017/index.json"))
+    told = index["inspection"]
+    assert f"巡检 Inspected {told['inspected']}/{told['assets']}" in page
+    assert all(one["reason"] in page for one in told["excused"])
+    return index

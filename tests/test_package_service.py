@@ -174,6 +174,12 @@ def test_the_command_exports_and_restores(office: Team, tmp_path: Path) -> None:
     assert len(again["packages"]) == 1
     assert (tmp_path / "again" / f"{record['doc_no']}.zip").read_bytes() == data
     assert as_json("audit", "verify", **target)["broken"] == 0
+    closing = as_json(
+        "archive", "export", "HT-2026-017", "--out", tmp_path / "end", "--closing", code=1, **source
+    )
+    assert {one["code"] for one in closing["errors"]} == {"asset_not_inspected"}
+    assert len(closing["errors"]) == 5
+    assert not (tmp_path / "end").exists()
     missing = as_json("archive", "export", "HT-0", "--out", out, code=1, **source)
     assert missing["errors"][0]["code"] == "not_found"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -22,6 +23,7 @@ from docgen.uploads import content_disposition
 
 router = APIRouter(tags=["archive"])
 ZIP = "application/zip"
+Closing = Annotated[bool, Query(description="结清合同 The contract ends with it")]
 
 
 @router.get(
@@ -41,16 +43,19 @@ async def read_package(desk: TheDesk, work: Working, record_id: str, number: Num
     "/contracts/{contract_id}/export.zip",
     response_class=Response,
     summary="导出合同的全部归档包 Export a contract's packages",
-    responses=files() | problems(401, 403, 404, 429, 503),
+    responses=files() | problems(401, 403, 404, 409, 422, 429, 503),
 )
-def export_contract(desk: TheDesk, work: Working, contract_id: str) -> Response:
+def export_contract(
+    desk: TheDesk, work: Working, contract_id: str, *, closing: Closing = False
+) -> Response:
     """Answer the packages of all archived versions with an index of all documents.
 
-    Evidence pages that are not made yet are made on the way.
+    Evidence pages that are not made yet are made on the way. Closing asks that every asset has an
+    archived inspection, or a reason for having none.
     """
     with desk.store.reading() as session:
         row = contracts.visible(session, desk.actor, contract_id)
-    export = Export(desk.store, desk.actor, row.id, _render(work))
+    export = Export(desk.store, desk.actor, row.id, _render(work), closing=closing)
     with desk.store.change(desk.actor) as unit:
         export.note(unit)
     return _streamed(row.contract_no, export.zipped())

@@ -18,6 +18,7 @@ from docgen.archive.layout import INDEX, INDEX_PAGE, TAG_MANIFEST
 from docgen.archive.packing import Entry, below, moment_of, zipped
 from docgen.delivery import writing_aside
 from docgen.service import packages
+from docgen.service.inspected import inspected, need_all
 from docgen.service.packages import Package, Render
 from docgen.service.unit import Store, Unit
 from docgen.store.tables import Contract, Record, Version
@@ -47,12 +48,26 @@ class Line:
 class Export:
     """A contract on its way out; one package is in memory at a time."""
 
-    def __init__(self, store: Store, actor: Actor, contract_id: str, render: Render) -> None:
-        """`render` makes the evidence pages that are not made yet."""
-        self.store, self.actor, self.render = store, actor, render
+    def __init__(
+        self,
+        store: Store,
+        actor: Actor,
+        contract_id: str,
+        render: Render,
+        *,
+        closing: bool = False,
+    ) -> None:
+        """`render` makes the evidence pages that are not made yet; `closing` ends the contract.
+
+        Raises TransitionRefused when it is to end and an asset is neither inspected nor excused.
+        """
+        self.store, self.actor, self.render, self.closing = store, actor, render, closing
         with store.reading() as session:
             self.contract = session.get_one(Contract, contract_id)
             self.targets = packages.targets(session, contract_id)
+            self.inspected = inspected(session, self.contract)
+        if closing:
+            need_all(self.inspected)
         self.lines: dict[str, Line] = {}
 
     def packages(self) -> Iterator[Package]:
@@ -95,6 +110,8 @@ class Export:
             "contract_no": self.contract.contract_no,
             "customer_name": self.contract.customer_name,
             "made_at": self.store.clock().isoformat(timespec="seconds"),
+            "closing": self.closing,
+            "inspection": self.inspected.as_json(),
             "documents": [vars(one) for one in lines],
         }
         yield INDEX, json.dumps(told, ensure_ascii=False, indent=1).encode() + b"\n"
@@ -108,6 +125,7 @@ class Export:
             self.contract.id,
             contract_no=self.contract.contract_no,
             packages=len(self.targets),
+            closing=self.closing,
         )
 
     def _listed(self, package: Package, place: str) -> Iterator[Entry]:
@@ -168,10 +186,21 @@ def _page(told: dict[str, Any], lines: list[Line]) -> str:
     return (
         f'<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>"
-        f"<p>{escape(told['made_at'])}　docgen verify</p>\n<table><tr>"
+        f"<p>{escape(told['made_at'])}　docgen verify</p>\n"
+        f"{_coverage(told['inspection'])}<table><tr>"
         f"{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>\n{rows}</table>"
         "</body></html>\n"
     )
+
+
+def _coverage(told: dict[str, Any]) -> str:
+    """Return the line on inspections: how many, which are missing, which are excused and why."""
+    text = f"巡检 Inspected {told['inspected']}/{told['assets']}"
+    if told["missing"]:
+        text += f"　缺 missing: {'、'.join(told['missing'])}"
+    for one in told["excused"]:
+        text += f"　免检 excused: {one['asset_no']}（{one['reason']}）"
+    return f"<p>{escape(text)}</p>\n"
 
 
 def _cells(one: Line) -> Iterator[str]:

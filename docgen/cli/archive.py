@@ -40,11 +40,14 @@ STATES = {
 def export_command(
     contract_no: Annotated[str, typer.Argument(help="合同编号")],
     to: Annotated[Path, typer.Option("--out", "-o", help="输出目录")],
+    closing_: Annotated[
+        bool, typer.Option("--closing", help="结清合同：每个维保对象都要有归档的巡检单或免检原因")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """导出合同的全部归档包和索引。Export a contract's packages, with an index.
 
-    退出码: 0 完成; 1 没有这个合同，或有文件缺失、签章不符; 3 目录或数据库不可用。
+    退出码: 0 完成; 1 没有这个合同，文件缺失、签章不符，或结清时有对象未巡检; 3 目录或数据库不可用。
     """
     settings = load_settings()
     with errors_told(as_json, contract_no), children(settings, ["pdf"]) as pool:
@@ -54,7 +57,8 @@ def export_command(
             return pool.run(evidence.render, page, size_bytes=evidence.size_of(page))
 
         with closing(Store.open(settings)) as store:
-            export = Export(store, SERVICE, _known(store, contract_no), render)
+            contract_id = _known(store, contract_no)
+            export = Export(store, SERVICE, contract_id, render, closing=closing_)
             lines = list(export.written(to))
             with store.change(SERVICE) as unit:
                 export.note(unit)
