@@ -56,7 +56,7 @@ class Assembly:
         self._own_sheets: dict[str, list[str]] = {}
         self._given: dict[tuple[str, ...], dict[str, Any]] = {}
         self._idents: dict[Source, Ident] = {}
-        self._scopes: dict[tuple[Ident, str], list[str]] = {}
+        self._scopes: dict[tuple[Ident, str], tuple[str, ...]] = {}
 
     def expect(self, layouts: Sequence[Layout]) -> None:
         """Note which sheets make a record each."""
@@ -146,7 +146,8 @@ class Assembly:
             item.typed, item.given = values.typed, values.given
         if self._is_double(ident, kind, list_name, item):
             return
-        self.tickets.related.join((target.code, *target.path), item)
+        if self.tickets.related.rows:
+            self.tickets.related.join((target.code, *target.path), item)
         if not self._is_good(target, item):
             return
         items = group.lists.setdefault(list_name, [])
@@ -163,14 +164,14 @@ class Assembly:
         return item.part is not None
 
     def _own(self, target: Target, own: dict[str, Any]) -> dict[str, Any]:
-        if target.path not in self._given:
-            self._given[target.path] = {
+        given = self._given.get(target.path)
+        if given is None:
+            given = self._given[target.path] = {
                 name: value
                 for name, value in self.tickets.given.fields.items()
                 if name in target.model.model_fields
                 and name not in record_types()[target.code].model_fields
             }
-        given = self._given[target.path]
         made = given | own if given else own
         return mask_all(made) if self.tickets.mask else made
 
@@ -203,7 +204,7 @@ class Assembly:
         names = kind.keys.get(list_name, ())
         scope = self._scopes.get((ident, list_name))
         if scope is None:
-            scope = self._scopes[ident, list_name] = [*self._scope(ident, kind), list_name]
+            scope = self._scopes[ident, list_name] = (*self._scope(ident, kind), list_name)
         item.key, item.hash = natural_key(scope, names, item.values), digest(item.values)
         earlier = self.tickets.seen.first(item.key, item.hash, item.ref)
         if earlier is None:

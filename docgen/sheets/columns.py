@@ -57,6 +57,7 @@ class ColumnReader:
         self._typed: dict[Key, Any] = {"": None}
         self._refused: dict[Key, Problem] = {}
         self._doubted: set[Key] = set()
+        self._alike = True  # each typed value is the plain one
 
     def read(self, cells: Sequence[Any]) -> Cells:
         """Read the cells of some rows."""
@@ -64,10 +65,11 @@ class ColumnReader:
         if len(self._plain) > REMEMBERED:
             self._forget()
         if fresh := different - self._plain.keys():
+            if len(fresh) == len(cells) and (found := self._unlike(cells)):
+                return found
             self._learn(fresh)
-        found = Cells(
-            list(map(self._plain.__getitem__, keys)), list(map(self._typed.__getitem__, keys))
-        )
+        plain = list(map(self._plain.__getitem__, keys))
+        found = Cells(plain, plain if self._alike else list(map(self._typed.__getitem__, keys)))
         if self._refused:
             found.problems = [
                 (at, self._refused[key]) for at, key in enumerate(keys) if key in self._refused
@@ -76,17 +78,34 @@ class ColumnReader:
             found.doubts = [at for at, key in enumerate(keys) if key in self._doubted]
         return found
 
+    def _unlike(self, cells: Sequence[Any]) -> Cells | None:
+        """Read cells that all differ, from those before, too: none is worth remembering.
+
+        None where something is to be said of one of them, and for the first block.
+        """
+        if len(self._plain) == 1 or not _ODD.isdisjoint(map(type, cells)):
+            return None
+        try:
+            plain = [self._convert(cell) for cell in cells]
+        except CellRefused:
+            return None
+        if None in plain:
+            return None
+        typed = typed_values(self.slot.owner, self.slot.name, plain)
+        return None if None in typed or _with_secrets(cells) else Cells(plain, typed)
+
     def _learn(self, fresh: Iterable[Key]) -> None:
         """Read cells that say something new; one that holds a credential stays in doubt."""
         keys, plain = self._converted(fresh)
-        self._typed.update(dict.fromkeys(fresh))
         self._plain.update(zip(keys, plain, strict=True))
         if None in plain:
+            self._typed.update(dict.fromkeys(keys))
             keys = [key for key in keys if self._plain[key] is not None]
             plain = [value for value in plain if value is not None]
         typed = typed_values(self.slot.owner, self.slot.name, plain)
         self._typed.update(zip(keys, typed, strict=True))
         secret = _with_secrets(keys)
+        self._alike = self._alike and typed is plain and not secret
         self._typed.update(dict.fromkeys(secret))
         if secret or None in typed:
             self._doubted.update(key for key in keys if self._typed[key] is None)

@@ -11,6 +11,8 @@ from docgen.sheets.refusals import refusal
 
 THOROUGH_BYTES = 2**19
 """Up to here every cell is looked at; beyond, only the last one of each row."""
+TAIL_BYTES = 64
+"""What is kept of a piece without an end of a row: a mark may lie across two pieces."""
 _FILLED = re.compile(rb"<(?:\w+:)?c ([^>]*[^>/])>")
 _DIGITS = range(48, 58)
 _NAME = re.compile(rb'\br="([A-Z]{1,3})(\d{1,10})"')
@@ -26,15 +28,16 @@ class Extent:
     _seen: int = 0
     _rest: bytes = b""
 
-    def see(self, piece: bytes) -> None:
-        """Look at the next piece of the part."""
+    def see(self, piece: bytes) -> bytes:
+        """Look at the next piece of the part; return it after the row that it goes on with."""
         xml = self._rest + piece
         if self._seen < THOROUGH_BYTES:
             for cell in _FILLED.finditer(xml):
                 self._reach(cell[1])
         ends = self._row_ends(xml)
         self._seen += len(piece)
-        self._rest = xml[ends:] if len(xml) - ends < THOROUGH_BYTES else b""
+        self._rest = xml[ends:] if len(xml) - ends < THOROUGH_BYTES else xml[-TAIL_BYTES:]
+        return xml
 
     def _row_ends(self, xml: bytes) -> int:
         """Look at the last filled cell of each row; return where the last row ends."""

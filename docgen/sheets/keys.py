@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import to_json
@@ -15,15 +16,17 @@ from docgen.sheets.records import Ref
 
 def digest(value: Any) -> bytes:
     """Return 16 bytes that stand for a plain value."""
-    return blake2b(to_json(_ordered(value)), digest_size=16).digest()
+    if type(value) is not dict or not value:
+        return blake2b(to_json(value), digest_size=16).digest()
+    head, values_of = _ordered(tuple(value))
+    return blake2b(head + to_json(values_of(value)), digest_size=16).digest()
 
 
-def _ordered(value: Any) -> Any:
-    """Return a value whose fields stand in one order, whatever the order of the columns."""
-    if type(value) is not dict:
-        return value
-    names = sorted(value)
-    return value if names == list(value) else {name: value[name] for name in names}
+@lru_cache(maxsize=1024)
+def _ordered(names: tuple[str, ...]) -> tuple[bytes, Callable[[Any], Any]]:
+    """Return fields in one order, whatever that of the columns, and what takes their values so."""
+    ordered = sorted(names)
+    return to_json(ordered), itemgetter(*ordered)
 
 
 def natural_key(scope: Sequence[str], names: Sequence[str], values: Mapping[str, Any]) -> bytes:

@@ -19,7 +19,6 @@ _VALUE = re.compile(rb"<(?:\w+:)?v>([^<]*)<")
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
 _PREFIXED = re.compile(rb'xmlns:[^=]{1,40}="[^"]{0,80}spreadsheetml')
 _ERROR, _FORMULAS = b't="e"', (b"<f", b":f")
-_TAIL = 8
 
 
 def facts(package: Package) -> Facts:
@@ -41,7 +40,9 @@ def facts(package: Package) -> Facts:
                 found.sheet(sheet).odd.update(_odd_cells(package, name))
             extent.check(sheet)
         elif name.lower().endswith(("sharedstrings.xml", "styles.xml")):
-            _is_marked(package, name)
+            for number, piece in enumerate(package.pieces(name)):
+                if not number:
+                    check_head(piece, name)
     return found
 
 
@@ -79,19 +80,15 @@ def _parsed(package: Package, name: str) -> ElementTree.Element:
         raise refusal("workbook_broken", name, str(wrong)) from wrong
 
 
-def _is_marked(package: Package, name: str, extent: Extent | None = None) -> bool:
+def _is_marked(package: Package, name: str, extent: Extent) -> bool:
     """Inflate a part once, measure it; tell whether it may hold error cells or formulas."""
-    marked, tail, formulas = False, b"", list(_FORMULAS)
+    marked, formulas = False, list(_FORMULAS)
     for number, piece in enumerate(package.pieces(name)):
         if not number:
             check_head(piece, name)
             formulas = [one for one in _FORMULAS if one[:1] == b"<" or _PREFIXED.search(piece)]
-        if extent:
-            extent.see(piece)
-        if not marked:
-            seen = tail + piece
-            marked = _ERROR in seen or any(_begins(seen, formula) for formula in formulas)
-            tail = piece[-_TAIL:]
+        seen = extent.see(piece)
+        marked = marked or _ERROR in seen or any(_begins(seen, one) for one in formulas)
     return marked
 
 

@@ -21,6 +21,7 @@ from schemas.values import PRINTABLE, are_printable
 
 P = TypeVar("P", bound=Part)
 Rule = Callable[..., Iterator[Problem]]
+_put = object.__setattr__
 _TEXTS = [(FieldInfo.from_annotation(kind), limit) for kind, limit in PRINTABLE.items()]
 
 
@@ -150,24 +151,32 @@ def assembled(
     `typed` holds the defaults where nothing was `given`, and becomes the instance's own. There is
     no credential in it: who read it has looked.
     """
-    plan = _plan(model)
-    if not plan.required <= given:
+    ready = _ready(model, given)
+    if ready is None:
         return None
-    for name, make in plan.makers:
-        if name not in given:
-            typed[name] = make()
+    fields_set, makers = ready
+    for name, make in makers:
+        typed[name] = make()
     made = model.__new__(model)
-    object.__setattr__(made, "__dict__", typed)
-    object.__setattr__(made, "__pydantic_fields_set__", _fields_set(given))
-    object.__setattr__(made, "__pydantic_extra__", None)
-    object.__setattr__(made, "__pydantic_private__", None)
+    _put(made, "__dict__", typed)
+    _put(made, "__pydantic_fields_set__", fields_set)
+    _put(made, "__pydantic_extra__", None)
+    _put(made, "__pydantic_private__", None)
     return None if _is_blamed(made, setting) else made
 
 
-@lru_cache(maxsize=64)
-def _fields_set(given: frozenset[str]) -> set[str]:
-    """Return one set for all instances that were given the same."""
-    return set(given)
+@lru_cache(maxsize=256)
+def _ready(
+    model: type[Part], given: frozenset[str]
+) -> tuple[set[str], list[tuple[str, Callable[[], Any]]]] | None:
+    """Return one set for all instances that were given the same, and what makes the rest.
+
+    None where something required is not given.
+    """
+    plan = _plan(model)
+    if not plan.required <= given:
+        return None
+    return set(given), [(name, make) for name, make in plan.makers if name not in given]
 
 
 def rule_problems(record: Part, setting: Setting) -> list[Problem]:

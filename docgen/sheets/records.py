@@ -83,14 +83,17 @@ class Source:
 
     def read(self, rows: Sequence[Row]) -> list[Values]:
         """Read a block of rows, column by column; cells that cannot be told are problems."""
+        if not rows:
+            return []
         if any(len(row) < self.width for row in rows):
             rows = [row + [""] * (self.width - len(row)) for row in rows]
-        found = [(one, _read(one, rows)) for one in self._simple]
+        columns = list(zip(*rows))  # noqa: B905 (rows may go on to the right of the columns)
+        found = [(one, one.read(columns[one.index])) for one in self._simple]
         made = _made(found) if found else [Values({}, None, frozenset()) for _ in rows]
         for one, cells in found:
             _note(made, one.index, cells)
         for one, put in self._others:
-            cells = _read(one, rows)
+            cells = one.read(columns[one.index])
             for values, plain, typed in zip(made, cells.plain, cells.typed, strict=True):
                 if plain is not None:
                     put(values, plain, typed)
@@ -120,11 +123,6 @@ class Source:
             self.lines
         )
         return any(place[: len(names)] == names or names[: len(place)] == place for place in known)
-
-
-def _read(reader: ColumnReader, rows: Sequence[Row]) -> Cells:
-    index = reader.index
-    return reader.read([row[index] for row in rows])
 
 
 def _note(made: Sequence[Values], index: int, cells: Cells) -> None:
