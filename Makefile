@@ -24,7 +24,7 @@ serve: ## Serve the web application on http://127.0.0.1:8000
 
 bench: ## Measure how fast documents are made
 	@.ci/setup
-	@$(python) -m bench
+	@$(python) -m bench; reached=$$?; $(python) -m bench.sheets && exit $$reached
 
 wheel: ## Build the wheel into dist/
 	@.ci/wheel
