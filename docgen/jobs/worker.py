@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from time import monotonic
@@ -52,13 +52,17 @@ def real_time() -> datetime:
 
 @dataclass(frozen=True)
 class Bench:
-    """What work is done with: a handler for each kind, `at_once` groups of items at a time."""
+    """What work is done with: a handler for each kind, `at_once` groups of items at a time.
+
+    `sizes` are the groups' last ones by kind, which the next chunk begins with.
+    """
 
     store: Store
     handlers: Mapping[str, Groups]
     at_once: int = 2
     lease: timedelta = LEASE
     clock: Callable[[], datetime] = real_time
+    sizes: dict[str, int] = field(default_factory=dict)
 
 
 def take(bench: Bench, *, least: int = 0, seq: int | None = None) -> Claim | None:
@@ -158,7 +162,6 @@ class Belt:
         self._bench, self._held, self._stopping = bench, held, stopping
         self._handler = _handler(bench, held)
         self._rest = deque(held.items)
-        self._size = 1
         self._making: set[Future[list[Result]]] = set()
         self._keeping: set[Future[list[Result]]] = set()
         self._makers = ThreadPoolExecutor(bench.at_once, thread_name_prefix="docgen-item")
@@ -195,7 +198,8 @@ class Belt:
             and len(self._making) < 2 * at_once
             and len(self._keeping) < 2 * KEEPERS
         ):
-            size = max(1, min(self._size, len(self._rest) // (2 * at_once)))
+            usual = self._bench.sizes.get(self._held.kind, 1)
+            size = max(1, min(usual, len(self._rest) // (2 * at_once)))
             group = [self._rest.popleft() for _ in range(size)]
             self._making.add(self._makers.submit(self._made, group))
 
@@ -216,7 +220,8 @@ class Belt:
         began = monotonic()
         results = self._handler(self._held, group)
         took = max(monotonic() - began, 0.001)
-        self._size = max(1, min(MOST_IN_GROUP, 2 * len(group), int(len(group) * GROUP_S / took)))
+        size = max(1, min(MOST_IN_GROUP, 2 * len(group), int(len(group) * GROUP_S / took)))
+        self._bench.sizes[self._held.kind] = size
         return results
 
     def _put(self, made: list[Result]) -> list[Result]:
