@@ -16,11 +16,10 @@ from docgen.service.records import need_author, touched, visible
 from docgen.service.unit import Unit
 from docgen.signing import paper
 from docgen.store.tables import Attachment, Record, Version
-from docgen.uploads import Upload
+from docgen.uploads import Purpose, Upload
 from docgen.uploads.scans import Seen
 from docgen.workflow import Step, refuse, wrong_state
 
-Purpose = Literal["attachment", "scan"]
 MOST_FILES = 50
 
 
@@ -83,24 +82,8 @@ def add(
     purpose: Purpose = "scan" if scan else "attachment"
     record, version = allowed(unit, *where, purpose)
     matched = _matched(version, scan) if scan else None
-    unit.keep_blob(upload.sha256, upload.size_bytes)
     assert unit.actor.user_id
-    row = Attachment(
-        id=unit.new_id(),
-        record_id=record.id,
-        number=version.number,
-        position=next_position(unit.session, version),
-        purpose=purpose,
-        name=upload.name,
-        content_type=upload.content_type,
-        size_bytes=upload.size_bytes,
-        sha256=upload.sha256,
-        note=note,
-        matched=matched,
-        created_by=unit.actor.user_id,
-        created_at=unit.now,
-    )
-    unit.session.add(row)
+    row = kept(unit, version, purpose, upload, by=unit.actor.user_id, note=note, matched=matched)
     touched(unit, record)
     unit.note(
         "file.added",
@@ -114,12 +97,39 @@ def add(
     return record, row
 
 
-def next_position(session: Session, version: Version) -> int:
-    """Return where the next file of a version comes; its record is locked."""
+def kept(
+    unit: Unit,
+    version: Version,
+    purpose: Purpose | Literal["signature"],
+    upload: Upload,
+    *,
+    by: str,
+    note: str | None = None,
+    matched: str | None = None,
+) -> Attachment:
+    """Name a file after those that the version, whose record is locked, has already."""
+    unit.keep_blob(upload.sha256, upload.size_bytes)
     newest = select(func.max(Attachment.position)).where(
         Attachment.record_id == version.record_id, Attachment.number == version.number
     )
-    return (session.scalar(newest) or 0) + 1
+    row = Attachment(
+        id=unit.new_id(),
+        record_id=version.record_id,
+        number=version.number,
+        position=(unit.session.scalar(newest) or 0) + 1,
+        purpose=purpose,
+        name=upload.name,
+        content_type=upload.content_type,
+        size_bytes=upload.size_bytes,
+        sha256=upload.sha256,
+        note=note,
+        matched=matched,
+        created_by=by,
+        created_at=unit.now,
+    )
+    unit.session.add(row)
+    unit.session.flush()
+    return row
 
 
 def remove(unit: Unit, where: tuple[str, int], file_id: str) -> Record:

@@ -5,6 +5,7 @@ An asset that need not be inspected says why in the contract's list of objects (
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,25 +15,27 @@ from sqlalchemy.orm import Session
 from docgen.errors import TransitionRefused
 from docgen.service.contracts import model_of
 from docgen.store.tables import Contract, Record, RecordAsset, Version
-from schemas.problems import Problem, error
+from schemas.problems import error
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """A contract's assets by whether they were inspected; `excused` with the reason of each."""
+    """A contract's assets: how many were inspected, which are excused why, and which are missing.
 
-    inspected: tuple[str, ...]
-    excused: dict[str, str]
-    missing: tuple[str, ...]
-    problems: tuple[Problem, ...]
+    Those that are missing stand with their places in the contract's list.
+    """
+
+    count: int
+    excused: Mapping[str, str]
+    missing: Mapping[int, str]
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
         return {
-            "assets": len(self.inspected) + len(self.excused) + len(self.missing),
-            "inspected": len(self.inspected),
+            "assets": self.count + len(self.excused) + len(self.missing),
+            "inspected": self.count,
             "excused": [{"asset_no": no, "reason": why} for no, why in self.excused.items()],
-            "missing": list(self.missing),
+            "missing": list(self.missing.values()),
         }
 
 
@@ -46,26 +49,28 @@ def inspected(session: Session, row: Contract) -> Inspected:
         .distinct()
     )
     done = set(session.scalars(query))
-    listed = list(enumerate(model_of(row).objects))
-    open_ = [(index, one) for index, one in listed if one.asset_no not in done]
-    missing = [(index, one.asset_no) for index, one in open_ if not one.not_inspected_reason]
+    listed = model_of(row).objects
+    waiting = {at: one for at, one in enumerate(listed) if one.asset_no not in done}
     return Inspected(
-        tuple(one.asset_no for _, one in listed if one.asset_no in done),
-        {one.asset_no: one.not_inspected_reason for _, one in open_ if one.not_inspected_reason},
-        tuple(number for _, number in missing),
-        tuple(
-            error(("objects", index, "not_inspected_reason"), "asset_not_inspected", number)
-            for index, number in missing
-        ),
+        len(listed) - len(waiting),
+        {
+            one.asset_no: one.not_inspected_reason
+            for one in waiting.values()
+            if one.not_inspected_reason
+        },
+        {at: one.asset_no for at, one in waiting.items() if not one.not_inspected_reason},
     )
 
 
 def need_all(found: Inspected) -> None:
     """Raise TransitionRefused, naming every asset that is neither inspected nor excused."""
-    if found.problems:
-        count = len(found.problems)
+    if found.missing:
+        count = len(found.missing)
         raise TransitionRefused(
             f"不能结清归档：{count} 个维保对象没有归档的巡检单",
             f"The contract cannot be closed: {count} assets have no archived inspection",
-            found.problems,
+            [
+                error(("objects", at, "not_inspected_reason"), "asset_not_inspected", number)
+                for at, number in found.missing.items()
+            ],
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from docgen.service import links_refusals, review, signing
-from docgen.service.attachments import next_position
+from docgen.service.attachments import kept
 from docgen.service.links import (
     Asked,
     Made,
@@ -30,7 +30,8 @@ from docgen.service.links_opening import (
 )
 from docgen.service.review import Given, Signer, Word
 from docgen.service.unit import Store, Unit
-from docgen.store.tables import Attachment, Link, LinkItem
+from docgen.store.tables import Link, LinkItem
+from docgen.uploads import Upload
 from schemas.envelope import Opinion, Role
 
 MOST_HANDED_ON = 3
@@ -184,24 +185,15 @@ def _attached(
     if data is None:
         return None
     link, one = signed
-    sha256 = hashlib.sha256(data).hexdigest()
-    unit.keep_blob(sha256, len(data))
-    row = Attachment(
-        id=unit.new_id(),
-        record_id=one.record.id,
-        number=one.version.number,
-        position=next_position(unit.session, one.version),
-        purpose="signature",
-        name=f"{link.role}-{kind[0]}",
-        content_type=kind[1],
+    name, content_type = kind
+    upload = Upload(
+        name=f"{link.role}-{name}",
+        content_type=content_type,
+        extension=name.rpartition(".")[2],
         size_bytes=len(data),
-        sha256=sha256,
-        note=link.name,
-        created_by=link.created_by,
-        created_at=unit.now,
+        sha256=hashlib.sha256(data).hexdigest(),
     )
-    unit.session.add(row)
-    unit.session.flush()
+    row = kept(unit, one.version, "signature", upload, by=link.created_by, note=link.name)
     return row.id
 
 
