@@ -9,25 +9,26 @@ Usage: walk.py SAMPLES OUT COMMAND [ARGUMENT...]     COMMAND is how docgen is ca
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import requests
 from customer import Customer
+from PIL import Image
 
 NOW = "2026-03-31T18:00:00+08:00"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 FORMATS = ("docx", "xlsx", "pdf")
 PEOPLE = {
     "zhangwei": ("张伟", "engineer"),
@@ -100,7 +101,7 @@ class Service:
             try:
                 self.call("", "GET", "/health")
                 return
-            except OSError:
+            except requests.ConnectionError:
                 if self.process.poll() is not None:
                     raise Refused(self.log.read_text("utf-8")) from None
                 time.sleep(0.1)
@@ -112,29 +113,23 @@ class Service:
         self.process.wait(timeout=60)
 
     def call(
-        self, who: str, method: str, path: str, *, body: bytes | None = None, **headers: str
-    ) -> tuple[bytes, dict[str, str]]:
-        """Send a request as somebody; returns the answer's body and headers."""
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        if who:
-            sent["Authorization"] = f"Bearer {self.tokens[who]}"
+        self, who: str, method: str, path: str, headers: Mapping[str, str] = NOTHING, **more: Any
+    ) -> requests.Response:
+        """Send a request as somebody; returns the answer. Raises Refused, RequestException."""
+        own = {"Authorization": f"Bearer {self.tokens[who]}"} if who else {}
         url = f"http://127.0.0.1:{self.port}{path}"
-        request = urllib.request.Request(url, body, sent, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=300) as answer:
-                return answer.read(), {k.lower(): v for k, v in answer.headers.items()}
-        except urllib.error.HTTPError as wrong:
-            raise Refused(f"{method} {path}: {wrong.read().decode()}") from wrong
+        answer = requests.request(method, url, headers={**headers, **own}, timeout=300, **more)
+        if not answer.ok:
+            raise Refused(f"{method} {path}: {answer.text}")
+        return answer
 
     def get(self, path: str, who: str = "zhangwei") -> Any:
         """Read something."""
-        return json.loads(self.call(who, "GET", f"/api/v1{path}")[0])
+        return self.call(who, "GET", f"/api/v1{path}").json()
 
-    def post(self, who: str, path: str, value: Any, **headers: str) -> Any:
+    def post(self, who: str, path: str, value: Any, headers: Mapping[str, str] = NOTHING) -> Any:
         """Send something."""
-        data = json.dumps(value).encode()
-        headers["Content_Type"] = "application/json"
-        return json.loads(self.call(who, "POST", f"/api/v1{path}", body=data, **headers)[0])
+        return self.call(who, "POST", f"/api/v1{path}", headers, json=value).json()
 
 
 class Walk:
@@ -173,7 +168,7 @@ class Walk:
         if found:
             return found[0]
         path = f"/contracts/{contract_id}/handover"
-        return self.service.post("zhangwei", path, {}, Idempotency_Key="demo-handover")
+        return self.service.post("zhangwei", path, {}, {"Idempotency-Key": "demo-handover"})
 
     def drafted(self, name: str) -> Any:
         """Make a record's draft out of a sample, unless it is there."""
@@ -190,16 +185,18 @@ class Walk:
         ]
         for name in ("received_by", "received_at"):  # the receipt is the project manager's to give
             (plain.get("pm_delivery") or {}).pop(name, None)
-        key = f"demo-{plain['doc_no']}"
-        return self.service.post("zhangwei", "/records", plain, Idempotency_Key=key)
+        key = {"Idempotency-Key": f"demo-{plain['doc_no']}"}
+        return self.service.post("zhangwei", "/records", plain, key)
 
     def archived(self, record: Any) -> None:
         """Submit, sign and archive a record as far as that is not done, and fetch its files."""
         path = f"/records/{record['id']}"
         start, signed = time.monotonic(), []
         if record["state"] == "draft":
-            _, headers = self.service.call("zhangwei", "GET", f"/api/v1{path}")
-            record = self.service.post("zhangwei", f"{path}/submit", {}, If_Match=headers["etag"])
+            seen = {
+                "If-Match": self.service.call("zhangwei", "GET", f"/api/v1{path}").headers["etag"]
+            }
+            record = self.service.post("zhangwei", f"{path}/submit", {}, seen)
             signed.append("张伟")
         while record["state"] in ("submitted", "in_review"):
             who = self.missing(path)
@@ -258,7 +255,7 @@ class Walk:
             (signed, f"{base}/document.pdf?stage=signed"),
         ):
             if not target.is_file():  # a package tells of its own making: it is made once
-                target.write_bytes(self.service.call("zhangwei", "GET", path)[0])
+                target.write_bytes(self.service.call("zhangwei", "GET", path).content)
         certificate = folder / "seal.pem"
         certificate.write_bytes((self.out / ".store/seal.pem").read_bytes())
         check = folder / "check.sh"
@@ -276,28 +273,22 @@ class Walk:
 
     def scan(self, path: str) -> str:
         """Upload what stands for a scanned page; returns its id."""
-        edge = "demo-boundary-7f3a"
-        head = (
-            f'--{edge}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nscan\r\n'
-            f'--{edge}\r\nContent-Disposition: form-data; name="unmatched"\r\n\r\ntrue\r\n'
-            f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="scan.png"\r\n'
-            "Content-Type: image/png\r\n\r\n"
-        ).encode()
-        data = head + blank_page() + f"\r\n--{edge}--\r\n".encode()
-        made, _ = self.service.call(
+        page = io.BytesIO()
+        Image.new("L", (620, 877), "white").save(page, "PNG")
+        made = self.service.call(
             "zhangwei",
             "POST",
             f"/api/v1{path}/versions/1/files",
-            body=data,
-            Content_Type=f"multipart/form-data; boundary={edge}",
+            files={"file": ("scan.png", page.getvalue(), "image/png")},
+            data={"purpose": "scan", "unmatched": "true"},
         )
-        return str(json.loads(made)["id"])
+        return str(made.json()["id"])
 
     def fetched(self, record: Any, format_name: str) -> str:
         """Download the archived copy into OUT/<code>/<doc_no>.<format>."""
         target = self.out / record["code"] / f"{record['doc_no']}.{format_name}"
         path = f"/api/v1/records/{record['id']}/versions/1/document.{format_name}?stage=archived"
-        data, _ = self.service.call("zhangwei", "GET", path)
+        data = self.service.call("zhangwei", "GET", path).content
         if not target.is_file() or target.read_bytes() != data:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
@@ -316,19 +307,6 @@ class Walk:
 def width(text: str) -> int:
     """Columns that a text takes in a terminal."""
     return sum(2 if ord(letter) > 0x2E7F else 1 for letter in text)
-
-
-def blank_page() -> bytes:
-    """Return a white picture of a page, as PNG."""
-    across, down = 620, 877
-    rows = zlib.compress((b"\0" + b"\xff" * across) * down, 9)
-    head = struct.pack(">IIBBBBB", across, down, 8, 0, 0, 0, 0)
-    parts = ((b"IHDR", head), (b"IDAT", rows), (b"IEND", b""))
-    chunks = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def main() -> int:
