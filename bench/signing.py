@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from bench.measure import exponent
 from bench.report import GREATEST_EXPONENT, Verdict
+from bench.workers import own_fonts
 from docgen.access import SERVICE, Actor
 from docgen.paths import samples_dir, templates_dir
 from docgen.pipeline import Order, render
@@ -58,6 +59,7 @@ USUAL, QUICK = Load((25, 50, 100, 200)), Load((5, 10, 20))
 
 def signing(chosen: Load, tell: Told, console: Console) -> list[Verdict]:
     """Measure processor time; print a table, return the verdicts."""
+    own_fonts()
     with tempfile.TemporaryDirectory(prefix="docgen-bench-") as folder:
         tell("an inspection rendered, then signed")
         rendering, sealing, pages = _shares(Path(folder))

@@ -90,10 +90,15 @@ class Worker:
         return self.make(format_name, "", b"").peak_kb
 
 
+def own_fonts() -> None:
+    """Show this process the project's fonts only, as its rendering children see them."""
+    folder = Path(tempfile.gettempdir()) / f"docgen-bench-fonts-{os.getuid()}"
+    private_fontconfig(load_theme(Settings().theme_folder).fonts, folder)
+
+
 def _serve(kind: str, pipe: Connection) -> None:
     if kind == "ours":
-        folder = Path(tempfile.gettempdir()) / f"docgen-bench-fonts-{os.getuid()}"
-        private_fontconfig(load_theme(Settings().theme_folder).fonts, folder)
+        own_fonts()
     side = _Ours() if kind == "ours" else _Plain()
     while True:
         try:
