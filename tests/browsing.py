@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 
+import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.service import Team
 
@@ -18,6 +21,7 @@ CHROMIUM = "/usr/bin/chromium"
 DESKTOP = {"width": 1366, "height": 900}
 PHONE = {"width": 390, "height": 844}
 PATIENCE_S = 60
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 @contextmanager
@@ -43,15 +47,15 @@ def site(team: Team) -> Iterator[str]:
         thread.join(PATIENCE_S)
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     """Start Debian's Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
-            yield browser
+            yield started
         finally:
-            browser.close()
+            started.close()
 
 
 def desktop(browser: Browser) -> BrowserContext:
@@ -68,6 +72,26 @@ def phone(browser: Browser) -> BrowserContext:
         has_touch=True,
         device_scale_factor=3,
     )
+
+
+def opened(context: BrowserContext, url: str) -> Page:
+    """Open a page that must not complain of anything, nor be wider than its window."""
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(url)
+    page.wait_for_load_state("networkidle")
+    assert complaints == []
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    return page
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep a picture to look at, where one is asked for."""
+    if folder := os.environ.get("SHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def draw(page: Page, *, touch: bool = False) -> None:

@@ -18,25 +18,19 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from docgen.signing.keys import CERTIFICATE_NAME
-from tests.browsing import chromium, desktop, draw, phone, site
+from tests.browsing import desktop, draw, opened, phone, site
 from tests.commands import as_json
 from tests.links import link, path_of
-from tests.photographs import Camera, page, photographed, signed
+from tests.photographs import Camera, photographed, signed
+from tests.photographs import page as printed
 from tests.service import Team, draft
 from tests.test_verification import short
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.slow]
 
-PATIENCE_MS = 60_000
 OWNER = "刘洋"
 PYHANKO = str(Path(sys.executable).with_name("pyhanko"))
 Way = Callable[["Case", Any, str], None]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @dataclass
@@ -89,20 +83,17 @@ def by_link(case: Case, record: Any, day: str) -> None:
     """Have the customer open the link on a phone, draw with a finger and send it off."""
     made = link(case.team, record)
     with phone(case.browser) as context:
-        opened = context.new_page()
-        opened.set_default_timeout(PATIENCE_MS)
-        opened.goto(case.base + path_of(made))
-        opened.wait_for_load_state("networkidle")
-        draw(opened, touch=True)
-        opened.locator("[name=consent]").tap()
-        opened.get_by_role("button", name="确认签署").tap()
-        expect(opened.locator(".card.done")).to_contain_text("已签署", timeout=PATIENCE_MS)
+        page = opened(context, case.base + path_of(made))
+        draw(page, touch=True)
+        page.locator("[name=consent]").tap()
+        page.get_by_role("button", name="确认签署").tap()
+        expect(page.locator(".card.done")).to_contain_text("已签署")
 
 
 def by_paper(case: Case, record: Any, day: str) -> None:
     """Print the signed page, have it signed, and take its photograph."""
     path = f"{versions(record)}/document.pdf"
-    paper = page(case.team.get("zhangwei", path).content)
+    paper = printed(case.team.get("zhangwei", path).content)
     taken = photographed(signed(paper), Camera(angle=4, tilt=0.04, blur=0.7, noise=6, shade=0.2))
     files = {"file": ("签字页.jpg", taken, "image/jpeg")}
     form = {"role": "cust_owner", "name": OWNER, "signed_on": day, "opinion": "agree"}
@@ -208,10 +199,8 @@ def others_agree(
 def the_page_agrees(case: Case, record: Any, file: Path) -> None:
     """Go where the code on the paper leads, and give that page the signed file."""
     with desktop(case.browser) as context:
-        opened = context.new_page()
-        opened.set_default_timeout(PATIENCE_MS)
-        opened.goto(f"{case.base}/verify/{short(case.team, record)}")
-        expect(opened.locator("dl")).to_contain_text(record["doc_no"])
-        opened.locator("input[type=file]").set_input_files(file)
-        opened.get_by_role("button", name="核对文件").click()
-        expect(opened.locator("h1")).to_have_text("就是登记的文件", timeout=PATIENCE_MS)
+        page = opened(context, f"{case.base}/verify/{short(case.team, record)}")
+        expect(page.locator("dl")).to_contain_text(record["doc_no"])
+        page.locator("input[type=file]").set_input_files(file)
+        page.get_by_role("button", name="核对文件").click()
+        expect(page.locator("h1")).to_have_text("就是登记的文件")

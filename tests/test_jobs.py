@@ -275,14 +275,19 @@ def test_a_worker_that_wakes_too_late_changes_nothing(
     filled: Filled, tmp_path: Path, store_url: str
 ) -> None:
     """F5."""
+    check_waking_too_late(filled, tmp_path / "data", store_url)
+
+
+def check_waking_too_late(filled: Filled, folder: Path, url: str, crew: str = "") -> None:
+    """Freeze a worker of this kind until another has done its chunk."""
     rows = [str(one) for one in range(200)]
     batch = order(filled, rows)
     with ExitStack() as workers:
-        first = workers.enter_context(worker(tmp_path / "data", store_url))
+        first = workers.enter_context(worker(folder, url, crew))
         wait_for(lambda: counts(filled.store, batch).done > 0)
-        freeze(first.pid, tmp_path / "data", store_url)
+        freeze(first.pid, folder, url)
         late = owner(filled.store)
-        workers.enter_context(worker(tmp_path / "data", store_url))
+        workers.enter_context(worker(folder, url, crew))
         wait_for(lambda: owner(filled.store) != late)
         wait_for(lambda: state(filled.store, batch) == "done")
         os.kill(first.pid, signal.SIGCONT)

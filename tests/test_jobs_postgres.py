@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,15 +13,15 @@ from sqlalchemy import text
 from docgen.cli.console import SURROUNDINGS
 from docgen.errors import StoreFault
 from tests.commands import docgen
-from tests.jobbing import LEASE_S, worker
+from tests.jobbing import worker
 from tests.postgres import Server
 from tests.stores import Filled, filled_at
 from tests.test_jobs import (
+    check_waking_too_late,
     check_whole,
     counts,
     order,
     order_and_fail,
-    owner,
     state,
     wait_for,
 )
@@ -82,20 +79,7 @@ def test_killed_workers_lose_nothing(filled: Filled, tmp_path: Path, database: s
 @pytest.mark.slow
 def test_a_frozen_worker_wakes_too_late(filled: Filled, tmp_path: Path, database: str) -> None:
     """F5."""
-    rows = [str(one) for one in range(200)]
-    batch = order(filled, rows)
-    with ExitStack() as workers:
-        first = workers.enter_context(worker(tmp_path / "data", database, "crew"))
-        wait_for(lambda: counts(filled.store, batch).done > 0)
-        os.kill(first.pid, signal.SIGSTOP)
-        late = owner(filled.store)
-        workers.enter_context(worker(tmp_path / "data", database, "crew"))
-        wait_for(lambda: owner(filled.store) != late)
-        wait_for(lambda: state(filled.store, batch) == "done")
-        os.kill(first.pid, signal.SIGCONT)
-        time.sleep(LEASE_S)
-        assert first.poll() is None
-        check_whole(filled.store, batch, rows)
+    check_waking_too_late(filled, tmp_path / "data", database, "crew")
 
 
 @pytest.mark.slow

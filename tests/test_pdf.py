@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docgen.errors import DocgenError, InputUnreadable, RenderFailed
-from docgen.renderers.isolate import private_fontconfig
 from docgen.renderers.pdf import (
     About,
     Attachment,
@@ -22,7 +21,6 @@ from docgen.renderers.pdf import (
     identifier_intact,
     render_pdf,
 )
-from docgen.theme import default_folder
 
 pytestmark = [  # WeasyPrint 70 leaves its colour profile open
     pytest.mark.filterwarnings("ignore:.*sRGB2014:ResourceWarning"),
@@ -33,11 +31,6 @@ ABOUT = About("巡检 XJ", "华信", "zh-CN", datetime(2026, 3, 7, 4, tzinfo=UTC
 RECORD = Attachment("record.json", b'{"doc_no":"XJ"}', "Record", "Source")
 FONT = "font-family: 'Docgen Serif SC'"
 STYLE = f"<style>@page {{ margin: 20mm; {FONT} }} html {{ {FONT} }}</style>"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def own_fonts(tmp_path_factory: pytest.TempPathFactory) -> None:
-    private_fontconfig(default_folder() / "fonts", tmp_path_factory.mktemp("fontconfig"))
 
 
 def printed(body: str, head: str = STYLE) -> Pdf:

@@ -19,9 +19,7 @@ import weasyprint
 
 from docgen.errors import RenderFailed
 from docgen.renderers import quick
-from docgen.renderers.isolate import private_fontconfig
 from docgen.renderers.pdf import About, Attachment, Pdf, identifier_intact, render_pdf
-from docgen.theme import default_folder
 
 pytestmark = [  # WeasyPrint 70 leaves its colour profile open
     pytest.mark.filterwarnings("ignore:.*sRGB2014:ResourceWarning"),
@@ -45,18 +43,15 @@ ONCE_MORE = """
 import hashlib, sys, tempfile
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+from docgen.renderers.isolate import private_fontconfig
+from docgen.theme import default_folder
 from tests import test_pdf_engine as t
-t.private_fontconfig(t.default_folder() / "fonts", Path(tempfile.mkdtemp()))
+private_fontconfig(default_folder() / "fonts", Path(tempfile.mkdtemp()))
 if sys.argv[2] == "plain":
     import docgen.renderers.pdf as engine
     engine.prepare = lambda: False
 print(hashlib.sha256(t.printed(t.PAGE + t.rows(90)).data).hexdigest())
 """
-
-
-@pytest.fixture(autouse=True, scope="module")
-def own_fonts(tmp_path_factory: pytest.TempPathFactory) -> None:
-    private_fontconfig(default_folder() / "fonts", tmp_path_factory.mktemp("fontconfig"))
 
 
 def printed(body: str) -> Pdf:

@@ -15,11 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from docgen.errors import Conflict, DocgenError, InputUnreadable, RenderFailed
-from docgen.renderers.isolate import private_fontconfig
 from docgen.renderers.pdf import About, Pdf, render_pdf
 from docgen.signing.blocks import blocks
 from docgen.signing.fields import add_fields, field_names
-from docgen.theme import default_folder
 from tests.commands import SAMPLES, rendered
 
 pytestmark = [  # WeasyPrint 70 leaves its colour profile open
@@ -28,11 +26,6 @@ pytestmark = [  # WeasyPrint 70 leaves its colour profile open
 ]
 ABOUT = About("巡检 XJ", "华信", "zh-CN", datetime(2026, 3, 7, 4, tzinfo=UTC))
 FRAME = "border: 1pt solid #333; height: 60pt"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def own_fonts(tmp_path_factory: pytest.TempPathFactory) -> None:
-    private_fontconfig(default_folder() / "fonts", tmp_path_factory.mktemp("fontconfig"))
 
 
 def page(body: str, style: str = FRAME) -> Pdf:

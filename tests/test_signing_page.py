@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, expect
 
-from tests.browsing import chromium, desktop, draw, phone, site
+from tests.browsing import desktop, draw, opened, phone, shot, site
 from tests.links import PERSON, link, path_of, submitted
 from tests.service import Team
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.slow]
-
-PATIENCE_MS = 60_000
-expect.set_options(timeout=PATIENCE_MS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture
@@ -30,30 +19,6 @@ def base(office: Team) -> Iterator[str]:
     office.contract()
     with site(office) as url:
         yield url
-
-
-def opened(context: BrowserContext, url: str) -> Page:
-    """Open a page that must not complain of anything."""
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(url)
-    page.wait_for_load_state("networkidle")
-    assert complaints == []
-    return page
-
-
-def shot(page: Page, name: str) -> None:
-    """Keep a picture to look at, where one is asked for."""
-    if folder := os.environ.get("SHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
-def no_sideways(page: Page) -> None:
-    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert wide <= 0
 
 
 def signoffs(team: Team, record: dict[str, str]) -> list[dict[str, str]]:
@@ -68,7 +33,6 @@ def test_signing_by_mouse_on_a_desk(office: Team, base: str, browser: Browser) -
     made = link(office, record)
     with desktop(browser) as context:
         page = opened(context, base + path_of(made))
-        no_sideways(page)
         expect(page.locator("h1")).to_have_text("数据库巡检档案")
         expect(page.locator(".phone img")).to_be_visible()
         shot(page, "desk-before")
@@ -91,7 +55,6 @@ def test_signing_by_finger_on_a_phone(office: Team, base: str, browser: Browser)
     made = link(office, record)
     with phone(browser) as context:
         page = opened(context, base + path_of(made))
-        no_sideways(page)
         expect(page.locator(".phone")).to_be_hidden()
         shot(page, "phone-before")
         page.get_by_text("修改后同意", exact=True).tap()
@@ -117,7 +80,6 @@ def test_a_visit_signs_what_was_opened_and_ticked(
     made = office.made(office.post("zhangwei", f"/contracts/{contract}/visits", wish))
     with phone(browser) as context:
         page = opened(context, base + path_of(made))
-        no_sideways(page)
         expect(page.locator("[name=position]").nth(0)).to_be_disabled()
         shot(page, "visit-before")
         for position in (1, 2):

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browsing import DESKTOP, chromium, desktop, phone, site
+from tests.browsing import DESKTOP, desktop, opened, phone, shot, site
 from tests.service import Team, at_work
 from tests.test_verification import document, short
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.slow]
 
-PATIENCE_MS = 60_000
-expect.set_options(timeout=PATIENCE_MS)
 DROP = """async ([bytes, name]) => {
   const data = Uint8Array.from(atob(bytes), (one) => one.charCodeAt(0));
   const transfer = new DataTransfer();
@@ -44,12 +41,6 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with at_work(tmp_path_factory.mktemp("page") / "data") as team:
         team.clock.at("04-20 10:00")
@@ -61,26 +52,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             yield Place(url, team, record["doc_no"], short(team, record), pdf)
 
 
-def opened(context: BrowserContext, url: str) -> Page:
-    """Open a page that must not complain of anything, nor be wider than its window."""
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(url)
-    page.wait_for_load_state("networkidle")
-    assert complaints == []
-    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
-    return page
-
-
-def shot(page: Page, name: str) -> None:
-    """Keep a picture to look at, where one is asked for."""
-    if folder := os.environ.get("SHOTS"):
-        page.screenshot(path=Path(folder) / f"verify-{name}.png", full_page=True)
-
-
 def dropped(page: Page, data: bytes) -> None:
     with page.expect_navigation():
         page.evaluate(DROP, [base64.b64encode(data).decode(), "单据.pdf"])
@@ -89,18 +60,18 @@ def dropped(page: Page, data: bytes) -> None:
 def test_a_code_is_typed_and_a_file_dropped_on_a_desk(place: Place, browser: Browser) -> None:
     with desktop(browser) as context:
         page = opened(context, f"{place.url}/verify")
-        shot(page, "desk-ask")
+        shot(page, "verify-desk-ask")
         page.get_by_label("校验码").fill(f"{place.code[:8].lower()} {place.code[8:]}")
         page.get_by_role("button", name="核验").click()
         expect(page.locator("h1")).to_have_text("系统中登记有这份文档")
         expect(page.locator("dl")).to_contain_text(place.doc_no)
-        shot(page, "desk-standing")
+        shot(page, "verify-desk-standing")
         dropped(page, place.pdf)
         expect(page.locator("h1")).to_have_text("就是登记的文件")
-        shot(page, "desk-on-record")
+        shot(page, "verify-desk-on-record")
         dropped(page, place.pdf + b"\n")
         expect(page.locator("h1")).to_have_text("文件被改动过")
-        shot(page, "desk-altered")
+        shot(page, "verify-desk-altered")
         page.get_by_role("link", name="English").click()
         expect(page.locator("h1")).to_have_text("This document is on record")
 
@@ -110,13 +81,13 @@ def test_a_file_is_chosen_on_a_phone(place: Place, browser: Browser, tmp_path: P
     path.write_bytes(place.pdf)
     with phone(browser) as context:
         page = opened(context, f"{place.url}/verify/{place.code}?p=sign")
-        shot(page, "phone-standing")
+        shot(page, "verify-phone-standing")
         page.locator("input[type=file]").set_input_files(path)
         expect(page.locator(".drop-text")).to_have_text("a.pdf")
         page.get_by_role("button", name="核对文件").click()
         expect(page.locator("h1")).to_have_text("就是登记的文件")
         assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
-        shot(page, "phone-on-record")
+        shot(page, "verify-phone-on-record")
 
 
 def test_it_works_without_scripts(place: Place, browser: Browser, tmp_path: Path) -> None:
@@ -129,7 +100,7 @@ def test_it_works_without_scripts(place: Place, browser: Browser, tmp_path: Path
         page.locator("input[type=file]").set_input_files(path)
         page.get_by_role("button", name="Check the file").click()
         expect(page.locator("h1")).to_contain_text("was altered")
-        shot(page, "plain-altered")
+        shot(page, "verify-plain-altered")
 
 
 def test_too_large_a_file_is_told_before_it_is_sent(place: Place, browser: Browser) -> None:
@@ -145,4 +116,4 @@ def test_an_unknown_code_is_told(place: Place, browser: Browser) -> None:
         page = context.new_page()
         page.goto(f"{place.url}/verify/{'0' * 16}")
         expect(page.locator("h1")).to_have_text("没有找到这个校验码")
-        shot(page, "phone-unknown")
+        shot(page, "verify-phone-unknown")
