@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,12 +88,8 @@ def sweep_command(as_json: AsJson = False) -> None:
 
     退出码: 0 完成; 3 数据目录或数据库不可用。
     """
-    with errors_told(as_json):
-        store = _existing(load_settings())
-        try:
-            swept = sweep(store, datetime.now(UTC))
-        finally:
-            store.close()
+    with errors_told(as_json), closing(_existing(load_settings())) as store:
+        swept = sweep(store, datetime.now(UTC))
     if as_json:
         print_json(swept.as_json())
     elif swept.busy:
@@ -112,12 +109,8 @@ def verify_command(as_json: AsJson = False) -> None:
 
     退出码: 0 完好; 1 有改动; 3 数据目录或数据库不可用。
     """
-    with errors_told(as_json):
-        store = _existing(load_settings())
-        try:
-            verdict = trail.verified(store)
-        finally:
-            store.close()
+    with errors_told(as_json), closing(_existing(load_settings())) as store:
+        verdict = trail.verified(store)
     if as_json:
         print_json(verdict.as_json())
     else:
