@@ -3,8 +3,8 @@
 Without `crew` it works from the lease table alone, as the service on SQLite does; with `real` it
 makes documents in children and keeps the service's own lease, unless that is to be `short`.
 
-An item is a text; what is made of it is the text three times, after a moment. The item `kill`
-takes the whole worker with it.
+An item is a text; what is made of it is the text three times, after a moment, or a longer one
+where it is `slow`. The item `kill` takes the whole worker with it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.stores import settings_of
 
 ROOT = Path(__file__).resolve().parent.parent
 LEASE_S = 1.5
-ITEM_S = 0.005
+ITEM_S, SLOW_S = 0.005, 0.05
 REAL_JOBS, SHORT_S = 2, 4.0
 
 
@@ -40,7 +40,7 @@ def content(payload: str) -> bytes:
     return payload.encode() * 3
 
 
-def tripling(pause_s: float = ITEM_S) -> Groups:
+def tripling(pause_s: float) -> Groups:
     """Return what does an item."""
 
     def triple(held: Claim, item: Item) -> Result:
@@ -55,8 +55,8 @@ def tripling(pause_s: float = ITEM_S) -> Groups:
     return singly(triple)
 
 
-def bench_of(store: Store, lease_s: float = LEASE_S) -> Bench:
-    return Bench(store, {"triple": tripling()}, lease=timedelta(seconds=lease_s))
+def bench_of(store: Store, pause_s: float = ITEM_S) -> Bench:
+    return Bench(store, {"triple": tripling(pause_s)}, lease=timedelta(seconds=LEASE_S))
 
 
 def real_bench(store: Store, kind: str) -> Bench:
@@ -90,7 +90,8 @@ def worker(
 def main() -> None:
     folder, url, kind = sys.argv[1:]
     store = Store.open(settings_of(Path(folder), url))
-    bench = real_bench(store, kind) if "real" in kind else bench_of(store)
+    pause_s = SLOW_S if "slow" in kind else ITEM_S
+    bench = real_bench(store, kind) if "real" in kind else bench_of(store, pause_s)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     if "crew" in kind:

@@ -346,7 +346,7 @@ def test_an_endless_template_ends_and_the_others_are_made(tmp_path: Path) -> Non
         formats="pdf,docx",
         code=1,
         DOCGEN_TEMPLATES=folder,
-        DOCGEN_CPU_S=1,
+        DOCGEN_CPU_S=5,
     )
     assert {(error["file"], error["code"]) for error in report["errors"]} == {
         (str(ZX), "render_timeout")

@@ -279,14 +279,15 @@ def test_a_worker_that_wakes_too_late_changes_nothing(
 
 
 def check_waking_too_late(filled: Filled, folder: Path, url: str, crew: str = "") -> None:
-    """Freeze a worker of this kind until another has done its chunk."""
+    """Freeze a worker of this kind amid its chunk until another has done it."""
     rows = [str(one) for one in range(200)]
     batch = order(filled, rows)
     with ExitStack() as workers:
-        first = workers.enter_context(worker(folder, url, crew))
+        first = workers.enter_context(worker(folder, url, f"{crew} slow"))
         wait_for(lambda: counts(filled.store, batch).done > 0)
         freeze(first.pid, folder, url)
         late = owner(filled.store)
+        assert late
         workers.enter_context(worker(folder, url, crew))
         wait_for(lambda: owner(filled.store) != late)
         wait_for(lambda: state(filled.store, batch) == "done")
