@@ -8,6 +8,7 @@ as rendering children are.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
@@ -18,11 +19,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from threading import Event
 
 from rich.console import Console
 
@@ -32,11 +32,8 @@ from bench.report import GREATEST_EXPONENT, Line, Verdict, show_lines, show_verd
 from bench.workers import NOW, order
 from bench.workloads import workloads
 from docgen.access import SERVICE, Actor
-from docgen.children import children
 from docgen.jobs import queue
-from docgen.jobs.handlers import handlers
 from docgen.jobs.rendering import KIND
-from docgen.jobs.worker import Bench, run_worker
 from docgen.paths import samples_dir
 from docgen.pipeline import render
 from docgen.renderers.isolate import NICENESS
@@ -102,13 +99,12 @@ def jobs(chosen: Amount, tell: Told, console: Console, url: str = "") -> list[Ve
 
 
 def _against_bare(orders: Orders, chosen: Amount, tell: Told) -> Iterator[Line]:
-    rows = tickets(chosen.tickets)
     bare, ours = [], []
     with Bare() as loop, orders.workers(1, BOTH) as running:
         for number in range(chosen.rounds):
             tell(f"round {number + 1}: {chosen.tickets:,} tickets in a bare loop, then queued")
-            bare.append(loop.make(rows))
-            ours.append(orders.done(rows, running))
+            bare.append(loop.make(tickets(chosen.tickets)))
+            ours.append(orders.done(chosen.tickets, running))
     share = median(mine.rate / its.rate for mine, its in zip(ours, bare, strict=True))
     rates = " / ".join(f"{median(one.rate for one in both):,.0f}" for both in (ours, bare))
     cpu = " / ".join(f"{median(one.cpu_ms for one in both):.1f}" for both in (ours, bare))
@@ -122,13 +118,12 @@ def _against_bare(orders: Orders, chosen: Amount, tell: Told) -> Iterator[Line]:
 
 
 def _two(orders: Orders, chosen: Amount, tell: Told) -> Iterator[Line]:
-    rows = tickets(chosen.tickets)
     rates: dict[int, list[float]] = {1: [], 2: []}
     for number in range(chosen.rounds):
         for count in rates if number % 2 else reversed(rates):
             tell(f"round {number + 1}: workers of one child each: {count}")
             with orders.workers(count, 1) as running:
-                rates[count].append(orders.done(rows, running).rate)
+                rates[count].append(orders.done(chosen.tickets, running).rate)
     gain = median(two / one for one, two in zip(*rates.values(), strict=True))
     yield (
         f"two workers against one ({median(rates[2]):,.0f} / {median(rates[1]):,.0f} a second)",
@@ -144,7 +139,7 @@ def _growth(orders: Orders, chosen: Amount, tell: Told) -> Iterator[Line]:
         for number in range(chosen.rounds):
             for count in chosen.growth:
                 tell(f"round {number + 1}: a batch of {count:,}")
-                taken[count].append(orders.done(tickets(count), running))
+                taken[count].append(orders.done(count, running))
     ms = [median(1000 / one.rate for one in several) for several in taken.values()]
     cpu_ms = [median(one.cpu_ms for one in several) for several in taken.values()]
     counts = " / ".join(f"{count:,}" for count in taken)
@@ -160,11 +155,15 @@ def _growth(orders: Orders, chosen: Amount, tell: Told) -> Iterator[Line]:
     )
 
 
-def tickets(count: int) -> list[bytes]:
+def tickets(count: int, batch: int = 0) -> list[bytes]:
     """Return records of tickets, each with a text of its own: equal ones make the same file."""
     record = json.loads(workloads()["T"])
     numbered = (
-        record | {"doc_no": f"QX-HDYD-20260311-{at % 999 + 1:03}", "data_loss": f"无（第 {at} 份）"}
+        record
+        | {
+            "doc_no": f"QX-HDYD-20260311-{at % 999 + 1:03}",
+            "data_loss": f"无（第 {batch} 批第 {at} 份）",
+        }
         for at in range(count)
     )
     return [json.dumps(one, ensure_ascii=False).encode() for one in numbered]
@@ -262,9 +261,11 @@ class Orders:
     store: Store
     user_id: str
     contract_id: str
+    batches: Iterator[int] = field(default_factory=itertools.count)
 
-    def done(self, rows: Sequence[bytes], workers: Sequence[int]) -> Taken:
-        """Order documents of `rows` and wait for the last."""
+    def done(self, count: int, workers: Sequence[int]) -> Taken:
+        """Order documents of so many tickets and wait for the last."""
+        rows = tickets(count, next(self.batches))
         cpu_s = sum(map(tree_seconds, workers))
         start = time.perf_counter()
         options = {"formats": ["docx"], "lang": "zh"}
@@ -272,13 +273,13 @@ class Orders:
         with self.store.change(SERVICE) as unit:
             batch_id = queue.enqueue(unit, work, rows).id
         while self._state(batch_id) == "active":
-            time.sleep(0.02)
+            time.sleep(0.05)
         seconds = time.perf_counter() - start
         with self.store.reading() as session:
             found = queue.counts(session, batch_id)
-        if found.done != len(rows):
+        if found.done != count:
             raise RuntimeError(f"not all was made: {found}")
-        return Taken(len(rows), seconds, sum(map(tree_seconds, workers)) - cpu_s)
+        return Taken(count, seconds, sum(map(tree_seconds, workers)) - cpu_s)
 
     def _state(self, batch_id: str) -> str:
         with self.store.reading() as session:
@@ -290,13 +291,13 @@ class Orders:
         with ExitStack() as stack:
             pids = [stack.enter_context(_worker(self.place, at_once)) for _ in range(count)]
             for _ in range(2):
-                self.done(tickets(count * WARMING), pids)
+                self.done(count * WARMING, pids)
             yield pids
 
 
 @contextmanager
 def _worker(place: Place, at_once: int) -> Iterator[int]:
-    module = ["docgen", "worker"] if place.url else ["bench.jobs", "--work", str(place.folder)]
+    module = ["docgen", "worker"] if place.url else ["bench.queue_worker", str(place.folder)]
     environ = {"DOCGEN_JOBS": str(at_once), "DOCGEN_NOW": NOW.isoformat()}
     environ |= {"DOCGEN_DATA": str(place.folder)}
     if place.url:
@@ -310,29 +311,13 @@ def _worker(place: Place, at_once: int) -> Iterator[int]:
             process.wait(60)
 
 
-def work(folder: Path) -> None:
-    """Work on what is ordered in a data folder, as the service on SQLite does, until SIGTERM."""
-    stopping = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    at_once = int(os.environ["DOCGEN_JOBS"])
-    settings = replace(Place(folder, "").settings, jobs=at_once)
-    store = Store.open(settings)
-    with children(replace(settings, jobs=at_once + 1), ["docx"]) as pool:
-        run_worker(Bench(store, handlers(store, pool), at_once=at_once), stopping)
-    store.close()
-
-
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(prog="python -m bench.jobs", description=main.__doc__)
     parser.add_argument("--database", default="", help="URL of an empty PostgreSQL")
     parser.add_argument("--full", action="store_true", help="5,000 a round, batches to 20,000")
     parser.add_argument("--quick", action="store_true", help="a minute")
-    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.work:
-        work(given.work)
-        return 0
     console, progress = Console(), Console(stderr=True)
     chosen = FULL if given.full else QUICK if given.quick else USUAL
     verdicts = jobs(chosen, lambda text: progress.print(text, style="dim"), console, given.database)

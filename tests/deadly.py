@@ -7,8 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from docgen.jobs.leases import Made
-from docgen.jobs.rendering import Answer, Documents
+from docgen.jobs.making import Answer, Documents
 
 
 def act(rows: Sequence[bytes]) -> list[Answer]:
@@ -29,5 +28,5 @@ def _acted(data: bytes) -> Documents:
         case b'"exit"':
             os._exit(3)
         case b'"moment"':
-            return Documents("D", (Made("docx", f"{time.time():.6f}".encode()),))
-    return Documents(f"D-{data.decode()}", (Made("docx", data * 3),))
+            return Documents("D", {"docx": f"{time.time():.6f}".encode()})
+    return Documents(f"D-{data.decode()}", {"docx": data * 3})

@@ -231,7 +231,7 @@ def test_a_blob_can_be_taken_out_with_tar(tmp_path: Path, backup: Path) -> None:
         with store.reading() as session:
             sha256 = session.scalars(select(Document.sha256)).first()
         assert sha256
-        inner = f"blobs/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+        inner = f"blobs/{sha256[:2]}/{sha256}"
         (store.folder / inner).unlink()
         with pytest.raises(StoreFault) as caught:
             back_up(store.settings, tmp_path / "second.tar")

@@ -84,7 +84,7 @@ class BucketGround:
 
     def overwrite(self, sha256: str, data: bytes) -> None:
         """Put other bytes behind a name."""
-        obstore.put(self.blobs._store, f"{sha256[:2]}/{sha256[2:4]}/{sha256}", data)
+        obstore.put(self.blobs._store, f"{sha256[:2]}/{sha256}", data)
 
 
 Ground = FolderGround | BucketGround
@@ -323,7 +323,7 @@ def prepare(folder):
         return
     name = FolderBlobs(folder).put(data)
     if sys.argv[2] == "damaged":
-        (folder / name[:2] / name[2:4] / name).write_bytes(data[:-1])
+        (folder / name[:2] / name).write_bytes(data[:-1])
 
 
 for last in range(1, 200):
@@ -427,7 +427,7 @@ def test_a_full_disk_tears_no_blob_and_the_store_goes_on(tmp_path: Path) -> None
 
 
 def test_a_disk_without_room_for_a_folder_is_full(tmp_path: Path) -> None:
-    with _disk(tmp_path / "disk", "nr_inodes=5") as disk:
+    with _disk(tmp_path / "disk", "nr_inodes=3") as disk:
         blobs = FolderBlobs(disk)
         first = blobs.put(b"a")
         assert fault(blobs.put, b"b") == "no_space"
@@ -483,8 +483,8 @@ def test_a_file_in_place_of_a_folder_is_told(tmp_path: Path) -> None:
         assert fault(call) == "store_unusable"
     assert fault(lambda: sweep(blobs, none, older_than=yesterday())) == "store_unusable"
     root.unlink()
-    (root / name[:2]).mkdir(parents=True)
-    (root / name[:2] / name[2:4]).write_text("mine", "utf-8")
+    root.mkdir()
+    (root / name[:2]).write_text("mine", "utf-8")
     assert fault(blobs.put, b"a") == "store_unusable"
     assert fault(lambda: list(blobs.names())) == "store_unusable"
 
@@ -564,7 +564,7 @@ def test_an_address_names_bucket_and_prefix(server: S3Server, tmp_path: Path) ->
     blobs = open_blobs(tmp_path, f"s3://{BUCKET}/a/b.c-d/", environ=server.environ)
     name = blobs.put(b"a")
     listed = obstore.list(bucket(server, "")._store, prefix="a").collect()
-    assert [entry["path"] for entry in listed] == [f"a/b.c-d/{name[:2]}/{name[2:4]}/{name}"]
+    assert [entry["path"] for entry in listed] == [f"a/b.c-d/{name[:2]}/{name}"]
     assert names(bucket(server, "a/b.c-d")) == {name}
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
 from docgen.errors import DocgenError, RenderFailed
 from docgen.jobs.leases import Claim, Item, Made, Result
+from docgen.jobs.making import Answer, Documents, documents
 from docgen.jobs.worker import Groups
-from docgen.pipeline import Order, render
+from docgen.pipeline import Order
 from docgen.renderers.isolate import Children
 from docgen.service.documents import order_for
 from docgen.service.unit import Store
@@ -20,17 +21,6 @@ KIND = "render_records"
 ENDED = frozenset({"render_timeout", "render_memory", "render_died"})
 """Codes of what ended the child that did it."""
 MOST_TRIES = 3
-
-
-@dataclass(frozen=True)
-class Documents:
-    """What a child makes of a record."""
-
-    doc_no: str
-    files: tuple[Made, ...]
-
-
-Answer = Documents | DocgenError
 
 
 def rendering(store: Store, children: Children) -> Groups:
@@ -52,20 +42,6 @@ def rendering(store: Store, children: Children) -> Groups:
     return make
 
 
-def made(orders: Sequence[Order], formats: Sequence[str]) -> list[Answer]:
-    """Make the documents of records, in a child; what is wrong with one is its answer."""
-    return [_made(order, formats) for order in orders]
-
-
-def _made(order: Order, formats: Sequence[str]) -> Answer:
-    try:
-        outcomes = [(name, render(order, name)) for name in formats]
-    except DocgenError as refused:
-        return refused
-    files = tuple(Made(name, outcome.data) for name, outcome in outcomes)
-    return Documents(outcomes[-1][1].doc_no, files)
-
-
 def _answers(
     children: Children, orders: Sequence[Order], formats: Sequence[str]
 ) -> Sequence[Answer]:
@@ -80,15 +56,15 @@ def _answers(
 
 def _alone(children: Children, order: Order, formats: Sequence[str]) -> Answer:
     """Make one record's documents, each within its own limits."""
-    files: list[Made] = []
+    files: dict[str, bytes] = {}
     doc_no = ""
     for name in formats:
         answer = _tried(children, order, name)
         if isinstance(answer, DocgenError):
             return answer
         doc_no = answer.doc_no
-        files += answer.files
-    return Documents(doc_no, tuple(files))
+        files |= answer.files
+    return Documents(doc_no, files)
 
 
 def _tried(children: Children, order: Order, format_name: str) -> Answer:
@@ -107,11 +83,12 @@ def _tried(children: Children, order: Order, format_name: str) -> Answer:
 
 def _run(children: Children, orders: Sequence[Order], formats: Sequence[str]) -> list[Answer]:
     size_bytes = sum(len(order.data) for order in orders) * len(formats)
-    return children.run(made, orders, formats, size_bytes=size_bytes)
+    return children.run(documents, orders, formats, size_bytes=size_bytes)
 
 
 def _result(item: Item, answer: Answer) -> Result:
     if isinstance(answer, Documents):
-        return Result(item.seq, "done", answer.doc_no, answer.files)
+        files = tuple(Made(name, data) for name, data in answer.files.items())
+        return Result(item.seq, "done", answer.doc_no, files)
     errors = answer.as_json()
     return Result(item.seq, "poison" if answer.code in ENDED else "failed", errors=errors)

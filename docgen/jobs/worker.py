@@ -29,7 +29,7 @@ log = logging.getLogger("docgen.jobs")
 
 POLL_S, FAULT_S, STOP_S = 0.1, 3.0, 1.5
 KEPT_EVERY_S = 0.5
-GROUP_S, MOST_IN_GROUP = 0.2, 20
+GROUP_S, FEWEST_IN_GROUP, MOST_IN_GROUP = 0.2, 2, 20
 KEEPERS = 4
 """Threads that put bytes; they wait for the disk, which takes several files as quickly as one."""
 
@@ -198,9 +198,8 @@ class Belt:
             and len(self._making) < 2 * at_once
             and len(self._keeping) < 2 * KEEPERS
         ):
-            usual = self._bench.sizes.get(self._held.kind, 1)
-            size = max(1, min(usual, len(self._rest) // (2 * at_once)))
-            group = [self._rest.popleft() for _ in range(size)]
+            size = min(self._usual, max(FEWEST_IN_GROUP, len(self._rest) // (2 * at_once)))
+            group = [self._rest.popleft() for _ in range(min(size, len(self._rest)))]
             self._making.add(self._makers.submit(self._made, group))
 
     def _ended(self, patience: float) -> list[Result]:
@@ -220,9 +219,14 @@ class Belt:
         began = monotonic()
         results = self._handler(self._held, group)
         took = max(monotonic() - began, 0.001)
-        size = max(1, min(MOST_IN_GROUP, 2 * len(group), int(len(group) * GROUP_S / took)))
-        self._bench.sizes[self._held.kind] = size
+        fitting = int(len(group) * GROUP_S / took)
+        most = min(MOST_IN_GROUP, 2 * max(len(group), self._usual))  # the last groups are small
+        self._bench.sizes[self._held.kind] = max(1, min(most, fitting))
         return results
+
+    @property
+    def _usual(self) -> int:
+        return self._bench.sizes.get(self._held.kind, 1)
 
     def _put(self, made: list[Result]) -> list[Result]:
         for result in made:

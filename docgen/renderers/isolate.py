@@ -94,7 +94,7 @@ class Children:
         self.limits = limits or Limits()
         self._workers = workers
         self._context = _Context()
-        self._context.set_forkserver_preload(["docgen.pipeline", *preload])
+        self._context.set_forkserver_preload(["docgen.preloaded", *preload])
         self._changing = threading.Lock()
         self._pool = self._new_pool()
         self._stopped = False

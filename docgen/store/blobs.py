@@ -55,17 +55,18 @@ class Blobs(Protocol):
 
 
 class FolderBlobs:
-    """Blobs as files `ab/cd/<sha256>` in a folder, which several processes may share.
+    """Blobs as files `ab/<sha256>` in a folder, which several processes may share.
 
-    A writer and a sweeper never meet: both lock the folder `ab/cd` for what they do in it.
+    A writer and a sweeper never meet: both lock the folder `ab` for what they do in it.
     Writers meet each other, who rename whole files: one that is frozen holds up no other.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._lasting = set[str]()  # folders `ab` whose names a power failure does not undo
 
     def put(self, data: bytes) -> str:
-        """Write aside, fsync, rename, fsync the folders; a damaged file is replaced."""
+        """Write aside, fsync, rename, fsync the folder; a damaged file is replaced."""
         sha256 = hashlib.sha256(data).hexdigest()
         path = self._path(sha256)
         with self._faults():
@@ -76,8 +77,9 @@ class FolderBlobs:
                     _sync(path.parent)
                 else:
                     write_aside(path, data)  # syncs the folder as well
-                for folder in (path.parent.parent, self.root):
-                    _sync(folder)
+                if path.parent.name not in self._lasting:
+                    _sync(self.root)
+                    self._lasting.add(path.parent.name)
         return sha256
 
     def get(self, sha256: str) -> bytes:
@@ -112,12 +114,12 @@ class FolderBlobs:
         return self.root / shard(sha256)
 
     def _files(self) -> Iterator[Path]:
-        """Return what lies in the folders `ab/cd`; nothing where nothing was ever put."""
+        """Return what lies in the folders `ab`; nothing where nothing was ever put."""
         with self._faults():
-            outer = _shards(self.root)
-        for folder in outer:
+            folders = _shards(self.root)
+        for folder in folders:
             with self._faults():
-                inner = [path for leaf in _shards(folder) for path in leaf.iterdir()]
+                inner = list(folder.iterdir())
             yield from inner
 
     def _unlink(self, path: Path, older_than: datetime) -> bool:
@@ -190,7 +192,7 @@ def shard(sha256: str) -> str:
             "This is no SHA-256 of 64 lower-case hex digits",
             value=sha256,
         )
-    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+    return f"{sha256[:2]}/{sha256}"
 
 
 def checked(data: bytes, sha256: str) -> bytes:

@@ -35,7 +35,7 @@ CLIENT: ClientConfig = {
 
 
 class S3Blobs:
-    """Blobs as objects `ab/cd/<sha256>` below a prefix of a bucket.
+    """Blobs as objects `ab/<sha256>` below a prefix of a bucket.
 
     A bucket can neither be locked nor delete on a condition of time, so a put may slip in
     between the look and the removal. Therefore `delete` first sets a copy aside, where `get`
