@@ -180,6 +180,13 @@ def declaring(
     return bytes(data)
 
 
+def displaced(data: bytes) -> bytes:
+    """Return a zip whose directory seems to begin later, so that its first entry lies before it."""
+    at = data.rindex(b"PK\5\6") + 16
+    (begins,) = struct.unpack_from("<L", data, at)
+    return data[:at] + struct.pack("<L", begins + 1) + data[at + 4 :]
+
+
 def cut_short(data: bytes) -> bytes:
     """A deflated entry whose stream lacks its end."""
     packed = zlib.compress(data, wbits=-15)[:-1]

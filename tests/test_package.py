@@ -20,6 +20,7 @@ from docgen.archive.verifying import verify
 from docgen.errors import InputUnreadable
 from docgen.signing.keys import make_trial
 from tests.commands import as_json, docgen
+from tests.hostile import displaced
 from tests.packages import Made, archived, codes, flipped, made, with_manifests, zipped
 from tests.service import NOW, at_work
 
@@ -251,6 +252,14 @@ def test_what_is_no_package_is_told(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(InputUnreadable) as refused:
         list(verify(path, []))
     assert refused.value.code in ("package_broken", "package_unreadable")
+
+
+def test_entries_before_the_file_are_refused(package: Made, tmp_path: Path) -> None:
+    path = tmp_path / "bad.zip"
+    path.write_bytes(displaced(package.data))
+    with pytest.raises(InputUnreadable) as refused:
+        list(verify(path, package.roots))
+    assert refused.value.code == "package_broken"
 
 
 def test_links_in_folders_are_refused(unzipped: Path, package: Made) -> None:

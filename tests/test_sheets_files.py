@@ -15,6 +15,7 @@ from openpyxl.worksheet.formula import ArrayFormula
 from docgen.errors import DocgenError, InputUnreadable
 from docgen.sheets.book import open_book
 from docgen.sheets.limits import Limits
+from tests.hostile import displaced
 from tests.sheet_files import (
     TICKET_HEADER,
     converted,
@@ -60,6 +61,10 @@ def test_what_is_no_spreadsheet(tmp_path: Path) -> None:
         "zip.xlsx": (b"PK\3\4 broken", "workbook_broken"),
         "ole.xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "workbook_broken"),
     }
+    cases["displaced.xlsx"] = (
+        displaced(tickets(tmp_path / "a.xlsx").read_bytes()),
+        "workbook_broken",
+    )
     for name, (data, code) in cases.items():
         (tmp_path / name).write_bytes(data)
         assert refused(tmp_path / name) == code, name

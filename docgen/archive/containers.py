@@ -163,6 +163,8 @@ def _check_names(found: Sequence[zipfile.ZipInfo]) -> None:
 
 
 def _check(info: zipfile.ZipInfo) -> None:
+    if info.header_offset < 0:
+        refuse("package_broken", info.filename)
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         refuse("package_link", info.filename)

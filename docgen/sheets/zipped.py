@@ -26,6 +26,9 @@ class Package:
         except BROKEN as wrong:
             raise refusal("workbook_broken", value=str(wrong)) from wrong
         self.entries = {info.filename: info for info in self._zip.infolist()}
+        for info in self.entries.values():
+            if info.header_offset < 0:
+                raise refusal("workbook_broken", info.filename)
         if len(self.entries) > ENTRIES:
             raise refusal("sheet_zip_bomb", value=len(self.entries))
 
