@@ -102,6 +102,13 @@ class BatchOut(BaseModel):
         )
 
 
+class BatchPage(BaseModel):
+    """A page of batches, newest first."""
+
+    items: list[BatchOut]
+    next_cursor: str
+
+
 class FileOut(BaseModel):
     """A document that came of an item."""
 

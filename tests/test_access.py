@@ -78,6 +78,7 @@ OWN = {
     f"POST {API}/records",
     f"POST {API}/records/hand-in",
     f"GET {API}/audit/head",
+    f"GET {API}/batches",
     f"POST {API}/batches",
 }
 ADMINS = {f"GET {API}/users/{{username}}", f"PATCH {API}/users/{{username}}"}

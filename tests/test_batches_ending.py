@@ -1,10 +1,12 @@
-"""Batches are counted by state and by error, and swept after their time; conversions stay known."""
+"""Batches are listed, counted by state and error, and swept in time; conversions stay known."""
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 
 from docgen.jobs.handlers import handlers
@@ -61,3 +63,46 @@ def test_nobody_has_too_many_previews(office: Team) -> None:
         office.made(handed_in(office, file, contract_id=contract_id), 202)
     refused = handed_in(office, file, contract_id=contract_id)
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_batches")
+
+
+def test_batches_are_listed_newest_first(team: Team) -> None:
+    contract_id = opened(team)
+    made = []
+    for number in range(5):
+        answer = handed_in(team, ("a.csv", b"a,b\n1,2\n"), contract_id=contract_id)
+        made.append(team.made(answer, 202))
+        team.clock.go(minutes=number % 2)  # two of one instant among them
+    newest_first = sorted(made, key=lambda one: (one["created_at"], one["id"]), reverse=True)
+    assert walked(team, "limit=2") == [one["id"] for one in newest_first]
+    assert walked(team, "contract_id=none") == []
+    assert team.get("other", "/batches").json()["items"] == []
+
+
+def test_batches_that_ended_are_left_out(office: Team) -> None:
+    contract_id = opened(office)
+    first, second = (
+        previewed(office, SHEETS / "tickets.csv", contract_id=contract_id)[0] for _ in "12"
+    )
+    office.made(office.post("zhangwei", f"{first}/cancel"), 200)
+    listed = walked(office, f"active=true&contract_id={contract_id}")
+    assert [f"/batches/{one}" for one in listed] == [second]
+
+
+@pytest.mark.parametrize("key", ["x", "2026-03-20T10:00:00+00:00 \0", "0001-01-01T00:00+23:00", 1])
+def test_a_cursor_of_batches_is_ours_or_refused(team: Team, key: str | int) -> None:
+    opened(team)
+    cursor = base64.urlsafe_b64encode(json.dumps(["batches", key]).encode()).decode()
+    answer = team.get("zhangwei", f"/batches?cursor={cursor}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_cursor")
+
+
+def walked(team: Team, query: str) -> list[str]:
+    """Return the ids of all batches that are listed, page by page."""
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = team.made(team.get("zhangwei", f"/batches?{query}&cursor={cursor}"), 200)
+        seen += [one["id"] for one in page["items"]]
+        cursor = page["next_cursor"]
+        if not cursor:
+            return seen

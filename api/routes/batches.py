@@ -16,7 +16,7 @@ from api.desk import Answer, Desk, TheDesk
 from api.openapi import Responses, answers, files, problems
 from api.routes import batches_sheets as sheets
 from api.routes.contracts import Cursor, Limit
-from api.shapes_batches import RECORDS, BatchOut, ItemOut, ItemPage, Ordered, State
+from api.shapes_batches import RECORDS, BatchOut, BatchPage, ItemOut, ItemPage, Ordered, State
 from docgen.access import Actor
 from docgen.jobs.results import zipped
 from docgen.service import batches
@@ -61,6 +61,27 @@ async def order_batch(
         return sheets.ordered(batches.order(unit, wanted, data))
 
     return await run_in_threadpool(desk.change, data, order)
+
+
+@router.get(
+    "",
+    summary="批次列表 List batches",
+    responses=answers(BatchPage) | problems(401, 403, 422, 429, 503),
+)
+def list_batches(
+    reader: TheReader,
+    contract_id: str = "",
+    active: Annotated[bool, Query(description="只列未结束的 Those not ended yet")] = False,
+    cursor: Cursor = "",
+    limit: Limit = LIMIT,
+) -> Response:
+    """List the batches of one's contracts, newest first."""
+    with reader.reading() as (session, actor):
+        page = batches.listed(
+            session, actor, contract_id=contract_id, active=active, cursor=cursor, limit=limit
+        )
+        told = [BatchOut.of(one) for one in page.items]
+    return Answer(BatchPage(items=told, next_cursor=page.next_cursor)).response()
 
 
 @router.get(

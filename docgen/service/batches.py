@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from docgen.access import Ability, Actor
@@ -18,12 +19,13 @@ from docgen.jobs.queue import Counts, Job
 from docgen.jobs.rendering import KIND
 from docgen.service import batches_reading, contracts
 from docgen.service.contracts import not_found
-from docgen.service.pages import Page, decoded, paged
+from docgen.service.pages import LIMIT, Page, bad_cursor, decoded, paged
 from docgen.service.unit import Store, Unit
 from docgen.store.tables import Batch, BatchFile, BatchItem, Member
 
 MOST_ACTIVE = 20  # of one person's at a time
 OPEN = ("reading", "preview", "taking", "active")
+LISTED = "batches"
 AT_ONCE = 100  # items, where all of a batch are read
 
 
@@ -68,9 +70,47 @@ def order(unit: Unit, wishes: Wishes, data: bytes) -> Watched:
 
 def watched(session: Session, actor: Actor, batch_id: str) -> Watched:
     """Return a batch with its counts. Raises NotFound."""
-    batch = visible(session, actor, batch_id)
+    return _watched(session, visible(session, actor, batch_id))
+
+
+def _watched(session: Session, batch: Batch) -> Watched:
     state = batches_reading.state_of(session, batch)
     return Watched(batch, queue.counts(session, batch.id), state)
+
+
+def listed(
+    session: Session,
+    actor: Actor,
+    *,
+    contract_id: str = "",
+    active: bool = False,
+    cursor: str = "",
+    limit: int = LIMIT,
+) -> Page[Watched]:
+    """List the batches of the actor's contracts, newest first; `active`: those not ended yet."""
+    actor.need(Ability.read)
+    query = _visible(actor).order_by(Batch.created_at.desc(), Batch.id.desc())
+    if contract_id:
+        query = query.where(Batch.contract_id == contract_id)
+    if active:
+        query = query.where(Batch.state.in_(OPEN))
+    if cursor:
+        at, batch_id = _place(cursor)
+        same = and_(Batch.created_at == at, Batch.id < batch_id)
+        query = query.where(or_(Batch.created_at < at, same))
+    found = session.scalars(query.limit(limit + 1)).all()
+    told = [_watched(session, batch) for batch in found]
+    return paged(
+        told, limit, LISTED, lambda one: f"{one.batch.created_at.isoformat()} {one.batch.id}"
+    )
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    at, _, batch_id = str(decoded(cursor, LISTED)).partition(" ")
+    try:
+        return datetime.fromisoformat(at).astimezone(UTC), batch_id
+    except (ValueError, OverflowError) as wrong:
+        raise bad_cursor(cursor) from wrong
 
 
 def cancel(unit: Unit, batch_id: str) -> Watched:
@@ -130,16 +170,18 @@ def all_items(store: Store, batch_id: str) -> Iterator[Done]:
 def visible(session: Session, actor: Actor, batch_id: str) -> Batch:
     """Return a batch of one of the actor's contracts. Raises NotFound for any other."""
     actor.need(Ability.read)
-    query = (
-        select(Batch)
-        .join(Member, Member.contract_id == Batch.contract_id)
-        .where(Batch.id == batch_id, Member.user_id == actor.user_id)
-        .where(Batch.kind != batches_reading.READ)
-    )
-    batch = session.scalar(query)
+    batch = session.scalar(_visible(actor).where(Batch.id == batch_id))
     if batch is None:
         raise not_found("批次", "batch")
     return batch
+
+
+def _visible(actor: Actor) -> Select[Batch]:
+    return (
+        select(Batch)
+        .join(Member, Member.contract_id == Batch.contract_id)
+        .where(Member.user_id == actor.user_id, Batch.kind != batches_reading.READ)
+    )
 
 
 def read_rows(data: bytes) -> list[bytes]:

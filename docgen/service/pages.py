@@ -40,17 +40,24 @@ def decoded(cursor: str, kind: str) -> str | int:
             raise ValueError(kind)
         if isinstance(key, int) and not 0 <= key < 2**31:
             raise ValueError(key)
+        if isinstance(key, str) and not key.isprintable():  # PostgreSQL knows no NUL
+            raise ValueError(key)
     except (ValueError, TypeError, binascii.Error, RecursionError) as wrong:
-        raise InputUnreadable(
-            "bad_cursor",
-            "游标不可用",
-            "The cursor cannot be used",
-            hint_zh="请原样使用上一页给出的 next_cursor。",
-            hint_en="Use the next_cursor of the page before as it is.",
-            place="cursor",
-            value=cursor,
-        ) from wrong
+        raise bad_cursor(cursor) from wrong
     return key
+
+
+def bad_cursor(cursor: str) -> InputUnreadable:
+    """Return the refusal of a cursor that is none of ours."""
+    return InputUnreadable(
+        "bad_cursor",
+        "游标不可用",
+        "The cursor cannot be used",
+        hint_zh="请原样使用上一页给出的 next_cursor。",
+        hint_en="Use the next_cursor of the page before as it is.",
+        place="cursor",
+        value=cursor,
+    )
 
 
 def _encoded(kind: str, key: str | int) -> str:
