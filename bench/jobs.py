@@ -273,7 +273,7 @@ class Orders:
         with self.store.change(SERVICE) as unit:
             batch_id = queue.enqueue(unit, work, rows).id
         while self._state(batch_id) == "active":
-            time.sleep(0.05)
+            time.sleep(0.1)
         seconds = time.perf_counter() - start
         with self.store.reading() as session:
             found = queue.counts(session, batch_id)

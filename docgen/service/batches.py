@@ -225,8 +225,8 @@ def check_room(session: Session, user_id: str) -> None:
             "too_many_batches",
             f"您已有 {MOST_ACTIVE} 个批次在处理或待确认",
             f"{MOST_ACTIVE} batches of yours are being worked on, or wait for your word",
-            hint_zh="请等其中一个完成，或确认、取消一个；GET /api/v1/batches?active=true 列出它们。",
-            hint_en="Wait for one to end, or confirm or cancel one; GET /api/v1/batches?active=true lists them.",
+            hint_zh="请等其中一个完成，或确认、取消一个；GET /batches?active=true 列出它们。",
+            hint_en="Wait for one, confirm or cancel one; GET /batches?active=true lists them.",
         )
 
 
