@@ -121,12 +121,13 @@ def _two(orders: Orders, chosen: Amount, tell: Told) -> Iterator[Line]:
     rates: dict[int, list[float]] = {1: [], 2: []}
     for number in range(chosen.rounds):
         for count in rates if number % 2 else reversed(rates):
-            tell(f"round {number + 1}: workers of one child each: {count}")
-            with orders.workers(count, 1) as running:
+            tell(f"round {number + 1}: workers of one child and one core each: {count}")
+            with orders.workers(count, 1, own_core=True) as running:
                 rates[count].append(orders.done(chosen.tickets, running).rate)
     gain = median(two / one for one, two in zip(*rates.values(), strict=True))
+    shown = " / ".join(f"{median(rates[count]):,.0f}" for count in (2, 1))
     yield (
-        f"two workers against one ({median(rates[2]):,.0f} / {median(rates[1]):,.0f} a second)",
+        f"two workers of a core each against one ({shown} a second)",
         f"{gain:.2f}",
         f"≥ {LEAST_GAIN}",
         gain >= LEAST_GAIN,
@@ -286,23 +287,34 @@ class Orders:
             return session.get_one(Batch, batch_id).state
 
     @contextmanager
-    def workers(self, count: int, at_once: int) -> Iterator[list[int]]:
-        """Start workers of so many children each, and warm them; their process numbers."""
+    def workers(self, count: int, at_once: int, *, own_core: bool = False) -> Iterator[list[int]]:
+        """Start workers of so many children each, and warm them; their process numbers.
+
+        `own_core`: each is kept to a core, as if on a machine of its own; one alone would else
+        use more than one, and two no more than there are.
+        """
         with ExitStack() as stack:
-            pids = [stack.enter_context(_worker(self.place, at_once)) for _ in range(count)]
+            cores = sorted(os.sched_getaffinity(0))
+            pids = [
+                stack.enter_context(
+                    _worker(self.place, at_once, cores[at % len(cores)] if own_core else None)
+                )
+                for at in range(count)
+            ]
             for _ in range(2):
                 self.done(count * WARMING, pids)
             yield pids
 
 
 @contextmanager
-def _worker(place: Place, at_once: int) -> Iterator[int]:
+def _worker(place: Place, at_once: int, core: int | None) -> Iterator[int]:
     module = ["docgen", "worker"] if place.url else ["bench.queue_worker", str(place.folder)]
     environ = {"DOCGEN_JOBS": str(at_once), "DOCGEN_NOW": NOW.isoformat()}
     environ |= {"DOCGEN_DATA": str(place.folder)}
     if place.url:
         environ |= {"DOCGEN_DATABASE": place.url, "DOCGEN_SECRET_KEY": SECRET}
-    command = [sys.executable, "-m", *module]
+    kept = [] if core is None else ["taskset", "-c", str(core)]
+    command = [*kept, sys.executable, "-m", *module]
     with subprocess.Popen(command, env=os.environ | environ, stderr=subprocess.DEVNULL) as process:
         try:
             yield process.pid
