@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+
+from bench.cpu import peak_kb
 
 ROUNDS = 3
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
@@ -157,7 +158,7 @@ def _measure(way: str, path: Path, warm: Path) -> None:
         "rows": rows,
         "cpu_s": time.process_time() - cpu,
         "wall_s": time.perf_counter() - start,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": peak_kb() / 1024,
     }
     print(json.dumps(told))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import resource
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bench.cpu import peak_kb
 from docgen.pipeline import Order, read_record, render
 from docgen.renderers.isolate import private_fontconfig
 from docgen.settings import Settings
@@ -25,7 +24,6 @@ from schemas.fields import Setting
 
 CODES = ("QX", "XJ")
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
-KB_PER_MAXRSS = 1024 if sys.platform == "darwin" else 1
 
 
 @dataclass(frozen=True)
@@ -112,12 +110,12 @@ def _measured(side: _Ours | _Plain, format_name: str, name: str, data: bytes) ->
     try:
         if not data:
             _load(format_name)
-            return Made(0.0, 0, _peak_kb())
+            return Made(0.0, 0, peak_kb())
         make = side.prepared(format_name, name, data)
         gc.collect()
         start = time.process_time()
         size = len(make())
-        return Made(time.process_time() - start, size, _peak_kb())
+        return Made(time.process_time() - start, size, peak_kb())
     except Exception as wrong:  # noqa: BLE001 (told to the parent, which stops)
         return repr(wrong)
 
@@ -157,7 +155,3 @@ def _load(format_name: str) -> None:
     theme = load_theme(settings.theme_folder)
     for code in CODES:
         compiled(find(settings.template_folders, code, format_name, "zh"), theme)
-
-
-def _peak_kb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // KB_PER_MAXRSS
