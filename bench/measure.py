@@ -15,7 +15,6 @@ from bench.workloads import grown, workloads
 FORMATS = ("docx", "xlsx", "pdf")
 VARIANTS = ("pdf-lean", "pdf-light")  # of the contender
 ISOLATED_RENDERS = 20
-LEAST_MB = 1.0  # below it, what a document adds is the allocator's to say
 QUICK_ONES = 3  # documents a turn
 Told = Callable[[str], None]
 
@@ -147,7 +146,7 @@ def _point(format_name: str, rows: int) -> tuple[float, float]:
         baseline = worker.load(format_name)
         worker.make(format_name, "T", workloads()["T"])
         made = worker.make(format_name, "grown", grown(rows))
-    return made.seconds, max(LEAST_MB, (made.peak_kb - baseline) / 1024)
+    return made.seconds, (made.peak_kb - baseline) / 1024
 
 
 def isolation() -> Isolation:

@@ -198,8 +198,9 @@ class Belt:
             and len(self._making) < 2 * at_once
             and len(self._keeping) < 2 * KEEPERS
         ):
-            size = min(self._usual, max(FEWEST_IN_GROUP, len(self._rest) // (2 * at_once)))
-            group = [self._rest.popleft() for _ in range(min(size, len(self._rest)))]
+            left = len(self._rest)
+            size = min(self._usual, left, max(FEWEST_IN_GROUP, left // (2 * at_once)))
+            group = [self._rest.popleft() for _ in range(size)]
             self._making.add(self._makers.submit(self._made, group))
 
     def _ended(self, patience: float) -> list[Result]:

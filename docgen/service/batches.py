@@ -98,11 +98,9 @@ def listed(
         at, batch_id = _place(cursor)
         same = and_(Batch.created_at == at, Batch.id < batch_id)
         query = query.where(or_(Batch.created_at < at, same))
-    found = session.scalars(query.limit(limit + 1)).all()
-    told = [_watched(session, batch) for batch in found]
-    return paged(
-        told, limit, LISTED, lambda one: f"{one.batch.created_at.isoformat()} {one.batch.id}"
-    )
+    found = session.scalars(query.limit(limit + 1))
+    page = paged(found, limit, LISTED, lambda one: f"{one.created_at.isoformat()} {one.id}")
+    return Page([_watched(session, batch) for batch in page.items], page.next_cursor)
 
 
 def _place(cursor: str) -> tuple[datetime, str]:
@@ -225,8 +223,10 @@ def check_room(session: Session, user_id: str) -> None:
             "too_many_batches",
             f"您已有 {MOST_ACTIVE} 个批次在处理或待确认",
             f"{MOST_ACTIVE} batches of yours are being worked on, or wait for your word",
-            hint_zh="请等其中一个完成，或确认、取消一个；GET /batches?active=true 列出它们。",
-            hint_en="Wait for one, confirm or cancel one; GET /batches?active=true lists them.",
+            hint_zh="请等其中一个完成，或确认、取消一个；"
+            "GET /api/v1/batches?active=true 列出它们。",
+            hint_en="Wait for one to end, or confirm or cancel one; "
+            "GET /api/v1/batches?active=true lists them.",
         )
 
 

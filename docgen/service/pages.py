@@ -40,7 +40,7 @@ def decoded(cursor: str, kind: str) -> str | int:
             raise ValueError(kind)
         if isinstance(key, int) and not 0 <= key < 2**31:
             raise ValueError(key)
-        if isinstance(key, str) and not key.isprintable():  # PostgreSQL knows no NUL
+        if isinstance(key, str) and b"\0" in key.encode():  # PostgreSQL has no NUL, UTF-8 no halves
             raise ValueError(key)
     except (ValueError, TypeError, binascii.Error, RecursionError) as wrong:
         raise bad_cursor(cursor) from wrong
