@@ -1,4 +1,4 @@
-"""The page engine as other programs see its files, its walls, and that quicker prints the same."""
+"""The page engine as other programs see its files, and its walls."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from pathlib import Path
 import pikepdf
 import pydyf
 import pytest
-import weasyprint
 
 from docgen.errors import RenderFailed
-from docgen.renderers import quick
-from docgen.renderers.pdf import About, Attachment, Pdf, identifier_intact, render_pdf
+from docgen.renderers.pdf import About, Attachment, Pdf, Written, identifier_intact, render_pdf
 
 pytestmark = [  # WeasyPrint 70 leaves its colour profile open
     pytest.mark.filterwarnings("ignore:.*sRGB2014:ResourceWarning"),
@@ -47,9 +45,6 @@ from docgen.renderers.isolate import private_fontconfig
 from docgen.theme import default_folder
 from tests import test_pdf_engine as t
 private_fontconfig(default_folder() / "fonts", Path(tempfile.mkdtemp()))
-if sys.argv[2] == "plain":
-    import docgen.renderers.pdf as engine
-    engine.prepare = lambda: False
 print(hashlib.sha256(t.printed(t.PAGE + t.rows(90)).data).hexdigest())
 """
 
@@ -112,19 +107,14 @@ def test_pdf_a_forbids_what_is_not_there(file: Path) -> None:
 
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_other_processes_make_equal_bytes(file: Path, seed: str) -> None:
-    assert once_more("quick", seed) == once_more("quick", "0")
+    assert once_more(seed) == once_more("0")
 
 
-def test_what_is_quicker_prints_equal_bytes() -> None:
-    assert quick.prepare(), "WeasyPrint or pydyf is new: compare quick.py with it, then add it"
-    assert once_more("quick", "0") == once_more("plain", "0")
-
-
-def once_more(how: str, seed: str) -> str:
+def once_more(seed: str) -> str:
     root = str(Path(__file__).parent.parent)
     environ = os.environ | {"PYTHONHASHSEED": seed, "TZ": f"Etc/GMT+{seed}"}
     done = subprocess.run(
-        [sys.executable, "-c", ONCE_MORE, root, how],
+        [sys.executable, "-c", ONCE_MORE, root],
         capture_output=True,
         text=True,
         check=False,
@@ -135,20 +125,11 @@ def once_more(how: str, seed: str) -> str:
     return done.stdout
 
 
-def test_the_list_of_pages_is_made_once_and_follows_new_pages() -> None:
-    quick.prepare()
-    pdf = pydyf.PDF()
-    for count in (1, 2):
-        pdf.add_page(pydyf.Dictionary({"Type": "/Page", "Parent": pdf.pages.reference}))
-        assert len(pdf.page_references) == count
-        assert pdf.page_references is pdf.page_references
-
-
 def test_streams_stay_readable_when_packed_anew() -> None:
     stream = pydyf.Stream([b"\nstream\n", "text", b"\nendstream"], {"A": "/B"}, compress=True)
     stream.number = 1
     before = stream.data
-    packed = quick.Written(stream).data
+    packed = Written(stream).data
     assert before.startswith(b"<</A /B") == packed.startswith(b"<</A /B")
     assert packed != before
     assert inflated(packed) == inflated(before) == b"\nstream\n\ntext\n\nendstream"
@@ -160,14 +141,15 @@ def inflated(stream: bytes) -> bytes:
     return zlib.decompress(stream.partition(b"stream\n")[2])
 
 
-def test_a_roomy_function_is_the_same_function() -> None:
-    @quick.roomy
-    def added(a: int, *, b: int) -> int:
-        """Add."""
-        return a + b
+@pytest.mark.parametrize("tag", ["div", "span", "svg"])
+def test_elements_nested_too_deep_are_refused(tag: str) -> None:
+    with pytest.raises(RenderFailed) as why:
+        printed(f"<{tag}>" * 2000 + "x" + f"</{tag}>" * 2000)
+    assert why.value.code == "page_too_deep"
 
-    assert added(1, b=2) == 3
-    assert added.__doc__ == "Add."
+
+def test_a_hundred_elements_within_each_other_are_printed() -> None:
+    assert printed("<div>" * 100 + "x" + "</div>" * 100).pages == 1
 
 
 @pytest.fixture
@@ -228,7 +210,3 @@ def test_a_later_revision_is_counted_and_a_change_under_it_is_told(file: Path) -
     assert identifier_intact(appended) == (True, 1)
     changed = appended.replace(b"/FlateDecode", b"/FlatxDecode", 1)
     assert identifier_intact(changed) == (False, 1)
-
-
-def test_versions_are_those_that_were_compared() -> None:
-    assert (weasyprint.__version__, pydyf.__version__) == quick.KNOWN
