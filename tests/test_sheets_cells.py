@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -360,6 +361,17 @@ def test_rows_read_together_say_what_each_says_alone(rows: list[list[Any]]) -> N
     together = Source("S", COLUMNS, Surroundings()).read([list(row) for row in rows])
     alone = [Source("S", COLUMNS, Surroundings()).read([list(row)])[0] for row in rows]
     assert [_told(one) for one in together] == [_told(one) for one in alone]
+
+
+@pytest.mark.parametrize("cells", [*permutations([0.0, -0.0, 0, False], 2)])
+def test_cells_that_are_equal_to_python_are_told_apart(cells: tuple[Any, Any]) -> None:
+    serial = next(one for one in COLUMNS if one.slot.name == "serial_no")
+    rows = [[""] * serial.index + [cell] for cell in cells]
+    source = Source("S", COLUMNS, Surroundings())
+    together, once_more = source.read(rows), source.read(rows)
+    alone = [Source("S", COLUMNS, Surroundings()).read([row])[0] for row in rows]
+    assert [_told(one) for one in together] == [_told(one) for one in alone]
+    assert [_told(one) for one in once_more] == [_told(one) for one in alone]
 
 
 def _told(values: Values) -> list[str]:

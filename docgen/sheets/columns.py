@@ -5,7 +5,7 @@ Most columns say few different things, so what was read is remembered; what is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,9 +21,11 @@ REMEMBERED = 4000
 """Different cells of a column that are remembered at most, but for those of one block."""
 _BETWEEN = "\n\0\n"
 """Stands between texts that are searched together: no credential reaches over it."""
-_ODD = {Odd, tuple}
-Key = Any
-"""A cell as it is remembered: True and 1 are equal, so that a bool stands in a tuple."""
+Key = str | tuple[type, str]
+"""What a cell is remembered by: a text itself, else its type and how Python writes it.
+
+0, 0.0, -0.0 and False are equal to Python, but do not say the same.
+"""
 
 
 @dataclass
@@ -61,10 +63,11 @@ class ColumnReader:
 
     def read(self, cells: Sequence[Any]) -> Cells:
         """Read the cells of some rows."""
-        keys, different = _keys(cells)
+        keys = _keys(cells)
         if len(self._plain) > REMEMBERED:
             self._forget()
-        if fresh := different - self._plain.keys():
+        different = dict(zip(keys, cells, strict=True))
+        if fresh := {key: cell for key, cell in different.items() if key not in self._plain}:
             if len(fresh) == len(cells) and (found := self._unlike(cells)):
                 return found
             self._learn(fresh)
@@ -83,7 +86,7 @@ class ColumnReader:
 
         None where something is to be said of one of them, and for the first block.
         """
-        if len(self._plain) == 1 or not _ODD.isdisjoint(map(type, cells)):
+        if len(self._plain) == 1 or Odd in map(type, cells):
             return None
         try:
             plain = [self._convert(cell) for cell in cells]
@@ -94,9 +97,9 @@ class ColumnReader:
         typed = typed_values(self.slot.owner, self.slot.name, plain)
         return None if None in typed or _with_secrets(cells) else Cells(plain, typed)
 
-    def _learn(self, fresh: Iterable[Key]) -> None:
+    def _learn(self, fresh: Mapping[Key, Any]) -> None:
         """Read cells that say something new; one that holds a credential stays in doubt."""
-        keys, plain = self._converted(fresh)
+        keys, plain = list(fresh), self._converted(fresh)
         self._plain.update(zip(keys, plain, strict=True))
         if None in plain:
             self._typed.update(dict.fromkeys(keys))
@@ -110,16 +113,14 @@ class ColumnReader:
         if secret or None in typed:
             self._doubted.update(key for key in keys if self._typed[key] is None)
 
-    def _converted(self, fresh: Iterable[Key]) -> tuple[list[Key], list[Any]]:
-        """Return cells with their plain values; one that cannot be told is noted as refused."""
-        keys = list(fresh)
-        if not _ODD.intersection(map(type, keys)):
+    def _converted(self, fresh: Mapping[Key, Any]) -> list[Any]:
+        """Return cells' plain values; one that cannot be told is noted as refused."""
+        if Odd not in map(type, fresh.values()):
             with suppress(CellRefused):
-                return keys, [self._convert(key) for key in keys]
-        return keys, [self._one(key) for key in keys]
+                return [self._convert(cell) for cell in fresh.values()]
+        return [self._one(key, cell) for key, cell in fresh.items()]
 
-    def _one(self, key: Key) -> Any:
-        cell = key[0] if type(key) is tuple else key
+    def _one(self, key: Key, cell: Any) -> Any:
         try:
             if type(cell) is Odd:
                 raise CellRefused(cell.problem())
@@ -129,15 +130,13 @@ class ColumnReader:
             return None
 
 
-def _keys(cells: Sequence[Any]) -> tuple[Sequence[Key], set[Key]]:
-    different = set(cells)
-    if 1 in different or 0 in different:
-        keys = [(cell,) if type(cell) is bool else cell for cell in cells]
-        return keys, set(keys)
-    return cells, different
+def _keys(cells: Sequence[Any]) -> Sequence[Key]:
+    if set(map(type, cells)) == {str}:
+        return cells
+    return [cell if type(cell) is str else (type(cell), repr(cell)) for cell in cells]
 
 
-def _with_secrets(keys: Iterable[Key]) -> list[Key]:
+def _with_secrets(keys: Iterable[Any]) -> list[str]:
     texts = [key for key in keys if isinstance(key, str)]
     if first_secret(_BETWEEN.join(texts)) is None:
         return []
