@@ -10,6 +10,7 @@ from pathlib import Path
 
 from docgen.errors import OutputRefused
 from docgen.renderers.isolate import Children, Limits, private_fontconfig
+from docgen.search_path import leave_out_working_folder
 from docgen.settings import Settings
 from docgen.templates import FORMATS
 from docgen.theme import load_theme
@@ -17,6 +18,7 @@ from docgen.theme import load_theme
 
 def children(settings: Settings, formats: Iterable[str]) -> Children:
     """Return rendering children for `formats`, with only the theme's fonts in sight."""
+    leave_out_working_folder()  # also where another server than ours has loaded the API
     theme = load_theme(settings.theme_folder)
     private_fontconfig(theme.fonts, _own_folder())
     limits = Limits(settings.memory_mb, settings.wall_s, settings.cpu_s)

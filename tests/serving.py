@@ -52,7 +52,7 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, env: Mapping[str, object]) -> Iterator[Served]:
+def served(folder: Path, env: Mapping[str, object], *, cwd: Path | None = None) -> Iterator[Served]:
     """Serve until the end of the block, which may have ended it already."""
     with socket.socket() as made:
         made.bind(("127.0.0.1", 0))
@@ -63,6 +63,7 @@ def served(folder: Path, env: Mapping[str, object]) -> Iterator[Served]:
         subprocess.Popen(
             [*PROGRAM, "serve", "--port", str(port)],
             env=surroundings(**env),
+            cwd=cwd,
             stdout=out,
             stderr=out,
         ) as process,
