@@ -7,7 +7,7 @@ from functools import cache
 
 from procrastinate import App, SyncPsycopgConnector
 from procrastinate.tasks import configure_task
-from sqlalchemy import or_, select, text
+from sqlalchemy import Integer, or_, select, text
 from sqlalchemy.orm import Session
 
 from docgen.jobs.queue import INTERACTIVE
@@ -18,9 +18,13 @@ QUEUE, FIRST = "docgen", "docgen-first"
 PRIORITY_FIRST = INTERACTIVE
 """From this priority on, a chunk goes to the slot that is kept free for whoever waits."""
 
-_AT_WORK = text(
-    "SELECT (args->>'seq')::integer FROM procrastinate_jobs"
-    " WHERE task_name = :name AND status IN ('todo', 'doing')"
+_AT_WORK = (
+    text(
+        "SELECT (args->>'seq')::integer AS seq FROM procrastinate_jobs"
+        " WHERE task_name = :name AND status IN ('todo', 'doing')"
+    )
+    .bindparams(name=CHUNK)
+    .columns(seq=Integer)
 )
 
 
@@ -37,10 +41,12 @@ def announce(session: Session, chunk: Chunk) -> None:
 
 
 def announce_forgotten(session: Session, now: datetime) -> int:
-    """Make jobs for chunks that nobody works on and that have none; how many there were."""
-    known = set(session.scalars(_AT_WORK, {"name": CHUNK}))
-    free = select(Chunk).where(or_(Chunk.owner.is_(None), Chunk.lease_until <= now))
-    forgotten = [chunk for chunk in session.scalars(free) if chunk.seq not in known]
+    """Make jobs for chunks that nobody works on and that have none; how many there were.
+
+    One statement asks for both: a chunk ordered between two would seem to have no job.
+    """
+    free = or_(Chunk.owner.is_(None), Chunk.lease_until <= now)
+    forgotten = session.scalars(select(Chunk).where(free, Chunk.seq.not_in(_AT_WORK))).all()
     for chunk in forgotten:
         announce(session, chunk)
     return len(forgotten)
