@@ -35,6 +35,7 @@ class Settings:
     `smtp` is the mail server's URL, `mail_from` the sender, `public_url` the base of links in mail.
     `batch_days` is how long batches are kept after their end.
     `webhook_networks` are inner ones that messages may be sent into.
+    `log` is the form of logs, text or json.
     """
 
     templates: tuple[Path, ...] = ()
@@ -67,6 +68,7 @@ class Settings:
     mail_from: str = ""
     public_url: str = ""
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    log: str = "text"
     now: datetime | None = None
 
     def clock(self) -> datetime:
@@ -126,6 +128,8 @@ def _value(name: str, text: str) -> object:
             return parse_instant(text)
         if name == "lang":
             return {"zh": "zh", "en": "en"}[text]
+        if name == "log":
+            return {"text": "text", "json": "json"}[text]
         if name in TEXTS:
             return text
         if (number := int(text)) < LEAST.get(name, 1):

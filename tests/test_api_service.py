@@ -78,7 +78,7 @@ def restored_logging() -> Any:
 def test_logs_are_json_and_hold_no_secrets(
     office: Team, restored_logging: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    set_up_logging()
+    set_up_logging("json")
     office.contract()
     office.post("zhangwei", "/records?code=ZX", draft("ZX", description="password=Abc#1234"))
     office.get("zhangwei", "/records?q=刘洋")

@@ -38,7 +38,7 @@ def serve_command(
     if code:
         out.print(f"尚无管理员。初始化码（24 小时内有效，用一次）：[bold]{code}[/]")
         out.print("There is no administrator. Use this code once, with POST /api/v1/setup.")
-    set_up_logging()
+    set_up_logging(settings.log)
     uvicorn.run(
         "api.app:create_app",
         factory=True,

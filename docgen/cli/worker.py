@@ -29,7 +29,7 @@ def worker_command() -> None:
         settings = load_settings()
         _need_server(settings)
         store = Store.open(settings)
-    set_up_logging()
+    set_up_logging(settings.log)
     # One child more than work on batches at once, for whoever waits.
     pool = children(replace(settings, jobs=settings.jobs + 1), FORMATS)
     bench = Bench(store, handlers(store, pool), at_once=settings.jobs)
