@@ -401,12 +401,11 @@ def test_people_are_told_what_was_understood(tmp_path: Path) -> None:
     assert "read 2 = 转换 converted 1 + 出错 failed 0 + 跳过 skipped 1" in run.stdout
 
 
-def test_resume_goes_on_where_there_is_something_to_go_on_with(tmp_path: Path) -> None:
+def test_a_document_that_is_gone_is_made_again(tmp_path: Path) -> None:
     path = workbook(tmp_path / "zx.xlsx", 咨询=[TICKET_HEADER, ticket(1)])
-    assert docgen("convert", path, "--resume", "--out", tmp_path / "out").returncode == 2
     convert(path, to=tmp_path / "out")
     (tmp_path / "out" / "ZX" / "ZX-HDYD-20260312-001.docx").unlink()
-    report = convert(path, to=tmp_path / "out", resume=True)
+    report = convert(path, to=tmp_path / "out")
     assert [one["state"] for one in report["documents"]] == ["made"]
     assert report["rows"]["converted"] == 1
 
