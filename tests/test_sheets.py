@@ -410,6 +410,21 @@ def test_a_document_that_is_gone_is_made_again(tmp_path: Path) -> None:
     assert report["rows"]["converted"] == 1
 
 
+def test_a_document_that_failed_is_told_with_its_number(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "zx.xlsx", 咨询=[TICKET_HEADER, ticket(1), ticket(2)])
+    theirs = tmp_path / "out" / "ZX" / "ZX-HDYD-20260312-001.docx"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"somebody's own")
+    report = convert(path, to=tmp_path / "out", code=1)
+    told = [(one["doc_no"], one["state"], bool(one["path"])) for one in report["documents"]]
+    assert told == [
+        ("ZX-HDYD-20260312-001", "failed", False),
+        ("ZX-HDYD-20260312-002", "made", True),
+    ]
+    run = docgen("convert", path, "--contract", CONTRACT, "--out", tmp_path / "out", "-f", "docx")
+    assert "failed: ZX-HDYD-20260312-001" in run.stdout
+
+
 def test_options_are_checked(tmp_path: Path) -> None:
     path = workbook(tmp_path / "zx.xlsx", 咨询=[TICKET_HEADER, ticket(1)])
     for option in (["--set", "prepared_by"], ["--group-by", "moon"], ["--type", "QQ"]):

@@ -180,6 +180,9 @@ class Making:
         except DocgenError as error:
             self._refuse(taken, planned, error, report)
             state = "failed"
+            report.documents.append(
+                Made(taken.file, planned.code, planned.doc_no, format_name, state=state)
+            )
         else:
             sha256 = hashlib.sha256(data).hexdigest()
             report.documents.append(
