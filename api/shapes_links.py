@@ -107,6 +107,7 @@ class LinkMade(LinkOut):
         asked: Iterable[Asked],
         mail: tables.Mail | None,
         base_url: str,
+        *,
         problems: Iterable[Problem],
     ) -> LinkMade:
         """Make it."""

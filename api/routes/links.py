@@ -169,5 +169,5 @@ def _answered(desk: Desk, unit: Unit, made: Made, *, wished: bool = False) -> An
     mail = invited(unit, desk.store, made, base)
     asked = links.asked(unit.session, made.link)
     problems = unsent(desk.store, made.link, wished=wished)
-    body = LinkMade.with_url(made, asked, mail, base, problems)
+    body = LinkMade.with_url(made, asked, mail, base, problems=problems)
     return Answer(body, 201, location=f"/api/v1/links/{made.link.id}")
