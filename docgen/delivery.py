@@ -1,7 +1,7 @@
 """Files for people: written aside and renamed, never torn, never overwritten unasked.
 
 An index in the output folder remembers what each file was made from, so that nothing is
-rendered twice.
+rendered twice. While a run lasts, a journal beside it does: a run that is killed leaves it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from typing import BinaryIO, Literal
 from docgen.errors import OutputRefused
 
 INDEX = ".docgen-index.json"
+JOURNAL = ".docgen-index.lines"
+"""One JSON list a line, [key, name, sha256]: what was delivered since the index was saved."""
 UNFINISHED = re.compile(r"\.docgen-[a-z0-9_]{8}")  # what write_aside calls a file until it is whole
 State = Literal["made", "unchanged"]
 
@@ -58,10 +60,10 @@ class Folder:
         try:
             with _alone(self.path):
                 state = self._write(path, data)
+                if key:
+                    self._note(key, [name, hashlib.sha256(data).hexdigest()])
         except OSError as wrong:
             raise _refused(path, wrong) from wrong
-        if key:
-            self._index[key] = self._own[key] = [name, hashlib.sha256(data).hexdigest()]
         return path, state
 
     def save_index(self) -> None:
@@ -74,9 +76,11 @@ class Folder:
                 for key, entry in index.items()
             }
             kept = dict(newest[name] for name in sorted(newest) if os.path.isfile(self.path / name))
-            if kept != known:
+            journal = self.path / JOURNAL
+            if kept != known or journal.exists():
                 text = json.dumps(kept, ensure_ascii=False, indent=0)
                 write_aside(self.path / INDEX, text.encode("utf-8", "replace"))
+                journal.unlink(missing_ok=True)
 
     def discard_unfinished(self, *, older_than: datetime) -> None:
         """Remove what killed runs left half written here and one folder down."""
@@ -88,6 +92,13 @@ class Folder:
                     old = datetime.fromtimestamp(found.st_mtime, UTC) < older_than
                     if old and stat.S_ISREG(found.st_mode) and UNFINISHED.fullmatch(path.name):
                         path.unlink()
+
+    def _note(self, key: str, entry: list[str]) -> None:
+        """Put a delivered file into the journal, so that it outlives a run that is killed."""
+        self._index[key] = self._own[key] = entry
+        line = json.dumps([key, *entry])  # ASCII, so whatever the name holds can be written
+        with (self.path / JOURNAL).open("a", encoding="ascii") as journal:
+            journal.write(f"\n{line}")  # in front: a line torn by a power failure stays alone
 
     def _write(self, path: Path, data: bytes) -> State:
         if path.is_file() and path.read_bytes() == data:
@@ -113,6 +124,22 @@ class Folder:
         return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() in made
 
     def _load(self) -> dict[str, list[str]]:
+        return self._saved() | self._noted()
+
+    def _noted(self) -> dict[str, list[str]]:
+        """Read the journal; what a torn line named is only made once more."""
+        try:
+            text = (self.path / JOURNAL).read_text("ascii", "replace")
+        except OSError:  # mostly there is none
+            return {}
+        found = {}
+        for line in text.splitlines():
+            with suppress(ValueError):
+                key, name, sha256 = json.loads(line)
+                found[str(key)] = [str(name), str(sha256)]
+        return found
+
+    def _saved(self) -> dict[str, list[str]]:
         try:
             loaded = json.loads((self.path / INDEX).read_text("utf-8"))
             return {str(key): [str(name), str(sha256)] for key, (name, sha256) in loaded.items()}
@@ -127,6 +154,17 @@ class Folder:
                 hint_en=f"Remove {INDEX} and try again.",
                 place=str(self.path / INDEX),
             ) from wrong
+
+
+def placed(target: str, name: str) -> tuple[Path, str]:
+    """Return the folder and the name of a file that goes to `target`, as somebody typed it.
+
+    A folder, or what ends in a slash, takes it under `name`; anything else is the file itself.
+    """
+    path = Path(target)
+    if target.endswith(os.sep) or path.is_dir():
+        return path, name
+    return path.parent, path.name
 
 
 @contextmanager

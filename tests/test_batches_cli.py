@@ -1,7 +1,8 @@
-"""`docgen convert` as people use it: a row looked at, all as one PDF, stopped and gone on with."""
+"""`docgen convert` as people use it: a row looked at, all as one PDF, stopped and done again."""
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -14,6 +15,7 @@ from zipfile import ZipFile
 import pytest
 from pikepdf import Pdf
 
+from docgen.delivery import INDEX, JOURNAL
 from tests.commands import CONTRACT, PROGRAM, SAMPLES, as_json, docgen, surroundings
 from tests.test_jobs import wait_for
 
@@ -67,7 +69,8 @@ def test_all_pdfs_are_one_for_printing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_is_done_and_resume_does_the_rest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill -9"])
+def test_a_stopped_conversion_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) -> None:
     out, sheet = tmp_path / "out", many(tmp_path / "many.csv", 60)
     options = [str(one) for one in (sheet, "--contract", CONTRACT, "--out", out, "-f", "docx")]
     with subprocess.Popen(
@@ -78,19 +81,32 @@ def test_ctrl_c_keeps_what_is_done_and_resume_does_the_rest(tmp_path: Path) -> N
         start_new_session=True,  # Ctrl-C goes to the children as well
     ) as process:
         wait_for(lambda: len(list(out.glob("ZX/*.docx"))) >= 3, 90)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, how)
         _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
-    assert b"--resume" in told
+    if how == signal.SIGINT:
+        assert process.returncode == 130, told
+        assert b"Run it again" in told
+        assert list(out.rglob(".docgen-????????")) == []
     assert b"Traceback" not in told
     done = sorted(out.glob("ZX/*.docx"))
     assert 3 <= len(done) < 60
     assert all(ZipFile(path).testzip() is None for path in done)
-    assert list(out.rglob(".docgen-????????")) == []
-    report = convert(sheet, "--out", out, "-f", "docx", "--resume")
+    rendered = remembered(out)  # one may be there whose line in the journal was not yet
+    assert len(done) - 1 <= len(rendered) <= len(done)
+    report = convert(sheet, "--out", out, "-f", "docx")
     states = [one["state"] for one in report["documents"]]
     assert (len(states), len(list(out.glob("ZX/*.docx")))) == (60, 60)
-    assert states.count("unchanged") >= len(done)
+    assert states.count("unchanged") == len(done)
+    assert (len(remembered(out)), rendered <= remembered(out)) == (60, True)
+    assert not (out / JOURNAL).exists()
+
+
+def remembered(out: Path) -> set[str]:
+    """What the files of an output folder were made from, by its index and its journal."""
+    index, journal = out / INDEX, out / JOURNAL
+    keys = set(json.loads(index.read_text("utf-8"))) if index.exists() else set()
+    lines = journal.read_text("ascii").splitlines() if journal.exists() else []
+    return keys | {json.loads(line)[0] for line in lines if line}
 
 
 @pytest.mark.slow

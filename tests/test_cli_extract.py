@@ -91,6 +91,8 @@ def test_the_record_overwrites_nothing(tmp_path: Path, documents: dict[str, byte
     assert docgen("extract", path, "-o", tmp_path / "r.json").returncode == 1
     assert (tmp_path / "r.json").read_text("utf-8") == "mine"
     assert docgen("extract", path, "-o", tmp_path / "r.json", "--force").returncode == 0
+    assert docgen("extract", path, "-o", f"{tmp_path}/there/").returncode == 0
+    assert (tmp_path / "there" / "a.json").read_text("utf-8") == (tmp_path / "r.json").read_text()
     assert json.loads((tmp_path / "r.json").read_text("utf-8"))
 
 
@@ -205,7 +207,9 @@ def test_later_revisions_are_counted(tmp_path: Path, documents: dict[str, bytes]
     assert "1 later revisions" in run.stderr
 
 
-@pytest.mark.parametrize("text", ["{", "", "[1]", '{"doc_no": "XJ-1"}', "[" * 1000])
+@pytest.mark.parametrize(
+    "text", ["{", "", "[1]", '{"doc_no": "XJ-1"}', pytest.param("[" * 1000, id="deep")]
+)
 def test_a_record_that_can_no_longer_be_read(documents: dict[str, bytes], text: str) -> None:
     def spoilt(name: str, part: bytes) -> bytes:
         if not name.startswith("customXml/item") or b"<record" not in part:

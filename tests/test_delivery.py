@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from docgen.delivery import INDEX, Folder, write_aside
+from docgen.delivery import INDEX, JOURNAL, Folder, write_aside
 from docgen.errors import OutputRefused
 from schemas.values import parse_instant
 from tests.commands import NOW, SAMPLES, XJ, ZX, codes, docgen, numbered, rendered, surroundings
@@ -156,6 +156,20 @@ def test_the_index_forgets_what_is_gone_and_knows_each_file_once(tmp_path: Path)
     assert list(json.loads((tmp_path / INDEX).read_text("utf-8"))) == ["key 3"]
 
 
+def test_what_a_killed_run_made_is_known_and_saved_by_the_next(tmp_path: Path) -> None:
+    Folder(tmp_path, indexed=True).deliver("a.docx", b"one", "key 1")
+    Folder(tmp_path, indexed=True).deliver("b.docx", b"two", "key 2")
+    with (tmp_path / JOURNAL).open("ab") as journal:
+        journal.write(b'\n["key 3", "c.d\xe4')  # torn
+    after = Folder(tmp_path, indexed=True)
+    assert after.unchanged("key 1") == tmp_path / "a.docx"
+    assert after.unchanged("key 3") is None
+    assert after.deliver("b.docx", b"three", "key 4")[1] == "made"
+    after.save_index()
+    assert files(tmp_path) == [INDEX, "a.docx", "b.docx"]
+    assert list(json.loads((tmp_path / INDEX).read_text("utf-8"))) == ["key 1", "key 4"]
+
+
 def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"precious")
     (tmp_path / "a.docx").symlink_to(tmp_path / "other")
@@ -191,7 +205,8 @@ def test_a_broken_index_is_told_and_how_to_mend_it(tmp_path: Path, content: byte
 
 
 @pytest.mark.parametrize(
-    "name", ["../../etc/passwd", "\x00", "\ud800", "", "/etc/passwd", "a" * 5000]
+    "name",
+    ["../../etc/passwd", "\x00", "\ud800", "", "/etc/passwd", pytest.param("a" * 5000, id="long")],
 )
 def test_a_hostile_index_leads_nowhere(tmp_path: Path, name: str) -> None:
     (tmp_path / INDEX).write_text(json.dumps({"key": [name, "0" * 64]}), "utf-8")
@@ -236,7 +251,7 @@ def test_a_full_disk_tears_no_file(small_disk: Path) -> None:
     folder.deliver("a.docx", b"a" * 30_000, "key 1")
     error = refused(folder, "b.docx", b"b" * 50_000)
     assert error.code == "no_space"
-    assert files(small_disk) == ["a.docx"]
+    assert files(small_disk) == [JOURNAL, "a.docx"]
     assert refused(Folder(small_disk, force=True), "a.docx", b"b" * 50_000).code == "no_space"
     assert (small_disk / "a.docx").read_bytes() == b"a" * 30_000
     folder.deliver("c.docx", b"c" * 1_000, "key 2")
@@ -344,6 +359,15 @@ def test_a_run_tidies_up_after_a_killed_one(tmp_path: Path) -> None:
     aged(tmp_path / ".docgen-old_1234", parse_instant(NOW) - timedelta(days=2))
     rendered(ZX, to=tmp_path)
     assert files(tmp_path) == [INDEX, "ZX-HDYD-20260306-001.docx"]
+
+
+def test_a_conversion_tidies_up_after_a_killed_one(tmp_path: Path) -> None:
+    (tmp_path / ".docgen-old_1234").write_bytes(b"half")
+    aged(tmp_path / ".docgen-old_1234", parse_instant(NOW) - timedelta(days=2))
+    sheet = tmp_path / "empty.csv"
+    sheet.write_text("提出人,受理人\n", "utf-8")
+    docgen("convert", sheet, "--format", "docx", "--out", tmp_path)
+    assert not (tmp_path / ".docgen-old_1234").exists()
 
 
 def aged(path: Path, moment: datetime) -> None:

@@ -103,6 +103,23 @@ def test_work_is_ordered_with_the_change_or_not_at_all(filled: Filled) -> None:
     assert counts(filled.store, batch) == queue.Counts(pending=2 * CHUNK + 1)
 
 
+def test_what_fails_keeps_the_number_it_was_ordered_with(filled: Filled) -> None:
+    numbers = ["QX-HDYD-20260306-001", "QX-HDYD-20260306-002", None]
+    with filled.store.change(filled.author) as unit:
+        assert filled.author.user_id
+        job = Job("triple", filled.author.user_id, filled.contract_id, priority=BACKGROUND)
+        batch = queue.enqueue(unit, job, [b"1", b"2", b"3"], numbers)
+        results = [Result(1, "failed"), Result(2, "poison"), Result(3, "done", "D-3")]
+        held = leases.claim(unit, T0, lease=LEASE)
+        assert held
+        assert leases.record(unit, held, results, T0)
+        batch_id = batch.id
+    with filled.store.reading() as session:
+        query = select(BatchItem.doc_no).where(BatchItem.batch_id == batch_id)
+        kept = session.scalars(query.order_by(BatchItem.seq)).all()
+    assert kept == [*numbers[:2], "D-3"]
+
+
 def order_and_fail(filled: Filled) -> None:
     with filled.store.change(filled.author) as unit:
         assert filled.author.user_id

@@ -63,7 +63,7 @@ def test_a_batch_from_the_request_to_the_zip(office: Team) -> None:
     assert (found["done"], found["failed"], found["poison"]) == (3, 1, 0)
     path = f"/batches/{made['id']}"
     [failed] = office.get("zhangwei", f"{path}/items?state=failed").json()["items"]
-    assert (failed["seq"], failed["files"]) == (2, [])
+    assert (failed["seq"], failed["doc_no"], failed["files"]) == (2, "ZX-HDYD-20260306-002", [])
     assert failed["errors"][0]["message"]["zh"]
     page = office.get("zhangwei", f"{path}/items?limit=3").json()
     rest = office.get("zhangwei", f"{path}/items?cursor={page['next_cursor']}").json()
@@ -86,6 +86,7 @@ def check_zip(data: bytes) -> None:
         files = [file for item in told for file in item["files"]]
         assert {file["name"] for file in files} | {"manifest.json"} == set(found.namelist())
         assert [item["state"] for item in told] == ["done", "failed", "done", "done"]
+        assert told[1]["doc_no"] == "ZX-HDYD-20260306-002"
         assert files[-1]["name"] == "ZX-HDYD-20260306-003-4.docx"
         for file in files:
             assert hashlib.sha256(found.read(file["name"])).hexdigest() == file["sha256"]
@@ -115,6 +116,9 @@ def test_a_batch_is_cancelled_and_others_never_see_it(team: Team) -> None:
 def test_json_lines_are_read_as_an_array_is() -> None:
     lines = b'{"a": 1}\n\n{"b": "\xe7\x94\xb2"}\n'
     assert batches.read_rows(lines) == batches.read_rows(b'[{"a": 1}, {"b": "\xe7\x94\xb2"}]')
+    numbers = ("QX-HDYD-20260306-001", "QX-1", 7)  # only what can be one is kept as a number
+    rows = batches.read_rows(json.dumps([{"doc_no": one} for one in numbers]).encode())
+    assert [doc_no for _, doc_no in rows] == ["QX-HDYD-20260306-001", None, None]
     with pytest.raises(InputUnreadable) as caught:
         batches.read_rows(b'{"a": 1}\n2\n')
     assert (caught.value.code, caught.value.place) == ("not_records", "2")

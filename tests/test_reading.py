@@ -73,6 +73,59 @@ def test_a_wrong_name_is_met_with_the_right_one() -> None:
     assert "current_value" in unknown.hint("zh")
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("维护参数名称", "param_name"),  # the label
+        ("参数名称", "param_name"),  # an alias
+        ("维护的参数名称", "param_name"),
+        ("Parameter", "param_name"),
+        ("parm_name", "param_name"),
+        ("修改后参数值", "value_after"),
+        ("资产编号", "asset_no"),
+    ],
+)
+def test_a_label_is_met_with_the_fields_name(said: str, meant: str) -> None:
+    record = draft("WH")
+    record["entries"][0][said] = "x"
+    [unknown] = [p for p in read_as(record).errors if p.code == "unknown_field"]
+    assert unknown.hint("zh") == f"是否想写 {meant}？"
+    assert unknown.hint("en") == f"Did you mean {meant}?"
+
+
+def test_a_name_that_is_like_none_is_to_go() -> None:
+    [unknown] = read_as(draft("WH", 天气="晴")).errors
+    assert unknown.hint("zh") == "请删除该字段。"
+
+
+@pytest.mark.parametrize(
+    ("where", "zh", "en"),
+    [
+        (("entries", 0, "reason"), "必填，请填写内容。", "It is required; fill it in."),
+        (
+            ("project_name",),
+            "请填写内容；没有时请省略该字段。",
+            "Fill it in, or leave the field out.",
+        ),
+    ],
+)
+def test_only_what_is_optional_may_be_left_out(
+    where: tuple[str | int, ...], zh: str, en: str
+) -> None:
+    record: Any = draft("WH")
+    at: Any = record
+    for step in where[:-1]:
+        at = at[step]
+    at[where[-1]] = " "
+    [blank] = [p for p in read_as(record).errors if p.code == "blank"]
+    assert (blank.path, blank.hint("zh"), blank.hint("en")) == (where, zh, en)
+
+
+def test_an_empty_item_of_a_list_is_to_be_taken_out() -> None:
+    [blank] = [p for p in read_as(draft("XJ", inspectors=["张伟", ""])).errors if p.code == "blank"]
+    assert blank.hint("en") == "Fill it in, or take this item out."
+
+
 def test_a_wrong_choice_lists_the_choices() -> None:
     (problem,) = read_as(draft("XJ", type="yearly")).errors
     assert "initial 初始巡检" in problem.hint("zh")
@@ -161,7 +214,7 @@ def test_control_characters_are_for_logs_only(character: str) -> None:
         (" \n", "blank"),
         (5, "not_text"),
         (True, "not_text"),
-        ("x" * 20001, "too_long"),
+        pytest.param("x" * 20001, "too_long", id="too_long"),
     ],
 )
 def test_texts(value: Any, code: str) -> None:
@@ -302,7 +355,20 @@ def test_numbers(value: Any, number: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["64G", "", "一", "NaN", "inf", True, None, [], "1e5", 10**400, 1e300]
+    "value",
+    [
+        "64G",
+        "",
+        "一",
+        "NaN",
+        "inf",
+        True,
+        None,
+        [],
+        "1e5",
+        pytest.param(10**400, id="large"),
+        1e300,
+    ],
 )
 def test_what_is_no_number(value: Any) -> None:
     record = draft("XJ", performance=[{"metric": "x", "value": value}])

@@ -401,14 +401,28 @@ def test_people_are_told_what_was_understood(tmp_path: Path) -> None:
     assert "read 2 = 转换 converted 1 + 出错 failed 0 + 跳过 skipped 1" in run.stdout
 
 
-def test_resume_goes_on_where_there_is_something_to_go_on_with(tmp_path: Path) -> None:
+def test_a_document_that_is_gone_is_made_again(tmp_path: Path) -> None:
     path = workbook(tmp_path / "zx.xlsx", 咨询=[TICKET_HEADER, ticket(1)])
-    assert docgen("convert", path, "--resume", "--out", tmp_path / "out").returncode == 2
     convert(path, to=tmp_path / "out")
     (tmp_path / "out" / "ZX" / "ZX-HDYD-20260312-001.docx").unlink()
-    report = convert(path, to=tmp_path / "out", resume=True)
+    report = convert(path, to=tmp_path / "out")
     assert [one["state"] for one in report["documents"]] == ["made"]
     assert report["rows"]["converted"] == 1
+
+
+def test_a_document_that_failed_is_told_with_its_number(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "zx.xlsx", 咨询=[TICKET_HEADER, ticket(1), ticket(2)])
+    theirs = tmp_path / "out" / "ZX" / "ZX-HDYD-20260312-001.docx"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"somebody's own")
+    report = convert(path, to=tmp_path / "out", code=1)
+    told = [(one["doc_no"], one["state"], bool(one["path"])) for one in report["documents"]]
+    assert told == [
+        ("ZX-HDYD-20260312-001", "failed", False),
+        ("ZX-HDYD-20260312-002", "made", True),
+    ]
+    run = docgen("convert", path, "--contract", CONTRACT, "--out", tmp_path / "out", "-f", "docx")
+    assert "failed: ZX-HDYD-20260312-001" in run.stdout
 
 
 def test_options_are_checked(tmp_path: Path) -> None:

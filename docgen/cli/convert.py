@@ -20,7 +20,6 @@ from docgen.pipeline import Order as Rendering
 from docgen.renderers.isolate import Children
 from docgen.settings import Settings, load_settings
 from docgen.sheets.envelope import option
-from docgen.sheets.ledger import NAME
 from docgen.sheets.making import Making
 from docgen.sheets.mapping import Mapping, load, load_all
 from docgen.sheets.order import Order
@@ -67,7 +66,6 @@ def convert_command(
     combined: Annotated[
         bool, typer.Option("--combined", help="另出一个合并的 PDF，带书签，供打印")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="接着做上次中断的转换")] = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -96,7 +94,6 @@ def convert_command(
             mask=mask_secrets,
             dry=dry_run,
         )
-        _check_resume(folder, resume)
         rendering = Rendering(
             b"",
             settings.clock(),
@@ -116,8 +113,8 @@ def convert_command(
                     making = Making(order, rendering, wanted, force=force)
                     _run(files, making, pool, report, quiet=as_json, combined=combined)
         except KeyboardInterrupt:
-            err.print("已中断；已完成的文件保留，用 --resume 继续。")
-            err.print("Interrupted; finished files are kept. Go on with --resume.")
+            err.print("已中断；已完成的文件保留，再次运行同一命令只做其余的。")
+            err.print("Interrupted; finished files are kept. Run it again to do the rest.")
             raise typer.Exit(INTERRUPTED) from None
     print_json(report.as_json()) if as_json else tell(report)
     raise typer.Exit(_code(report))
@@ -193,16 +190,3 @@ def _check(wrong: bool, why: tuple[str, str, str, str]) -> None:
     if wrong:
         code, place, zh, en = why
         raise SettingWrong(code, zh, en, place=place)
-
-
-def _check_resume(folder: Path, resume: bool) -> None:
-    if resume and not (folder / NAME).is_file():
-        raise SettingWrong(
-            "nothing_to_resume",
-            "输出目录里没有可以接着做的转换",
-            "The output folder holds no conversion to go on with",
-            hint_zh="去掉 --resume 重新开始。",
-            hint_en="Begin without --resume.",
-            place="--resume",
-            value=shown(folder),
-        )

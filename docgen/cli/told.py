@@ -123,6 +123,10 @@ def _tell_end(report: Report) -> None:
         states = [made.state for made in report.documents]
         made, same = states.count("made"), states.count("unchanged")
         out.print(f"{made} 个文件生成，{same} 个未变 ({made} files made, {same} unchanged)")
+        for doc_no in dict.fromkeys(
+            one.doc_no for one in report.documents if one.state == "failed"
+        ):
+            out.print(f"  失败 failed: {escape(doc_no)}")
     out.print(
         f"行 rows: 读入 read {rows['read']} = 转换 converted {rows['converted']}"
         f" + 出错 failed {rows['failed']} + 跳过 skipped {rows['skipped']}"

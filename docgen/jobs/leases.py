@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, bindparam, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from docgen.jobs.queue import add_chunk, move
@@ -254,7 +254,8 @@ _KEEP = (
     .values(
         state=bindparam("new_state"),
         attempts=BatchItem.attempts + 1,
-        doc_no=bindparam("new_doc_no"),
+        # What fails tells no number; it keeps the one that its record was ordered with.
+        doc_no=func.coalesce(bindparam("new_doc_no"), BatchItem.doc_no),
         errors=bindparam("new_errors"),
     )
 )

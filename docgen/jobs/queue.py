@@ -47,7 +47,9 @@ class Counts:
     poison: int = 0
 
 
-def enqueue(unit: Unit, job: Job, rows: Sequence[bytes]) -> Batch:
+def enqueue(
+    unit: Unit, job: Job, rows: Sequence[bytes], doc_nos: Sequence[str | None] | None = None
+) -> Batch:
     """Order work on `rows` (JSON each), within the unit's transaction: commits or goes with it."""
     priority = job.priority
     if priority is None:
@@ -66,12 +68,12 @@ def enqueue(unit: Unit, job: Job, rows: Sequence[bytes]) -> Batch:
     )
     unit.session.add(batch)
     unit.session.flush()
-    add_items(unit, batch, rows)
+    add_items(unit, batch, rows, doc_nos)
     return batch
 
 
 def add_items(
-    unit: Unit, batch: Batch, rows: Sequence[bytes], doc_nos: Sequence[str] | None = None
+    unit: Unit, batch: Batch, rows: Sequence[bytes], doc_nos: Sequence[str | None] | None = None
 ) -> None:
     """Put the items of a batch that has none yet into chunks; `doc_nos` where they are known."""
     first = 1

@@ -54,7 +54,8 @@ def _stemmed(store: Store, batch_id: str) -> Iterator[tuple[Done, str]]:
         stem = done.item.doc_no or ""
         if stem in stems:  # a number that two records have
             stem = f"{stem}-{done.item.seq}"
-        stems.add(stem)
+        if done.files:
+            stems.add(stem)
         yield done, stem
 
 

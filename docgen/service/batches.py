@@ -19,6 +19,7 @@ from docgen.jobs.queue import Counts, Job
 from docgen.jobs.rendering import KIND
 from docgen.service import batches_reading, contracts
 from docgen.service.contracts import not_found
+from docgen.service.in_force import NUMBER
 from docgen.service.pages import LIMIT, Page, bad_cursor, decoded, paged
 from docgen.service.unit import Store, Unit
 from docgen.store.tables import Batch, BatchFile, BatchItem, Member
@@ -59,11 +60,12 @@ def order(unit: Unit, wishes: Wishes, data: bytes) -> Watched:
     """Order documents of many records. Raises NotFound, InputUnreadable, Conflict."""
     unit.actor.need(Ability.write_records)
     contract = contracts.visible(unit.session, unit.actor, wishes.contract_id)
-    rows = read_rows(data)
+    read = read_rows(data)
+    rows, doc_nos = [row for row, _ in read], [doc_no for _, doc_no in read]
     assert unit.actor.user_id
     check_room(unit.session, unit.actor.user_id)
     options = {"formats": wishes.formats, "lang": wishes.lang}
-    batch = queue.enqueue(unit, Job(KIND, unit.actor.user_id, contract.id, options), rows)
+    batch = queue.enqueue(unit, Job(KIND, unit.actor.user_id, contract.id, options), rows, doc_nos)
     unit.note("batch.ordered", ("batch", batch.id), contract.id, items=len(rows), **options)
     return Watched(batch, Counts(pending=len(rows)))
 
@@ -182,8 +184,8 @@ def _visible(actor: Actor) -> Select[Batch]:
     )
 
 
-def read_rows(data: bytes) -> list[bytes]:
-    """Read a JSON array of records, or JSON lines: each record as bytes of its own.
+def read_rows(data: bytes) -> list[tuple[bytes, str | None]]:
+    """Read a JSON array of records, or JSON lines: each as bytes of its own, and its number.
 
     InputUnreadable: as read_json, with the line where it is one; not_records.
     """
@@ -194,7 +196,7 @@ def read_rows(data: bytes) -> list[bytes]:
     return [_row(read_json(line), str(at)) for at, line in lines if line.strip()]
 
 
-def _row(plain: Any, place: str) -> bytes:
+def _row(plain: Any, place: str) -> tuple[bytes, str | None]:
     if not isinstance(plain, dict):
         raise InputUnreadable(
             "not_records",
@@ -204,7 +206,10 @@ def _row(plain: Any, place: str) -> bytes:
             hint_en="Send a JSON array of records, or one record a line.",
             place=place,
         )
-    return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+    doc_no = plain.get("doc_no")
+    is_number = isinstance(doc_no, str) and NUMBER.fullmatch(doc_no)
+    data = json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+    return data, doc_no if is_number else None
 
 
 def _changeable(unit: Unit, batch_id: str) -> Batch:

@@ -20,7 +20,7 @@ def combined(target: Folder, documents: Sequence[Made], pool: Children) -> list[
 
     One that is made of the same PDFs already is left as it is. Raises OutputRefused, RenderFailed.
     """
-    found = [one for one in documents if one.format == "pdf"]
+    found = [one for one in documents if one.format == "pdf" and one.path]
     parts = [found[start : start + MOST] for start in range(0, len(found), MOST)]
     names = (
         ["combined.pdf"] if len(parts) == 1 else [f"combined-{n:03}.pdf" for n in range(1, 1000)]

@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 from pebble import ProcessFuture
@@ -119,10 +120,11 @@ class Making:
             report.refused.append((str(self.order.folder), error))
 
     def close(self, report: Report) -> None:
-        """Write the folder's index; a folder that takes none is one failure beside the others."""
+        """Write the index and tidy up; a folder that takes none is one failure among others."""
         try:
             if self.target:
                 self.target.save_index()
+                self.target.discard_unfinished(older_than=self.order.now - timedelta(days=1))
         except OutputRefused as error:
             report.refused.append((str(self.order.folder), error))
 
@@ -178,6 +180,9 @@ class Making:
         except DocgenError as error:
             self._refuse(taken, planned, error, report)
             state = "failed"
+            report.documents.append(
+                Made(taken.file, planned.code, planned.doc_no, format_name, state=state)
+            )
         else:
             sha256 = hashlib.sha256(data).hexdigest()
             report.documents.append(

@@ -13,7 +13,7 @@ from docgen.sheets.taken import Taken
 
 @dataclass(frozen=True)
 class Made:
-    """One document that was made, found unchanged, or is planned."""
+    """One document that was made, found unchanged, failed (without a path), or is planned."""
 
     file: str
     code: str
