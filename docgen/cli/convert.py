@@ -28,19 +28,6 @@ from docgen.sheets.planning import Looking
 from docgen.sheets.previews import RowName
 from docgen.sheets.report import Report
 
-COMBINED_NEEDS_PDF = (
-    "combined_needs_pdf",
-    "--combined",
-    "--combined 须有 --format pdf",
-    "--combined needs --format pdf",
-)
-PREVIEW_NEEDS_DRY = (
-    "preview_needs_dry_run",
-    "--preview",
-    "--preview 须与 --dry-run 同用",
-    "--preview goes with --dry-run",
-)
-
 
 def convert_command(
     files: Annotated[list[Path], typer.Argument(help="表格文件：xlsx xlsm xls ods csv")],
@@ -80,8 +67,8 @@ def convert_command(
         settings = load_settings()
         settings = replace(settings, jobs=jobs or settings.jobs)
         wanted = chosen_formats(formats)
-        _check(combined and "pdf" not in wanted, COMBINED_NEEDS_PDF)
-        _check(bool(preview) and not dry_run, PREVIEW_NEEDS_DRY)
+        _check(combined and "pdf" not in wanted, "combined_needs_pdf", "--combined")
+        _check(bool(preview) and not dry_run, "preview_needs_dry_run", "--preview")
         row = RowName.of(preview) if preview else None
         order = Order(
             Path(),
@@ -155,15 +142,7 @@ def _mappings(path: Path | None, settings: Settings) -> tuple[Mapping, ...]:
 
 def _group(text: str) -> str:
     if text not in ("", "asset"):
-        raise SettingWrong(
-            "unknown_group",
-            f"不能按“{text}”分组",
-            f"Rows cannot be grouped by “{text}”",
-            hint_zh="可选：asset",
-            hint_en="Choose asset.",
-            place="--group-by",
-            value=text,
-        )
+        raise SettingWrong("unknown_group", place="--group-by", value=text)
     return text
 
 
@@ -176,33 +155,16 @@ def _given(texts: list[str]) -> Fields[str, Any]:
         except ValueError:
             equals = ""
         if not equals or not name.strip():
-            raise SettingWrong(
-                "bad_option",
-                f"“{text}”不是 字段=值",
-                f"“{text}” is not FIELD=VALUE",
-                hint_zh="例如 --set prepared_by=张伟；列表和对象写 JSON。",
-                hint_en="As in --set prepared_by=张伟; lists and objects are JSON.",
-                place="--set",
-                value=text,
-            )
+            raise SettingWrong("bad_option", place="--set", value=text)
     return made
 
 
-def _check(wrong: bool, why: tuple[str, str, str, str]) -> None:
+def _check(wrong: bool, code: str, place: str) -> None:
     """Refuse options that do not go together."""
     if wrong:
-        code, place, zh, en = why
-        raise SettingWrong(code, zh, en, place=place)
+        raise SettingWrong(code, place=place)
 
 
 def _check_resume(folder: Path, resume: bool) -> None:
     if resume and not (folder / NAME).is_file():
-        raise SettingWrong(
-            "nothing_to_resume",
-            "输出目录里没有可以接着做的转换",
-            "The output folder holds no conversion to go on with",
-            hint_zh="去掉 --resume 重新开始。",
-            hint_en="Begin without --resume.",
-            place="--resume",
-            value=shown(folder),
-        )
+        raise SettingWrong("nothing_to_resume", place="--resume", value=shown(folder))
