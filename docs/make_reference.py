@@ -13,10 +13,11 @@ from api.errors import STATUSES
 from schemas.catalog import record_types
 from schemas.contract import Contract
 from schemas.fields import Choice, Part, extra, label_of, shape, unit_of
-from schemas.wording import HEAD, catalogues, entry
+from schemas.wording import HEAD, catalogues, entries, entry
 
 ROOT = Path(__file__).resolve().parent.parent
 PHRASE = "phrase."
+REPORTED = ("phrase.skipped.", "phrase.sheet_note.")
 
 ERRORS = """\
 # 错误代码
@@ -31,6 +32,11 @@ Codes are stable, wording is not.
 `level` 为 `warning` 的只提醒，不拒绝。API 以 422 应答。其余的错误不在单据的某个字段上，而在整个
 文件、模板、设置或请求上；`place` 说明位置。退出码与 HTTP 状态见 [cli.md](cli.md#退出码) 和
 [api.md](api.md#状态码)。
+"""
+REPORT = """
+## 转换报告
+
+`docgen convert` 的报告（`skipped`、`notes`）里说明跳过了哪些行、文件里有什么没有用到。Not errors.
 """
 FIELDS = """\
 # 字段一览
@@ -51,11 +57,12 @@ def errors() -> str:
         rows = [_row(name) for name in sorted(names)]
         parts.append(f"\n## {path.relative_to(ROOT)}\n")
         parts.append(_table(("代码", "HTTP", "中文", "English"), rows))
-    return "".join(parts)
+    rows = [_row(name, name.rpartition(".")[2]) for name in entries() if name.startswith(REPORTED)]
+    return "".join([*parts, REPORT, _table(("代码", "HTTP", "中文", "English"), sorted(rows))])
 
 
-def _row(name: str) -> Sequence[str]:
-    code, told = name.partition(".")[0], entry(name)
+def _row(name: str, code: str = "") -> Sequence[str]:
+    code, told = code or name.partition(".")[0], entry(name)
     return f"`{code}`", str(STATUSES.get(code, "")), _wording(told, "zh"), _wording(told, "en")
 
 

@@ -48,7 +48,7 @@ def zips(path: Path) -> list[Path]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Container]:
-    """Open a zip or a folder. InputUnreadable: package_…."""
+    """Open a zip or a folder. InputUnreadable: package_unreadable, _broken, _bomb and others."""
     if path.is_dir():
         yield Folder(path)
         return
@@ -128,7 +128,7 @@ class Zip:
 
 
 def refuse(code: str, place: str) -> NoReturn:
-    """Raise a refusal."""
+    """Refuse the package, for what stands at `place`."""
     raise InputUnreadable(code, place=place)
 
 
