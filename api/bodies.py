@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect
 
 from api.errors import BodyWrong
-from api.work import CallerGone
-from docgen.errors import InputUnreadable
+from docgen.errors import DocgenError, InputUnreadable
 from docgen.intake import read_json
 
 M = TypeVar("M", bound=BaseModel)
@@ -26,24 +25,14 @@ async def json_body(request: Request) -> bytes:
     """Return the raw body of a JSON request; 415 for anything else."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
-        raise InputUnreadable(
-            "not_json_media_type",
-            "请以 Content-Type: application/json 提交",
-            "Send it as Content-Type: application/json",
-            value=media,
-        )
+        raise InputUnreadable("not_json_media_type", value=media)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
-        raise InputUnreadable(
-            "encoding_unsupported",
-            "请提交未压缩的内容",
-            "Send it without Content-Encoding",
-            value=encoding,
-        )
+        raise InputUnreadable("encoding_unsupported", value=encoding)
     try:
         return await request.body()
     except ClientDisconnect as gone:
-        raise CallerGone from gone
+        raise DocgenError("caller_gone") from gone
 
 
 def parsed(model: type[M], data: bytes) -> M:

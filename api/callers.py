@@ -16,7 +16,7 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from docgen.access import Actor
-from docgen.errors import InputUnreadable, NotAllowed
+from docgen.errors import InputUnreadable, NotAllowed, NotSignedIn
 from docgen.service import sessions, tokens
 from docgen.service.sessions import Visit
 from docgen.service.unit import Store
@@ -99,13 +99,7 @@ async def actor_of(caller: TheCaller) -> Actor:
 async def visit_of(caller: TheCaller) -> Visit:
     """Return the session of a caller who signed in as a person; a token makes no others."""
     if caller.visit is None:
-        raise NotAllowed(
-            "session_needed",
-            "此操作须登录后进行，不能用令牌",
-            "Sign in to do this; a token may not",
-            hint_zh="请用 POST /api/v1/sessions 登录，或用命令行 docgen token。",
-            hint_en="Sign in with POST /api/v1/sessions, or use docgen token.",
-        )
+        raise NotAllowed("session_needed")
     return caller.visit
 
 
@@ -140,34 +134,18 @@ def check_media_type(request: Request) -> None:
     media = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method in SAFE_METHODS or (empty and not media) or media in MEDIA_TYPES:
         return
-    raise InputUnreadable(
-        "media_type_refused",
-        "只接受 application/json 或 multipart/form-data",
-        "Only application/json or multipart/form-data",
-        value=media,
-    )
+    raise InputUnreadable("media_type_refused", value=media)
 
 
 def check_not_foreign(request: Request) -> None:
     """Refuse a request that another site's page makes; programs, which say nothing, may pass."""
     if not all(_signs(request)):
-        raise foreign()
-
-
-def foreign() -> NotAllowed:
-    """Say that the request does not come from our own page."""
-    return NotAllowed(
-        "csrf_refused",
-        "请求不是由本站页面发出的",
-        "The request was not made by a page of this host",
-        hint_zh=f"请带上请求头 {CSRF_HEADER}（登录时或 GET /api/v1/me 给出）和本站的 Origin。",
-        hint_en=f"Send {CSRF_HEADER} (told at sign-in and by GET /api/v1/me) and this Origin.",
-    )
+        raise NotAllowed("csrf_refused", csrf_header=CSRF_HEADER)
 
 
 def _visitor(request: Request, cookie: str) -> Caller:
     if not cookie:
-        raise tokens.not_signed_in()
+        raise NotSignedIn("not_signed_in")
     store = store_of(request)
     with store.reading() as session:
         visit = sessions.visit_of(
@@ -188,7 +166,7 @@ def _check_ours(request: Request, visit: Visit) -> None:
     given = request.headers.get(CSRF_HEADER, "").encode()
     signs = list(_signs(request))
     if not signs or not all(signs) or not hmac.compare_digest(given, visit.csrf_token.encode()):
-        raise foreign()
+        raise NotAllowed("csrf_refused", csrf_header=CSRF_HEADER)
 
 
 def _signs(request: Request) -> Iterator[bool]:

@@ -101,13 +101,7 @@ class Desk:
         if key is None or self.actor.user_id is None:
             return None
         if not KEY.fullmatch(key):
-            raise InputUnreadable(
-                "bad_key",
-                "Idempotency-Key 应为 1 至 200 个可见字符",
-                "An Idempotency-Key has 1 to 200 visible characters",
-                place="Idempotency-Key",
-                value=key,
-            )
+            raise InputUnreadable("bad_key", place="Idempotency-Key", value=key)
         url = self.request.url
         digest = hashlib.sha256(f"{self.request.method} {url.path}?{url.query}\n".encode())
         digest.update(content)

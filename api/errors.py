@@ -110,20 +110,12 @@ SAFE_HEADERS = {
 class ParameterWrong(DocgenError):
     """Query parameters that are unknown or out of range, all of them."""
 
-    told = ("bad_parameter", "查询参数不正确", "The query parameters are not right")
+    told, each = "bad_parameter", "bad_parameter.one"
 
     def __init__(self, wrong: Sequence[Any]) -> None:
-        super().__init__(*self.told)
+        super().__init__(self.told)
         self.wrong = [
-            DocgenError(
-                self.code,
-                f"参数 {name} 不正确",
-                f"{name}: {entry['msg']}",
-                hint_zh="可用参数见 /api/v1/openapi.json。",
-                hint_en="See /api/v1/openapi.json for the parameters.",
-                place=name,
-                value=entry.get("input"),
-            )
+            DocgenError(self.each, place=name, value=entry.get("input"), reason=entry["msg"])
             for entry in wrong
             for name in (str((entry["loc"] or ("body",))[-1]),)
         ]
@@ -136,7 +128,7 @@ class ParameterWrong(DocgenError):
 class BodyWrong(ParameterWrong):
     """A JSON body whose fields are unknown, missing or out of range, all of them."""
 
-    told = ("bad_body", "请求内容不正确", "The body is not right")
+    told, each = "bad_body", "bad_body.one"
 
 
 def status_of(error: DocgenError) -> int:
@@ -151,8 +143,8 @@ def problem_response(error: DocgenError, status: int | None = None) -> Response:
     code = status or status_of(error)
     body = {
         "type": f"urn:docgen:error:{error.code}",
-        "title": error.en,
-        "title_zh": error.zh,
+        "title": error.message("en"),
+        "title_zh": error.message("zh"),
         "status": code,
         "code": error.code,
         "errors": error.as_json(),
@@ -180,18 +172,18 @@ def install_errors(app: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, DocgenError)
     if status_of(error) >= 500:
-        log.error("%s: %s %s %s", _where(request), error.code, error.place, error.en)
+        log.error("%s: %s %s %s", _where(request), error.code, error.place, error)
     return problem_response(error)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        told = DocgenError("no_such_address", "没有这个地址", "There is no such address")
+        told = DocgenError("no_such_address")
     elif error.status_code == 405:
-        told = DocgenError("method_not_allowed", "不支持该方法", "The method is not allowed")
+        told = DocgenError("method_not_allowed")
     else:
-        told = DocgenError("bad_request", "请求有误", str(error.detail))
+        told = DocgenError("bad_request", reason=str(error.detail))
     made = problem_response(told, error.status_code)
     made.headers.update(error.headers or {})
     return made
@@ -204,9 +196,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("%s failed", _where(request), exc_info=error)
-    return problem_response(
-        DocgenError("internal", "服务内部错误，已记录", "Internal error; it was logged"), 500
-    )
+    return problem_response(DocgenError("internal"), 500)
 
 
 def _where(request: Request) -> str:

@@ -9,8 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import SAFE_HEADERS, problem_response
-from api.work import busy
-from docgen.errors import DocgenError
+from docgen.errors import DocgenError, RenderFailed
 from docgen.intake import SIZE_LIMIT
 from docgen.uploads import MOST_BYTES
 
@@ -19,19 +18,6 @@ FILE_LIMIT = max(MOST_BYTES.values()) + 64 * 1024
 """A file with the parts around it that make a form."""
 FILE_PATHS = re.compile(r"/(document|render/[A-Za-z]+)\.[a-z]+$|/files/|\.zip$|/pages/\d+\.png$")
 FILES = re.compile(r"/api/v1/records/[^/]+/versions/[^/]+/files|(/api/v1)?/verify/[^/]+")
-
-
-class BodyTooLarge(DocgenError):
-    """A request body over the limit, found by its length or while it arrives."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            "too_large",
-            f"请求超过 {limit} 字节",
-            f"The request is over {limit} bytes",
-            hint_zh="请拆分单据，或把大段日志改为附件。",
-            hint_en="Split the record, or attach long logs as files.",
-        )
 
 
 class BodyLimit:
@@ -51,7 +37,9 @@ class BodyLimit:
         declared = Headers(scope=scope).get("content-length", "0")
         limit = FILE_LIMIT if FILES.fullmatch(scope["path"]) else SIZE_LIMIT
         if not declared.isdecimal() or int(declared) > limit:
-            await problem_response(BodyTooLarge(limit))(scope, receive, send)
+            await problem_response(DocgenError("too_large.request", limit=limit))(
+                scope, receive, send
+            )
             return
         received = 0
 
@@ -62,9 +50,9 @@ class BodyLimit:
             received += size
             self.held += size
             if received > limit:
-                raise BodyTooLarge(limit)
+                raise DocgenError("too_large.request", limit=limit)
             if self.held > HELD_LIMIT:
-                raise busy()
+                raise RenderFailed("busy")
             return message
 
         try:

@@ -17,20 +17,6 @@ MOST_CALLERS = 50_000
 FREE = frozenset({"/health", "/ready", "/metrics"})
 
 
-class TooMany(Overloaded):
-    """One caller made more requests than are allowed in a minute."""
-
-    def __init__(self, per_minute: int, retry_after_s: int) -> None:
-        super().__init__(
-            "too_many_requests",
-            f"请求过多：每分钟最多 {per_minute} 次",
-            f"Too many requests: at most {per_minute} a minute",
-            hint_zh="请按 Retry-After 等待后再试。",
-            hint_en="Wait as Retry-After says, then try again.",
-        )
-        self.retry_after_s = retry_after_s
-
-
 class RateLimit:
     """Answers 429 once a caller has used up a minute's requests; 0 means no limit.
 
@@ -50,7 +36,9 @@ class RateLimit:
         if wait_s <= 0:
             await self.app(scope, receive, send)
             return
-        refused = TooMany(self.per_minute, math.ceil(wait_s))
+        refused = Overloaded(
+            "too_many_requests", retry_after_s=math.ceil(wait_s), per_minute=self.per_minute
+        )
         await problem_response(refused)(scope, receive, send)
 
     def _wait_s(self, caller: str, now: float) -> float:

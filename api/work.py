@@ -30,13 +30,6 @@ LEAST_RENDERING, CHECKING = 2, 2
 READY_S = 30
 
 
-class CallerGone(DocgenError):
-    """The caller hung up; nobody reads the answer."""
-
-    def __init__(self) -> None:
-        super().__init__("caller_gone", "请求方已断开", "The caller hung up")
-
-
 class Work:
     """The children of a server, in two lanes: documents, and what is answered quickly.
 
@@ -74,7 +67,7 @@ class Work:
     def place(self) -> Iterator[None]:
         """Hold a place in the queue. RenderFailed: busy, when there is none."""
         if self._taken >= self._queue:
-            raise busy()
+            raise RenderFailed("busy")
         self._taken += 1
         try:
             yield
@@ -125,17 +118,6 @@ class Work:
             )
 
 
-def busy() -> RenderFailed:
-    """Say that there is no room now."""
-    return RenderFailed(
-        "busy",
-        "服务繁忙",
-        "The service is busy",
-        hint_zh="请稍后再试。",
-        hint_en="Try again soon.",
-    )
-
-
 async def _child(pool: Children, work: Callable[..., T], *args: Any, size_bytes: int) -> T:
     """Wait for a child without holding a thread; whoever stops waiting ends its work."""
     future = pool.submit(work, *args, size_bytes=size_bytes)
@@ -155,7 +137,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise CallerGone
+            raise DocgenError("caller_gone")
         return working.result()
     finally:
         working.cancel()

@@ -69,13 +69,7 @@ class Actor:
     def need(self, ability: Ability) -> None:
         """Raise NotAllowed when it may not."""
         if not self.may(ability):
-            raise NotAllowed(
-                "not_allowed",
-                "您的角色或令牌无权执行此操作",
-                "Your role or token may not do this",
-                hint_zh="请由有此权限的人操作，见 docs/api.md 的角色表。",
-                hint_en="Ask somebody who may; docs/api.md has the table of roles.",
-            )
+            raise NotAllowed("not_allowed")
 
 
 SERVICE = Actor(None, "docgen", "service")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from schemas.wording import Worded
 
 FIRST = "0" * 64
 
@@ -40,17 +42,20 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Break:
+class Break(Worded):
     """A place where the trail is not what it was: code, number of the entry, and what is wrong."""
 
     code: str
     seq: int
-    zh: str
-    en: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def wording(self) -> tuple[str, Mapping[str, Any]]:
+        """Return its entry in the catalogues; the number and the parameters fill it."""
+        return self.code, {"seq": self.seq, **self.params}
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
-        return {"code": self.code, "seq": self.seq, "message": {"zh": self.zh, "en": self.en}}
+        return {"code": self.code, "seq": self.seq, "message": self.messages()}
 
 
 def verify(chain: Iterable[tuple[Entry, str]], anchors: Mapping[int, str]) -> Iterator[Break]:
@@ -62,33 +67,13 @@ def verify(chain: Iterable[tuple[Entry, str]], anchors: Mapping[int, str]) -> It
     expected_seq, previous = 1, FIRST
     for entry, stored in chain:
         if entry.seq != expected_seq:
-            yield _missing(expected_seq, entry.seq)
+            yield Break("entry_missing", expected_seq, {"next": entry.seq})
         elif entry.previous_hash != previous:
-            yield _broken(
-                "chain_broken", entry.seq, "与前一条不相连", "does not follow the one before"
-            )
+            yield Break("chain_broken", entry.seq)
         if entry.entry_hash != stored:
-            yield _broken("entry_changed", entry.seq, "内容被改动", "was changed")
+            yield Break("entry_changed", entry.seq)
         if anchors.get(entry.seq, stored) != stored:
-            yield _broken("anchor_differs", entry.seq, "与锚点不符", "differs from its anchor")
+            yield Break("anchor_differs", entry.seq)
         expected_seq, previous = entry.seq + 1, stored
     if cut := [seq for seq in anchors if seq >= expected_seq]:
-        yield Break(
-            "tail_cut",
-            max(cut),
-            f"末尾被截去：锚点记到第 {max(cut)} 条，只有 {expected_seq - 1} 条",
-            f"The tail was cut: the anchor knows entry {max(cut)}, there are {expected_seq - 1}",
-        )
-
-
-def _missing(first: int, found: int) -> Break:
-    return Break(
-        "entry_missing",
-        first,
-        f"第 {first} 条缺失，其后是第 {found} 条",
-        f"Entry {first} is missing; the next one is {found}",
-    )
-
-
-def _broken(code: str, seq: int, zh: str, en: str) -> Break:
-    return Break(code, seq, f"第 {seq} 条{zh}", f"Entry {seq} {en}")
+        yield Break("tail_cut", max(cut), {"last": expected_seq - 1})

@@ -36,10 +36,5 @@ def _own_folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="docgen-fonts-"))
     except OSError as wrong:
         raise OutputRefused(
-            "no_temporary_folder",
-            f"临时目录不可用：{wrong.strerror}",
-            f"The temporary folder cannot be used: {wrong.strerror}",
-            hint_zh="请检查 TMPDIR 的空间和权限。",
-            hint_en="Check the space and permissions of TMPDIR.",
-            place=str(folder),
+            "no_temporary_folder", place=str(folder), reason=wrong.strerror
         ) from wrong

@@ -104,14 +104,7 @@ class Folder:
         if path.is_file() and path.read_bytes() == data:
             return "unchanged"
         if path.exists() and not self._replaceable(path):
-            raise OutputRefused(
-                "file_exists",
-                "文件已存在且内容不同，予以保留",
-                "The file exists and differs; it was kept",
-                hint_zh="用 --force 覆盖，或换一个输出目录。",
-                hint_en="Use --force to replace it, or another folder.",
-                place=str(path),
-            )
+            raise OutputRefused("file_exists.differs", place=str(path))
         write_aside(path, data)
         return "made"
 
@@ -147,12 +140,7 @@ class Folder:
             return {}
         except (OSError, ValueError, TypeError, AttributeError, RecursionError) as wrong:
             raise OutputRefused(
-                "index_unreadable",
-                f"输出目录的索引不可用：{wrong}",
-                f"The folder's index cannot be used: {wrong}",
-                hint_zh=f"请删除 {INDEX} 后重试。",
-                hint_en=f"Remove {INDEX} and try again.",
-                place=str(self.path / INDEX),
+                "index_unreadable", place=str(self.path / INDEX), reason=str(wrong), index=INDEX
             ) from wrong
 
 
@@ -235,13 +223,5 @@ def _sync_folder(folder: Path) -> None:
 
 def _refused(path: Path, wrong: OSError) -> OutputRefused:
     if wrong.errno in (errno.ENOSPC, errno.EDQUOT):
-        code, zh, en = "no_space", "磁盘已满，没有写入", "The disk is full; nothing was written"
-        hints = ("请清理空间后重试。", "Free some space and try again.")
-    else:
-        code = "not_writable"
-        zh, en = f"无法写入：{wrong.strerror}", f"It cannot be written: {wrong.strerror}"
-        hints = (
-            "请检查目录是否存在、是否有写权限。",
-            "Check that the folder exists and may be written to.",
-        )
-    return OutputRefused(code, zh, en, hint_zh=hints[0], hint_en=hints[1], place=str(path))
+        return OutputRefused("no_space", place=str(path))
+    return OutputRefused("not_writable", place=str(path), reason=wrong.strerror)

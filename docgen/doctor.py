@@ -56,7 +56,9 @@ def _theme(settings: Settings) -> Finding:
     try:
         theme = load_theme(settings.theme_folder)
     except DocgenError as wrong:
-        return Finding("主题 theme", False, wrong.en, wrong.hint_en or str(settings.theme_folder))
+        return Finding(
+            "主题 theme", False, wrong.message("en"), wrong.hint("en") or str(settings.theme_folder)
+        )
     return Finding("主题 theme", True, theme.company_zh)
 
 
@@ -89,7 +91,9 @@ def _render(settings: Settings) -> Finding:
         with children(replace(settings, jobs=1), FORMATS) as pool:
             found = pool.run(ready, settings.template_folders, settings.theme_folder, size_bytes=0)
     except DocgenError as wrong:
-        return Finding("模板 templates", False, f"{wrong.place} {wrong.en}", wrong.hint_en)
+        return Finding(
+            "模板 templates", False, f"{wrong.place} {wrong.message('en')}", wrong.hint("en")
+        )
     return Finding("模板 templates", True, f"{found} 个模板可用")
 
 
@@ -99,7 +103,7 @@ def _mail(settings: Settings) -> Finding:
     try:
         server = server_of(settings)
     except DocgenError as wrong:
-        return Finding(subject, False, wrong.en, wrong.hint_en or "DOCGEN_SMTP")
+        return Finding(subject, False, wrong.message("en"), wrong.hint("en") or "DOCGEN_SMTP")
     if server is None:
         told = "没有设 DOCGEN_SMTP：不发邀请，remind_days 无效 no invitations, no reminders"
         return Finding(subject, True, told)

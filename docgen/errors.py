@@ -19,42 +19,35 @@ DocgenError               code, message zh/en, hint zh/en, place
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.problems import Problem, shown
+from schemas.wording import Worded
 
 
-class DocgenError(Exception):
-    """A refusal with a stable code, a message in zh and en, the place, and what to do."""
+class DocgenError(Worded, Exception):
+    """A refusal with a stable code, a message in zh and en, the place, and what to do.
 
-    def __init__(
-        self,
-        code: str,
-        zh: str,
-        en: str,
-        *,
-        hint_zh: str = "",
-        hint_en: str = "",
-        place: str = "",
-        value: Any = None,
-    ) -> None:
-        super().__init__(en)
-        self.code, self.zh, self.en = code, zh, en
-        self.hint_zh, self.hint_en = hint_zh, hint_en
-        self.place, self.value = place, value
+    `code` is an entry of the catalogues (see `schemas.wording`), with its variant where it has
+    several; `place`, `value` and `params` fill its placeholders.
+    """
+
+    def __init__(self, code: str, /, *, place: str = "", value: Any = None, **params: Any) -> None:
+        super().__init__(code)
+        self.entry, self.code = code, code.partition(".")[0]
+        self.place, self.value, self.params = place, value, params
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Cross process borders whole."""
         return _rebuilt, (type(self), self.__dict__ | {"args_": self.args})
 
-    def message(self, lang: str) -> str:
-        """Return what is wrong, in `lang`."""
-        return self.zh if lang == "zh" else self.en
+    def __str__(self) -> str:
+        return self.message("en")
 
-    def hint(self, lang: str) -> str:
-        """Return what to do, in `lang`."""
-        return self.hint_zh if lang == "zh" else self.hint_en
+    def wording(self) -> tuple[str, Mapping[str, Any]]:
+        """Return the entry's name, and the parameters with place and value."""
+        return self.entry, self.params | {"place": self.place, "value": self.value}
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the `errors[]` of problem+json and of `--json`."""
@@ -65,8 +58,8 @@ class DocgenError(Exception):
                 "code": self.code,
                 "level": "error",
                 "value": shown(self.value),
-                "message": {"zh": self.zh, "en": self.en},
-                "hint": {"zh": self.hint_zh, "en": self.hint_en},
+                "message": self.messages(),
+                "hint": self.hints(),
             }
         ]
 
@@ -82,11 +75,7 @@ class RecordRefused(DocgenError):
     """A record that breaks its schema or rules; `problems` holds all of them."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(
-            "record_refused",
-            f"单据有 {len(problems)} 处错误",
-            f"The record has {len(problems)} errors",
-        )
+        super().__init__("record_refused", count=len(problems))
         self.problems = list(problems)
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -133,8 +122,8 @@ class Conflict(DocgenError):
 class TransitionRefused(Conflict):
     """A step of the workflow that cannot be taken; `problems` holds everything in its way."""
 
-    def __init__(self, zh: str, en: str, problems: Sequence[Problem]) -> None:
-        super().__init__("transition_refused", zh, en)
+    def __init__(self, code: str, /, problems: Sequence[Problem], **params: Any) -> None:
+        super().__init__(code, count=len(problems), **params)
         self.problems = list(problems)
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -148,6 +137,10 @@ class UploadRefused(DocgenError):
 
 class Overloaded(DocgenError):
     """More requests than one caller, or the service, may make now."""
+
+    def __init__(self, code: str, /, *, retry_after_s: int = 5, **given: Any) -> None:
+        super().__init__(code, **given)
+        self.retry_after_s = retry_after_s
 
 
 class StoreFault(DocgenError):

@@ -60,13 +60,7 @@ def extract(data: bytes, now: datetime) -> Extracted:
     Raises InputUnreadable: no_record, unknown_file, too_large.
     """
     if len(data) > SIZE_LIMIT:
-        raise InputUnreadable(
-            "too_large",
-            f"文件超过 {SIZE_LIMIT} 字节",
-            f"The file is over {SIZE_LIMIT} bytes",
-            hint_zh="docgen 不生成这么大的文件，请检查来源。",
-            hint_en="docgen makes none that large; check where it comes from.",
-        )
+        raise InputUnreadable("too_large.document", limit=SIZE_LIMIT)
     if data[:4] == b"PK\x03\x04":
         from docgen.renderers.package import read_record as read_part
 
@@ -77,13 +71,7 @@ def extract(data: bytes, now: datetime) -> Extracted:
 
         intact, later = identifier_intact(data)
         return _judged(Extracted(embedded_record(data), True, intact, later, ()), now)
-    raise InputUnreadable(
-        "unknown_file",
-        "不是 docx、xlsx 或 pdf 文件",
-        "It is no docx, xlsx or pdf file",
-        hint_zh="请给出 docgen 生成的文件。",
-        hint_en="Give a file that docgen made.",
-    )
+    raise InputUnreadable("unknown_file")
 
 
 def _judged(found: Extracted, now: datetime) -> Extracted:

@@ -30,14 +30,7 @@ def read_json(data: bytes, *, mask: bool = False) -> Any:
     line and column), duplicate_key, not_a_json_number.
     """
     if len(data) > SIZE_LIMIT:
-        raise _refuse(
-            "too_large",
-            (
-                f"文件有 {len(data)} 字节，上限 {SIZE_LIMIT}",
-                f"The file has {len(data)} bytes; {SIZE_LIMIT} is the limit",
-            ),
-            ("请拆分，或把大段日志改为附件。", "Split it, or attach long logs as files."),
-        )
+        raise InputUnreadable("too_large.record", size=len(data), limit=SIZE_LIMIT)
     text = _decoded(data)
     _check_depth(data)
     try:
@@ -45,48 +38,27 @@ def read_json(data: bytes, *, mask: bool = False) -> Any:
             text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_figure
         )
     except json.JSONDecodeError as wrong:
-        raise _refuse(
+        raise InputUnreadable(
             "not_json",
-            (
-                f"第 {wrong.lineno} 行第 {wrong.colno} 列不是合法的 JSON：{wrong.msg}",
-                f"Line {wrong.lineno}, column {wrong.colno} is no JSON: {wrong.msg}",
-            ),
-            ("请在该处检查引号、逗号和括号。", "Check quotes, commas and brackets there."),
             place=f"{wrong.lineno}:{wrong.colno}",
+            lineno=wrong.lineno,
+            colno=wrong.colno,
+            reason=wrong.msg,
         ) from wrong
     except ValueError as wrong:
-        raise _refuse(
-            "not_json",
-            (f"数字过长，无法读取：{wrong}", f"A number is too long to be read: {wrong}"),
-            ("请核对数值。", "Check the figures."),
-        ) from wrong
+        raise InputUnreadable("not_json.number", reason=str(wrong)) from wrong
     return mask_all(value) if mask else value
 
 
 def _decoded(data: bytes) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:4]:
-        raise _refuse(
-            "utf16",
-            ("文件是 UTF-16 或 UTF-32 编码", "The file is UTF-16 or UTF-32"),
-            ("请另存为 UTF-8。", "Save it as UTF-8."),
-        )
+        raise InputUnreadable("utf16")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
-        raise _refuse(
-            "not_utf8",
-            (
-                f"第 {wrong.start + 1} 个字节起不是 UTF-8",
-                f"From byte {wrong.start + 1} on it is not UTF-8",
-            ),
-            ("请另存为 UTF-8（常见原因：文件是 GBK 编码）。", "Save it as UTF-8; it may be GBK."),
-        ) from wrong
+        raise InputUnreadable("not_utf8", position=wrong.start + 1) from wrong
     if not text.strip():
-        raise _refuse(
-            "empty",
-            ("文件是空的", "The file is empty"),
-            ("请给出一份 JSON 单据。", "Give a JSON record."),
-        )
+        raise InputUnreadable("empty")
     return text
 
 
@@ -98,14 +70,7 @@ def _check_depth(data: bytes) -> None:
         elif found[0] in _CLOSING:
             depth -= 1
         if depth > DEPTH_LIMIT:
-            raise _refuse(
-                "nested_too_deep",
-                (f"嵌套超过 {DEPTH_LIMIT} 层", f"Nested more than {DEPTH_LIMIT} levels deep"),
-                (
-                    "单据没有这么深的结构，请检查来源。",
-                    "No record is that deep; check where it comes from.",
-                ),
-            )
+            raise InputUnreadable("nested_too_deep", limit=DEPTH_LIMIT)
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -114,15 +79,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen = Counter(name for name, _ in pairs)
         twice = next(name for name, times in seen.items() if times > 1)
         shown = twice.encode("utf-8", "backslashreplace").decode()[:NAME_LIMIT]
-        raise _refuse(
-            "duplicate_key",
-            (
-                f"字段“{shown}”在同一对象中出现两次",
-                f"The field “{shown}” stands twice in one object",
-            ),
-            ("请保留一个。", "Keep one of them."),
-            place=shown,
-        )
+        raise InputUnreadable("duplicate_key", place=shown)
     return made
 
 
@@ -133,15 +90,4 @@ def _figure(text: str) -> float:
 
 
 def _constant(name: str) -> NoReturn:
-    raise _refuse(
-        "not_a_json_number",
-        (f"{name} 不是 JSON 数字", f"{name} is no JSON number"),
-        ("没有数值时请省略该字段。", "Leave the field out where there is no figure."),
-        place=name,
-    )
-
-
-def _refuse(
-    code: str, messages: tuple[str, str], hints: tuple[str, str], place: str = ""
-) -> InputUnreadable:
-    return InputUnreadable(code, *messages, hint_zh=hints[0], hint_en=hints[1], place=place)
+    raise InputUnreadable("not_a_json_number", place=name)

@@ -21,6 +21,7 @@ from docgen.templates import FORMATS, Template
 from docgen.theme import Theme
 from docgen.vocabulary import ANY, Name, printable_paths, vocabulary
 from schemas.catalog import record_types
+from schemas.wording import Worded
 
 _PREFIX = re.compile(r"\{(%|\{)(-?)(?:p|tr|tc|r) ")
 _CELL = re.compile(r"\{%-?\s*(?:cellbg|colspan)\s+(.*?)-?%\}")
@@ -28,19 +29,27 @@ _MERGE = re.compile(r"\{%-?\s*(?:vm|hm)\s*-?%\}")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Worded):
     """One thing to mend in a template."""
 
     place: str
-    code: str
-    zh: str
-    en: str
+    entry: str
+    params: Mapping[str, Any] = field(default_factory=dict)
     level: Literal["error", "warning"] = "error"
+
+    @property
+    def code(self) -> str:
+        """What programs know it by."""
+        return self.entry.partition(".")[0]
+
+    def wording(self) -> tuple[str, Mapping[str, Any]]:
+        """Return its entry in the catalogues, and what fills it."""
+        return self.entry, self.params
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
-        message = {"zh": self.zh, "en": self.en}
-        return {"place": self.place, "code": self.code, "level": self.level, "message": message}
+        told = {"place": self.place, "code": self.code, "level": self.level}
+        return told | {"message": self.messages()}
 
 
 def lint(template: Template, theme: Theme) -> list[Finding]:
@@ -77,20 +86,13 @@ def _compile_fault(template: Template, theme: Theme) -> list[Finding]:
 def _fault(template: Template, fault: DocgenError) -> Finding:
     return Finding(
         f"{template.code}/{template.path.name} {fault.place}".strip(),
-        fault.code,
-        fault.zh,
-        fault.en,
+        *fault.wording(),
     )
 
 
 def _unshown(label: str, path: str, zh: str) -> Finding:
-    return Finding(
-        label,
-        "field_not_shown",
-        f"模板没有显示字段 {path}（{zh}）",
-        f"The template never shows {path}",
-        "warning",
-    )
+    field = {"zh": f"{path}（{zh}）", "en": path}
+    return Finding(label, "field_not_shown", {"field": field}, "warning")
 
 
 def _source(pieces: list[Piece]) -> str:
@@ -243,15 +245,13 @@ class _Walker:
     def _unknown(self, node: nodes.Node, name: str, known: list[str], owner: str) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         full = f"{owner}.{name}" if owner else name
-        zh = f"没有变量 {full}" + (f"，是否想写 {near[0]}？" if near else "")
-        en = f"There is no {full}" + (f"; did you mean {near[0]}?" if near else "")
-        self.findings.append(Finding(self.place(node.lineno), "unknown_name", zh, en))
+        entry = "unknown_name.near" if near else "unknown_name"
+        params = {"name": full, "near": near[0] if near else ""}
+        self.findings.append(Finding(self.place(node.lineno), entry, params))
 
 
 def _broken(place: str, wrong: TemplateSyntaxError) -> Finding:
-    return Finding(
-        place, "broken_tag", f"标签有误：{wrong.message}", f"Broken tag: {wrong.message}"
-    )
+    return Finding(place, "broken_tag.engine", {"reason": str(wrong.message)})
 
 
 def _targets(node: nodes.Node) -> Iterator[str]:

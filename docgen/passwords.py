@@ -33,14 +33,7 @@ def check(password: str, username: str) -> None:
     stripped = plain.strip("0123456789!@#$%^&*._-")
     weak = stripped in COMMON or username.casefold() in plain or len(set(plain)) < 5
     if not LEAST <= len(password) <= MOST or weak:
-        raise InputUnreadable(
-            "password_weak",
-            f"密码应有 {LEAST} 至 {MOST} 个字符，不含用户名，也不是常见密码",
-            f"A password has {LEAST} to {MOST} characters, not the user name, and is no usual one",
-            hint_zh="可用几个不相干的词连成一句。",
-            hint_en="A sentence of unrelated words is good.",
-            place="password",
-        )
+        raise InputUnreadable("password_weak", place="password", least=LEAST, limit=MOST)
 
 
 def matches(password_hash: str | None, password: str) -> bool:
@@ -59,17 +52,6 @@ def outdated(password_hash: str) -> bool:
     return _HASHER.check_needs_rehash(password_hash)
 
 
-def busy() -> Overloaded:
-    """Say that too many people sign in at this moment."""
-    return Overloaded(
-        "sign_in_busy",
-        "正在登录的人太多",
-        "Too many people are signing in",
-        hint_zh="请稍后再试。",
-        hint_en="Try again soon.",
-    )
-
-
 @cache
 def _nobodys() -> str:
     """Return what an unknown user's password is compared with, so that both take as long."""
@@ -79,7 +61,7 @@ def _nobodys() -> str:
 @contextmanager
 def _place() -> Iterator[None]:
     if not _PLACES.acquire(timeout=PATIENCE_S):
-        raise busy()
+        raise Overloaded("sign_in_busy")
     try:
         yield
     finally:

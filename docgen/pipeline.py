@@ -22,7 +22,7 @@ from schemas.catalog import record_types
 from schemas.contract import Contract
 from schemas.envelope import Record
 from schemas.fields import Setting
-from schemas.problems import Problem
+from schemas.problems import Problem, error
 from schemas.reading import Read, read
 
 
@@ -103,9 +103,7 @@ def check_glyphs(document: Document, theme: Theme) -> None:
     if not fonts.missing(document.record_json.decode()):
         return
     problems = [
-        Problem(
-            path, "no_glyph", text, {"characters": " ".join(f"{c} (U+{ord(c):04X})" for c in lost)}
-        )
+        error(path, "no_glyph", text, characters=" ".join(f"{c} (U+{ord(c):04X})" for c in lost))
         for path, text in _texts(document.view)
         if (lost := fonts.missing(text))
     ]
@@ -140,13 +138,7 @@ def _model(plain: Any, code: str) -> type[Record]:
     if code.upper() in known:
         return known[code.upper()]
     raise InputUnreadable(
-        "unknown_record_type",
-        "无法判断单据类型：doc_no 缺失或类型代码不支持",
-        "The record type is not known: doc_no is missing or of a type that is not supported",
-        hint_zh="doc_no 应以类型代码开头：" + " ".join(known),
-        hint_en="doc_no begins with a type code: " + " ".join(known),
-        place="/doc_no",
-        value=code,
+        "unknown_record_type.guessed", place="/doc_no", value=code, choices=" ".join(known)
     )
 
 

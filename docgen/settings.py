@@ -107,11 +107,10 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     for name in given.keys() - known:
         raise SettingWrong(
             "unknown_setting",
-            f"没有 {PREFIX}{name.upper()} 这个设置",
-            f"There is no setting {PREFIX}{name.upper()}",
-            hint_zh="可用：" + ", ".join(PREFIX + item.upper() for item in sorted(known)),
-            hint_en="Known: " + ", ".join(PREFIX + item.upper() for item in sorted(known)),
             place=PREFIX + name.upper(),
+            prefix=PREFIX,
+            name=name.upper(),
+            choices=", ".join(PREFIX + item.upper() for item in sorted(known)),
         )
     return Settings(**{name: _value(name, text) for name, text in given.items()})  # type: ignore[arg-type]
 
@@ -136,10 +135,6 @@ def _value(name: str, text: str) -> object:
             raise ValueError(text)
     except (ValueError, KeyError) as wrong:
         raise SettingWrong(
-            "bad_setting",
-            f"设置 {PREFIX}{name.upper()} 的值“{text}”不可用",
-            f"“{text}” cannot be the value of {PREFIX}{name.upper()}",
-            place=PREFIX + name.upper(),
-            value=text,
+            "bad_setting", place=PREFIX + name.upper(), value=text, prefix=PREFIX, name=name.upper()
         ) from wrong
     return number

@@ -33,13 +33,7 @@ def starting_record(
     """
     if engine and engine not in ENGINES:
         raise SettingWrong(
-            "unknown_engine",
-            f"没有“{engine}”的检查项",
-            f"There is no check list for “{engine}”",
-            hint_zh="可选：" + ", ".join(ENGINES),
-            hint_en="Choose from: " + ", ".join(ENGINES),
-            place="--engine",
-            value=engine,
+            "unknown_engine", place="--engine", value=engine, choices=", ".join(ENGINES)
         )
     made = {
         name: _empty(model, name)

@@ -91,11 +91,10 @@ def find(folders: tuple[Path, ...], code: str, format_name: str, lang: str) -> T
                 )
     raise TemplateFaulty(
         "template_missing",
-        f"没有 {code} 的 {format_name} 模板（{wanted.name}）",
-        f"There is no {format_name} template of {code} ({wanted.name})",
-        hint_zh=f"可用 docgen template scaffold {code} 生成一份。",
-        hint_en=f"Make one with docgen template scaffold {code}.",
         place=f"{code}/{wanted.name}",
+        code=code,
+        format_name=format_name,
+        file=wanted.name,
     )
 
 
@@ -152,10 +151,5 @@ def _version(folder: Path, code: str) -> str:
         return str(manifest["version"])
     except (OSError, KeyError, ValueError) as wrong:
         raise TemplateFaulty(
-            "manifest_unreadable",
-            f"{code} 的 manifest.toml 不可用：{wrong}",
-            f"The manifest.toml of {code} cannot be used: {wrong}",
-            hint_zh='应含 record = "XJ" 与 version = "1.0.0"。',
-            hint_en='It needs record = "XJ" and version = "1.0.0".',
-            place=f"{code}/manifest.toml",
+            "manifest_unreadable", place=f"{code}/manifest.toml", code=code, reason=str(wrong)
         ) from wrong

@@ -78,20 +78,11 @@ def load_theme(folder: Path) -> Theme:
         )
         theme = Theme(logo=logo, pages=pages, fonts=fonts, edge_seal=edge_seal, **given)
     except (OSError, KeyError, StopIteration, TypeError, ValueError) as wrong:
-        raise SettingWrong(
-            "theme_unreadable",
-            f"主题文件不可用：{wrong}",
-            f"The theme cannot be used: {wrong}",
-            place=path.name,
-        ) from wrong
+        raise SettingWrong("theme_unreadable", place=path.name, reason=str(wrong)) from wrong
     for name in ("accent", "accent_light", "rule", "good", "warn", "bad", "muted"):
         if not COLOUR.match(getattr(theme, name)):
             raise SettingWrong(
-                "theme_colour",
-                f"主题颜色 {name} 应为六位十六进制，如 1F4E79",
-                f"The theme's colour {name} must be six hex digits such as 1F4E79",
-                place=path.name,
-                value=getattr(theme, name),
+                "theme_colour", place=path.name, value=getattr(theme, name), name=name
             )
     return theme
 

@@ -1,13 +1,11 @@
-"""Writes docs/errors.md and docs/fields.md from messages.toml, the code's refusals and the schemas.
+"""Writes docs/errors.md and docs/fields.md from the catalogues of messages and the schemas.
 
 Run it after changing any of them: `.venv/bin/python docs/make_reference.py`. A test compares.
 """
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,18 +13,11 @@ from api.errors import STATUSES
 from schemas.catalog import record_types
 from schemas.contract import Contract
 from schemas.fields import Choice, Part, extra, label_of, shape, unit_of
-from schemas.problems import messages
+from schemas.wording import HEAD, catalogues, entries, entry
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-CHINESE = re.compile(r"[\u4e00-\u9fff]")
-TELLING = re.compile(
-    r"(?:Error|Refused|Unreadable|Faulty|Failed|Wrong|Finding|Fault|Conflict|NotAllowed|NotFound"
-    r"|NotSignedIn|Overloaded|(?<!de)fault|faulty|failed|unsafe|broken"
-    r"|refuse|refused|refusal|unknown|__init__)$"
-)
-LEVELS = {"error", "warning"}
-SEVERAL = "（见消息）"
+PHRASE = "phrase."
+REPORTED = ("phrase.skipped.", "phrase.sheet_note.")
 
 ERRORS = """\
 # 错误代码
@@ -34,19 +25,18 @@ ERRORS = """\
 <!-- 由 docs/make_reference.py 生成，请勿手改。Generated; do not edit. -->
 
 代码是稳定的，程序可以依赖；文字可能改进。命令行 `--json`、API 的 `errors[]` 与本表用同一套代码。
-Codes are stable, wording is not. `{…}` 处是具体的值。
+Codes are stable, wording is not.
+`{…}` 处是具体的值；一个代码有几种说法的，各占一行。表按 `messages.toml` 所在的目录排列。
 
-## 单据的错误与提醒
-
-来自 `schemas/messages.toml`。同一份单据的全部错误一次给出，各有 JSON Pointer 和改法；
-`level` 为 `warning` 的只提醒，不拒绝。API 以 422 应答。
+`schemas` 的是单据的错误与提醒：同一份单据的全部错误一次给出，各有 JSON Pointer 和改法；
+`level` 为 `warning` 的只提醒，不拒绝。API 以 422 应答。其余的错误不在单据的某个字段上，而在整个
+文件、模板、设置或请求上；`place` 说明位置。退出码与 HTTP 状态见 [cli.md](cli.md#退出码) 和
+[api.md](api.md#状态码)。
 """
-OTHERS = """\
+REPORT = """
+## 转换报告
 
-## 文件、模板、渲染、设置与服务
-
-这些错误不在单据的某个字段上，而在整个文件、模板、设置或请求上；`place` 说明位置。
-退出码与 HTTP 状态见 [cli.md](cli.md#退出码) 和 [api.md](api.md#状态码)。
+`docgen convert` 的报告（`skipped`、`notes`）里说明跳过了哪些行、文件里有什么没有用到。Not errors.
 """
 FIELDS = """\
 # 字段一览
@@ -61,20 +51,19 @@ FIELDS = """\
 
 def errors() -> str:
     """Return errors.md."""
-    rows = [
-        (f"`{code}`", _wording(entry, "zh"), _wording(entry, "en"))
-        for code, entry in sorted(messages().items())
-    ]
-    others = [
-        (f"`{code}`", str(STATUSES.get(code, "")), _short(texts), ", ".join(sorted(places)))
-        for code, (texts, places) in sorted(refusals().items())
-    ]
-    return (
-        ERRORS
-        + _table(("代码", "中文", "English"), rows)
-        + OTHERS
-        + _table(("代码", "HTTP", "消息", "出处"), others)
-    )
+    parts = [ERRORS]
+    for path in catalogues():
+        names = [name for name in HEAD.findall(path.read_text("utf-8")) if PHRASE not in name]
+        rows = [_row(name) for name in sorted(names)]
+        parts.append(f"\n## {path.relative_to(ROOT)}\n")
+        parts.append(_table(("代码", "HTTP", "中文", "English"), rows))
+    rows = [_row(name, name.rpartition(".")[2]) for name in entries() if name.startswith(REPORTED)]
+    return "".join([*parts, REPORT, _table(("代码", "HTTP", "中文", "English"), sorted(rows))])
+
+
+def _row(name: str, code: str = "") -> Sequence[str]:
+    code, told = code or name.partition(".")[0], entry(name)
+    return f"`{code}`", str(STATUSES.get(code, "")), _wording(told, "zh"), _wording(told, "en")
 
 
 def fields() -> str:
@@ -87,104 +76,13 @@ def fields() -> str:
     return "".join(parts)
 
 
-def refusals() -> dict[str, tuple[list[str], set[str]]]:
-    """Collect every code that a call in docgen/ or api/ gives beside a Chinese message."""
-    found: dict[str, tuple[list[str], set[str]]] = {}
-    for package in ("docgen", "api"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            tree = ast.parse(path.read_text("utf-8"))
-            for code, text in _told(tree):
-                texts, places = found.setdefault(code, ([], set()))
-                texts.append(text)
-                places.add(f"`{path.relative_to(ROOT)}`")
-    return found
-
-
-def _told(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and TELLING.search(ast.unparse(node.func)):
-            yield from _pair(node.args, node, tree)
-        elif isinstance(node, ast.Assign) and _name(node.targets[0]) == "code":
-            yield from _pair(_parts(node.value), node, tree)
-        elif isinstance(node, ast.Assign) and _name(node.targets[0]) == "REASONS":
-            reasons = node.value
-            assert isinstance(reasons, ast.Dict)
-            for key, value in zip(reasons.keys, reasons.values, strict=True):
-                assert key is not None
-                yield from _pair([key, value], node, tree)
-
-
-def _pair(
-    given: Sequence[ast.expr], at: ast.stmt | ast.expr, tree: ast.Module
-) -> Iterator[tuple[str, str]]:
-    """Give each code among arguments with the Chinese message that goes with it."""
-    codes = [
-        str(one.value)
-        for one in given
-        if isinstance(one, ast.Constant) and CODE.fullmatch(str(one.value))
-    ]
-    told = [text for one in given for text in _texts(one) if CHINESE.search(text)]
-    told = told or _elsewhere(given, at, tree)
-    for code in codes:
-        if code not in LEVELS:
-            yield code, told[0] if told else ""
-
-
-def _elsewhere(given: Sequence[ast.expr], at: ast.stmt | ast.expr, tree: ast.Module) -> list[str]:
-    """Return the last message assigned before to a variable among `given`, or the helper's own."""
-    names = {one.id for one in ast.walk(ast.Tuple(list(given))) if isinstance(one, ast.Name)}
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and node.lineno <= at.lineno:
-            targets = {one.id for one in ast.walk(node.targets[0]) if isinstance(one, ast.Name)}
-            texts = [text for text in _texts(node.value) if CHINESE.search(text)]
-            found += [(node.lineno, text) for text in texts[:1] if targets & names]
-    helper = ast.unparse(at.func) if isinstance(at, ast.Call) else ""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name == helper:
-            texts = [text for inner in ast.walk(node) for text in _texts(inner)]
-            found += [(0, text) for text in texts if CHINESE.search(text)][:1]
-    return [max(found)[1]] if found else []
-
-
-def _name(target: ast.expr) -> str:
-    """Return the name that is assigned to, or the first of several."""
-    first = target.elts[0] if isinstance(target, ast.Tuple) else target
-    return first.id if isinstance(first, ast.Name) else ""
-
-
-def _parts(value: ast.expr) -> list[ast.expr]:
-    if isinstance(value, ast.Tuple):
-        return value.elts
-    return [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
-
-
-def _texts(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return [node.value]
-    if isinstance(node, ast.JoinedStr):
-        return [
-            "".join(
-                str(part.value) if isinstance(part, ast.Constant) else "{…}" for part in node.values
-            )
-        ]
-    if isinstance(node, ast.Tuple):
-        return [text for one in node.elts for text in _texts(one)]
-    if isinstance(node, ast.BinOp):
-        return _texts(node.left)
-    return []
-
-
-def _short(texts: list[str]) -> str:
-    return " / ".join(dict.fromkeys(text for text in texts if text)) or SEVERAL
-
-
-def _wording(entry: Any, lang: str) -> str:
-    hint = str(entry["hint"][lang]).replace("{nearest}", "").replace("{remedy}", "")
-    hint = hint.replace("{{", "{").replace("}}", "}")
-    return (
-        f"{entry['message'][lang]}。{hint}" if lang == "zh" else f"{entry['message'][lang]}. {hint}"
+def _wording(entry: Mapping[str, Any], lang: str) -> str:
+    stop = "。" if lang == "zh" else ". "
+    texts = [entry["message"][lang], entry.get("hint", {}).get(lang, "")]
+    told = stop.join(
+        text.replace("{nearest}", "").replace("{remedy}", "") for text in texts if text
     )
+    return told.replace("{{", "{").replace("}}", "}")
 
 
 def _fields(model: type[Part]) -> str:

@@ -1,18 +1,17 @@
 """One thing that is wrong with a record: where, what, and how to mend it, in Chinese and English.
 
-The wording is data (`messages.toml`, keyed by code); this module never prints.
+The wording is data (see `wording`); this module never prints.
 """
 
 from __future__ import annotations
 
-import functools
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib.resources import files
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
+
+from schemas.wording import Worded, has_label
 
 Level = Literal["error", "warning"]
 Step = str | int
@@ -21,7 +20,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(Worded):
     """A refusal or a warning at one place of a record.
 
     `path` holds field names and list indexes from the record's root, `code` is stable,
@@ -49,14 +48,6 @@ class Problem:
             text += f"[{name}]" if isinstance(step, int) else f".{name}" if text else name
         return text
 
-    def message(self, lang: str) -> str:
-        """Say what is wrong, in `lang` (zh or en)."""
-        return self._fill("message", lang)
-
-    def hint(self, lang: str) -> str:
-        """Say what to do about it, in `lang` (zh or en)."""
-        return self._fill("hint", lang)
-
     def under(self, *steps: Step) -> Problem:
         """Give the same problem as seen from a parent: `steps` come before its path."""
         return replace(self, path=(*steps, *self.path))
@@ -68,22 +59,15 @@ class Problem:
             "code": self.code,
             "level": self.level,
             "value": shown(self.value),
-            "message": {"zh": self.message("zh"), "en": self.message("en")},
-            "hint": {"zh": self.hint("zh"), "en": self.hint("en")},
+            "message": self.messages(),
+            "hint": self.hints(),
         }
 
-    def _fill(self, kind: str, lang: str) -> str:
-        wording = str(messages()[self.code][kind][lang])
-        chosen = {
-            key: value[lang] if isinstance(value, Mapping) else _said(value, lang)
-            for key, value in (self.params or {}).items()
-        }
-        return wording.format_map(_Known(chosen | {"value": _said(self.value, lang)}))
-
-
-class _Known(dict[str, Any]):
-    def __missing__(self, key: str) -> str:
-        raise LookupError(f"messages.toml names {{{key}}}, which this problem does not give")
+    def wording(self) -> tuple[str, Mapping[str, Any]]:
+        """Return the code and the parameters, all as they may be shown."""
+        given = {key: _said(value) for key, value in (self.params or {}).items()}
+        value = self.value if has_label(self.value) else shown(self.value)
+        return self.code, given | {"value": value}
 
 
 def warning(path: Step | tuple[Step, ...], code: str, value: Any = None, **params: Any) -> Problem:
@@ -110,20 +94,13 @@ def shown(value: Any) -> Any:
     return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…"
 
 
-def _said(value: Any, lang: str) -> Any:
-    """Give a value in `lang`: the label of a choice, or the value as it may be shown."""
-    label = getattr(value, "label", None)
-    return label(lang) if callable(label) else shown(value)
+def _said(value: Any) -> Any:
+    """Give a parameter as it may be shown, but leave what has two languages."""
+    return value if isinstance(value, Mapping) or has_label(value) else shown(value)
 
 
 def _printable(value: Any) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-@functools.cache
-def messages() -> Mapping[str, Any]:
-    """Every code with its message and hint, zh and en."""
-    return tomllib.loads(files("schemas").joinpath("messages.toml").read_text("utf-8"))
 
 
 def errors_of(problems: list[Problem]) -> list[Problem]:

@@ -15,9 +15,10 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.fields import Choice, Part, Setting, broken_fields, extra, labels_of, shape
-from schemas.problems import Problem, Step, error, errors_of, messages
+from schemas.problems import Problem, Step, error, errors_of
 from schemas.secrets import MASK, is_secret_name, masked, secret_problems
 from schemas.values import ROW_LIMIT, fold
+from schemas.wording import entries
 
 P = TypeVar("P", bound=Part)
 NAME_LIMIT = 100
@@ -162,7 +163,7 @@ def _problems(model: type[Part], item: Any) -> Iterator[Problem]:
     for name in ("error", "code"):
         context.pop(name, None)
     value = None if kind == "missing" else item["input"]
-    code = PYDANTIC_CODES.get(kind, kind if kind in messages() else "wrong_value")
+    code = PYDANTIC_CODES.get(kind, kind if kind in entries() else "wrong_value")
     owner = _owner(model, path)
     if code == "missing" and owner:
         context["label"] = labels_of(owner, str(path[-1]))

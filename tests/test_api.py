@@ -431,12 +431,12 @@ def test_every_status_is_described(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (TemplateFaulty("template_error", "", ""), 500),
-        (RenderFailed("render_died", "", ""), 500),
-        (RenderFailed("render_memory", "", ""), 500),
-        (RenderFailed("render_timeout", "", ""), 504),
-        (RenderFailed("busy", "", ""), 503),
-        (RenderFailed("no_glyph_in_page", "", ""), 422),
+        (TemplateFaulty("template_error"), 500),
+        (RenderFailed("render_died"), 500),
+        (RenderFailed("render_memory"), 500),
+        (RenderFailed("render_timeout"), 504),
+        (RenderFailed("busy"), 503),
+        (RenderFailed("no_glyph_in_page"), 422),
     ],
 )
 def test_failures_are_told_apart(error: DocgenError, status: int) -> None:

@@ -69,7 +69,7 @@ def restored(settings: Settings, file: Path) -> Any:
 def refused(settings: Settings, file: Path) -> DocgenError:
     with pytest.raises(DocgenError) as caught:
         restored(settings, file)
-    assert caught.value.zh
+    assert caught.value.message("zh")
     return caught.value
 
 
@@ -236,7 +236,7 @@ def test_a_blob_can_be_taken_out_with_tar(tmp_path: Path, backup: Path) -> None:
         with pytest.raises(StoreFault) as caught:
             back_up(store.settings, tmp_path / "second.tar")
         assert caught.value.code == "backup_incomplete"
-        assert sha256 in caught.value.en
+        assert sha256 in caught.value.message("en")
         assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "old"]
         subprocess.run(["tar", "-xf", backup, "-C", store.folder, inner], check=True)
         whole(store)

@@ -35,7 +35,7 @@ def fault(call: object, *arguments: object) -> str:
     assert callable(call)
     with pytest.raises(StoreFault) as caught:
         call(*arguments)
-    assert caught.value.zh
+    assert caught.value.message("zh")
     return caught.value.code
 
 

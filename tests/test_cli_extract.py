@@ -252,8 +252,8 @@ HOSTILE = {
 def test_hostile_bytes_are_refused(name: str) -> None:
     with pytest.raises(InputUnreadable) as caught:
         extract(HOSTILE[name], NOW)
-    assert " at 0x" not in caught.value.en
-    assert caught.value.zh
+    assert " at 0x" not in caught.value.message("en")
+    assert caught.value.message("zh")
 
 
 def test_hostile_bytes_are_refused_to_people(tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ def test_a_name_in_a_table_cell_of_word(theme: Theme) -> None:
     )
     (finding,) = linted("docx", data, theme)
     assert finding.code == "unknown_name"
-    assert finding.en == "There is no params.curent_value; did you mean current_value?"
-    assert "是否想写 current_value？" in finding.zh
+    assert finding.message("en") == "There is no params.curent_value; did you mean current_value?"
+    assert "是否想写 current_value？" in finding.message("zh")
     assert finding.place.startswith("XJ/document.docx")
     assert finding.place == "XJ/document.docx 表 1 行 3 列 2 (table 1 row 3 cell 2)"
 
@@ -74,11 +74,11 @@ def test_a_name_in_a_paragraph_header_and_footnote_of_word(theme: Theme) -> None
 
     data = template("fine", "{{ sumary }}", edit=edit)
     found = linted("docx", data, theme)
-    assert {finding.en for finding in found} == {
+    assert {finding.message("en") for finding in found} == {
         "There is no sumary; did you mean summary?",
         "There is no doc_nr; did you mean doc_no?",
     }
-    places = {finding.en.split(" ")[3].strip(";"): finding.place for finding in found}
+    places = {finding.message("en").split(" ")[3].strip(";"): finding.place for finding in found}
     assert "paragraph 2" in places["sumary"]
     assert "header" in places["doc_nr"]
 
@@ -92,7 +92,7 @@ def test_a_name_in_a_cell_of_excel(theme: Theme) -> None:
         A5="{%tr endfor %}",
     )
     (finding,) = linted("xlsx", data, theme)
-    assert finding.en == "There is no data_files.size_bg; did you mean size_gb?"
+    assert finding.message("en") == "There is no data_files.size_bg; did you mean size_gb?"
     assert finding.place.startswith("XJ/workbook.xlsx")
     assert "参数" in finding.place
     assert "C4" in finding.place
@@ -100,7 +100,7 @@ def test_a_name_in_a_cell_of_excel(theme: Theme) -> None:
 
 def test_a_name_in_a_line_of_a_page(theme: Theme) -> None:
     (finding,) = linted("pdf", page("<p>", "{{ summary }}", "{{ doc.titel }}"), theme)
-    assert finding.en == "There is no titel; did you mean title?"
+    assert finding.message("en") == "There is no titel; did you mean title?"
     assert finding.place == "XJ/page.html 第 3 行 (line 3)"
 
 
@@ -132,7 +132,7 @@ def test_a_name_in_a_line_of_a_page(theme: Theme) -> None:
 def test_wherever_a_name_stands(theme: Theme, source: str, says: str) -> None:
     found = linted("pdf", page(source), theme)
     assert codes([finding.as_json() for finding in found]) == ["unknown_name"], found
-    assert f"did you mean {says}" in found[0].en
+    assert f"did you mean {says}" in found[0].message("en")
 
 
 @pytest.mark.parametrize(
@@ -204,16 +204,16 @@ def test_fields_that_are_never_shown_are_named(theme: Theme) -> None:
     found = lint(Template("XJ", "pdf", path, "1", page("{{ summary }}")), theme)
     assert set(codes([finding.as_json() for finding in found])) == {"field_not_shown"}
     assert {finding.level for finding in found} == {"warning"}
-    texts = " ".join(finding.en for finding in found)
+    texts = " ".join(finding.message("en") for finding in found)
     assert "data_files.used_gb" in texts
     assert "never shows summary" not in texts
-    assert any(finding.zh.endswith("（授权编号）") for finding in found)
+    assert any(finding.message("zh").endswith("（授权编号）") for finding in found)
 
 
 def test_a_field_shown_by_a_loop_or_a_name_counts(theme: Theme) -> None:
     source = "{% for r in data_files %}{{ r['used_gb'] }}{% endfor %}{{ signoff_blocks[0].name }}"
     found = lint(Template("XJ", "pdf", Path("page.html"), "1", page(source)), theme)
-    shown = " ".join(finding.en for finding in found)
+    shown = " ".join(finding.message("en") for finding in found)
     assert "never shows data_files.used_gb" not in shown
     assert "never shows signoffs.name" not in shown
     assert "never shows data_files.size_gb" in shown
@@ -237,12 +237,12 @@ def own_theme(tmp_path: Path) -> Path:
 def test_a_page_of_the_theme_is_walked(own_theme: Path, tag: str) -> None:
     (finding,) = linted("pdf", page("x", tag), load_theme(own_theme))
     assert finding.place == "extra.html 第 2 行 (line 2)"
-    assert "did you mean summary" in finding.en
+    assert "did you mean summary" in finding.message("en")
 
 
 def test_a_page_that_is_missing_is_an_unknown_name(theme: Theme) -> None:
     found = linted("pdf", page("{% include 'bsae.html' %}"), theme)
-    assert "did you mean base.html" in found[0].en
+    assert "did you mean base.html" in found[0].message("en")
     assert codes([finding.as_json() for finding in found])[0] == "unknown_name"
 
 

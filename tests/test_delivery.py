@@ -24,8 +24,8 @@ from tests.commands import NOW, SAMPLES, XJ, ZX, codes, docgen, numbered, render
 def refused(folder: Folder, name: str = "a.docx", data: bytes = b"x") -> OutputRefused:
     with pytest.raises(OutputRefused) as caught:
         folder.deliver(name, data)
-    assert caught.value.zh
-    assert caught.value.hint_en
+    assert caught.value.message("zh")
+    assert caught.value.hint("en")
     return caught.value
 
 
@@ -114,7 +114,7 @@ def test_another_file_is_kept_unless_forced(tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_bytes(b"mine")
     error = refused(Folder(tmp_path, indexed=True))
     assert (error.code, error.place) == ("file_exists", str(tmp_path / "a.docx"))
-    assert "--force" in error.hint_zh
+    assert "--force" in error.hint("zh")
     assert (tmp_path / "a.docx").read_bytes() == b"mine"
     assert Folder(tmp_path, force=True).deliver("a.docx", b"new")[1] == "made"
     assert (tmp_path / "a.docx").read_bytes() == b"new"
@@ -201,7 +201,7 @@ def test_a_broken_index_is_told_and_how_to_mend_it(tmp_path: Path, content: byte
     with pytest.raises(OutputRefused) as caught:
         Folder(tmp_path, indexed=True)
     assert caught.value.code == "index_unreadable"
-    assert INDEX in caught.value.hint_zh
+    assert INDEX in caught.value.hint("zh")
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ def zipped(entries: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
 def refusal(data: bytes) -> str:
     with pytest.raises(TemplateFaulty) as refused:
         Package.read(data)
-    assert refused.value.zh
-    assert refused.value.en
+    assert refused.value.message("zh")
+    assert refused.value.message("en")
     return refused.value.code
 
 

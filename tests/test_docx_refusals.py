@@ -66,7 +66,7 @@ def test_a_fault_names_its_cell_and_text(theme: Theme, doc: Document, text: str,
     if "if row" not in text:  # an open block is only missed at the template's end
         assert fault.place.startswith("表 1 行 2 列 2 (table 1 row 2 cell 2)")
         assert f"abc {text}" in fault.place
-    assert fault.zh
+    assert fault.message("zh")
     assert fault.hint("en")
 
 

@@ -25,9 +25,9 @@ MEGABYTE = 2**20
 def refused(data: bytes) -> InputUnreadable:
     with pytest.raises(InputUnreadable) as caught:
         read_json(data)
-    assert caught.value.zh
-    assert caught.value.en
-    assert caught.value.hint_zh
+    assert caught.value.message("zh")
+    assert caught.value.message("en")
+    assert caught.value.hint("zh")
     json.dumps(caught.value.as_json(), ensure_ascii=False).encode()
     return caught.value
 
@@ -144,8 +144,8 @@ def test_wrong_json_is_told_with_line_and_column(data: bytes, place: str) -> Non
     error = refused(data)
     assert (error.code, error.place) == ("not_json", place)
     line, column = place.split(":")
-    assert f"第 {line} 行第 {column} 列" in error.zh
-    assert f"Line {line}, column {column}" in error.en
+    assert f"第 {line} 行第 {column} 列" in error.message("zh")
+    assert f"Line {line}, column {column}" in error.message("en")
 
 
 @pytest.mark.parametrize("data", [b"", b" \n\t ", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
@@ -159,14 +159,14 @@ def test_an_empty_file_is_said_to_be_empty(data: bytes) -> None:
 def test_utf_16_is_named(encoding: str) -> None:
     error = refused('{"a": "中"}'.encode(encoding))
     assert error.code == "utf16"
-    assert "UTF-8" in error.hint_zh
+    assert "UTF-8" in error.hint("zh")
 
 
 def test_gbk_is_guessed() -> None:
     error = refused('{"客户": "移动"}'.encode("gbk"))
     assert error.code == "not_utf8"
-    assert "第 3 个字节" in error.zh
-    assert "GBK" in error.hint_zh
+    assert "第 3 个字节" in error.message("zh")
+    assert "GBK" in error.hint("zh")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_bytes_that_are_no_utf_8_are_refused(tail: bytes) -> None:
 def test_numbers_that_are_none_are_refused(number: str) -> None:
     error = refused(f'{{"size_gb": {number}}}'.encode())
     assert error.code == "not_a_json_number"
-    assert number in error.en
+    assert number in error.message("en")
 
 
 def test_an_endless_number_is_refused() -> None:
@@ -210,7 +210,7 @@ def test_a_key_may_stand_in_two_objects() -> None:
 def test_a_hostile_key_that_stands_twice_can_be_shown(key: str) -> None:
     error = refused(f'{{"{key}": 1, "{key}": 2}}'.encode())
     assert error.code == "duplicate_key"
-    assert len(error.zh) < 200
+    assert len(error.message("zh")) < 200
 
 
 def test_the_last_of_many_keys_may_be_the_double() -> None:
@@ -246,7 +246,7 @@ def test_many_brackets_side_by_side_are_no_depth() -> None:
 def test_a_file_over_the_limit_is_refused_unread() -> None:
     error = refused(b" " * (SIZE_LIMIT + 1))
     assert error.code == "too_large"
-    assert str(SIZE_LIMIT) in error.en
+    assert str(SIZE_LIMIT) in error.message("en")
 
 
 # ---------------------------------------------------------------- as a record
@@ -308,7 +308,7 @@ def test_what_is_no_record_is_said_to_be_of_no_type(data: bytes) -> None:
     with pytest.raises(InputUnreadable) as caught:
         read_record(data, Setting(NOW))
     assert caught.value.code == "unknown_record_type"
-    assert "XJ" in caught.value.hint_en
+    assert "XJ" in caught.value.hint("en")
 
 
 # ---------------------------------------------------------------- masking

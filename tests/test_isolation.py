@@ -51,8 +51,8 @@ def failure(pool: Children, code: str) -> RenderFailed:
     """How Python code ends in a child."""
     with pytest.raises(RenderFailed) as caught:
         pool.run(exec, code, size_bytes=0)
-    assert caught.value.zh
-    assert caught.value.en
+    assert caught.value.message("zh")
+    assert caught.value.message("en")
     return caught.value
 
 
@@ -145,8 +145,8 @@ def test_a_template_that_eats_memory_ends(
 def test_each_end_has_its_code(pool: Children, code: str, ends_as: str, says: str) -> None:
     error = failure(pool, code)
     assert error.code == ends_as
-    assert says in error.en
-    assert len(error.en) < 1000
+    assert says in error.message("en")
+    assert len(error.message("en")) < 1000
     assert pool.run(value_of, "6 * 7", size_bytes=0) == 42
 
 
@@ -288,7 +288,7 @@ def test_time_grows_with_the_record() -> None:
 )
 def test_files_are_limited(code: str, says: str) -> None:
     with Children(1, LIMITS) as pool:
-        assert says in failure(pool, code).en
+        assert says in failure(pool, code).message("en")
 
 
 # ---------------------------------------------------------------- no network, no programs
@@ -336,7 +336,9 @@ def test_a_child_talks_to_nobody_and_starts_nothing(
 ) -> None:
     error = failure(pool, code.replace("PORT", str(canary.getsockname()[1])))
     assert error.code == "render_bug"
-    assert re.search(r"may not use (socket|os|subprocess|urllib)\.", error.en), error.en
+    assert re.search(r"may not use (socket|os|subprocess|urllib)\.", error.message("en")), (
+        error.message("en")
+    )
 
 
 REFUSED_PAGES = [

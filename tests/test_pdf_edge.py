@@ -119,4 +119,4 @@ def test_a_theme_names_the_picture(tmp_path: Path) -> None:
     assert theme.digest != load_theme(default_folder()).digest
     with pytest.raises(SettingWrong) as wrong:
         load_theme(theme_with(tmp_path, b"GIF89a"))
-    assert "seal.png" in wrong.value.en
+    assert "seal.png" in wrong.value.message("en")

@@ -1,10 +1,8 @@
 """What every schema must have: labels, sections, wording of its codes; check lists and samples."""
 
-import ast
 import json
 import re
 import runpy
-import string
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from schemas.coverage import coverage
 from schemas.envelope import Record
 from schemas.fields import Choice, Part, extra, shape
 from schemas.jsonschema import json_schema
-from schemas.problems import Problem, messages
+from schemas.problems import Problem
 from tests.records import SAMPLES, contract, draft, read_as
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -171,55 +169,6 @@ def test_the_json_schema_carries_labels(model: type[Part]) -> None:
 
 
 # ---------------------------------------------------------------- wording
-
-
-def sources() -> list[Path]:
-    return [*ROOT.glob("schemas/*.py"), *ROOT.glob("docgen/**/*.py"), *ROOT.glob("api/**/*.py")]
-
-
-def raised_in(tree: ast.AST) -> Iterator[str]:
-    """Codes that are given to error(), warning(), Problem() and fail(), or stand in a table."""
-    places = {"error": 1, "warning": 1, "Problem": 1, "fail": 0}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            place = places.get(node.func.id)
-            if place is not None and len(node.args) > place:
-                yield from strings(node.args[place])
-        if isinstance(node, ast.Assign | ast.AnnAssign):
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            table = isinstance(target, ast.Name) and target.id in ("PYDANTIC_CODES", "foreign")
-            if table and isinstance(node.value, ast.Dict):
-                yield from (code for value in node.value.values for code in strings(value))
-
-
-def strings(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
-            yield inner.value
-
-
-def test_every_code_has_its_wording_and_every_wording_its_code() -> None:
-    raised: set[str] = {"wrong_value"}
-    for path in sources():
-        raised |= set(raised_in(ast.parse(path.read_text("utf-8"))))
-    raised = {code for code in raised if re.fullmatch(r"[a-z][a-z_]+", code)}
-    assert raised - messages().keys() == set()
-    assert messages().keys() - raised == set()
-
-
-@pytest.mark.parametrize("code", list(messages()))
-def test_wording_is_whole_in_both_languages(code: str) -> None:
-    entry = messages()[code]
-    assert set(entry) == {"message", "hint"}
-    for kind in entry.values():
-        assert set(kind) == {"zh", "en"}
-        assert re.search("[\u4e00-\u9fff{]", kind["zh"])
-        assert not re.search("[\u4e00-\u9fff]", kind["en"])
-        names = [
-            {name for _, name, _, _ in string.Formatter().parse(text) if name}
-            for text in kind.values()
-        ]
-        assert names[0] == names[1]
 
 
 def test_a_message_that_names_what_is_not_given_is_a_fault() -> None:

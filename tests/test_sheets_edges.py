@@ -211,8 +211,8 @@ def test_a_refused_file_is_refused_at_once(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputUnreadable) as caught:
         taken(tmp_path / name, tmp_path / "out")
     assert caught.value.code == code
-    assert caught.value.zh
-    assert caught.value.hint_zh
+    assert caught.value.message("zh")
+    assert caught.value.hint("zh")
 
 
 @pytest.mark.slow

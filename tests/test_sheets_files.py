@@ -31,8 +31,8 @@ def refused(path: Path, limits: Limits | None = None) -> str:
     """The code with which a file is refused."""
     with pytest.raises(InputUnreadable) as caught:
         open_book(path, limits=limits)
-    assert caught.value.zh
-    assert caught.value.hint_en
+    assert caught.value.message("zh")
+    assert caught.value.hint("en")
     return caught.value.code
 
 

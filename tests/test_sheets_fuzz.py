@@ -212,7 +212,11 @@ def _begun(pool: Children, seed: int, folder: Path):  # type: ignore[no-untyped-
 def complaint(fate: object) -> str:
     """Say what is wrong with the fate of a file: neither read, every row told, nor refused."""
     if isinstance(fate, InputUnreadable):
-        return "" if fate.zh and fate.hint_en else f"a refusal without words: {fate.code}"
+        return (
+            ""
+            if fate.message("zh") and fate.hint("en")
+            else f"a refusal without words: {fate.code}"
+        )
     if not isinstance(fate, Taken):
         return repr(fate)
     told = sum(len(one.rows) + len(one.known) for one in fate.documents)

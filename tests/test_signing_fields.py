@@ -159,8 +159,8 @@ def test_a_block_outside_its_page_is_refused() -> None:
 def refused(data: bytes, *roles: str) -> str:
     with pytest.raises(DocgenError) as caught:
         add_fields(data, roles)
-    assert caught.value.zh
-    assert caught.value.hint_en
+    assert caught.value.message("zh")
+    assert caught.value.hint("en")
     return caught.value.code
 
 

@@ -85,9 +85,9 @@ def code_of(settings: Settings, pdf: bytes = b"") -> str:
     with pytest.raises(DocgenError) as caught:
         signed(pdf, open_sealer(settings))
     error = caught.value
-    assert error.zh
-    assert error.hint_zh
-    assert error.hint_en
+    assert error.message("zh")
+    assert error.hint("zh")
+    assert error.hint("en")
     return error.code
 
 

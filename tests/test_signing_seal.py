@@ -118,8 +118,8 @@ def refused(pdf: bytes, field: str, by: FileSealer, **more: object) -> str:
     given: dict[str, object] = {"image": None, "name": "刘洋", "reason": "同意", "now": NOW}
     with pytest.raises(DocgenError) as caught:
         seal(pdf, field, by, **(given | more))  # type: ignore[arg-type]
-    assert caught.value.zh
-    assert caught.value.hint_en
+    assert caught.value.message("zh")
+    assert caught.value.hint("en")
     return caught.value.code
 
 

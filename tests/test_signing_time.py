@@ -135,9 +135,9 @@ def codes(verdict: Verdict) -> list[str]:
 def refused(pdf: bytes, by: Sealer, stamps: TimeAuthority | None = None, **more: Lasting) -> str:
     with pytest.raises(DocgenError) as caught:
         signed(pdf, "engineer", by, stamps, lta=more.get("lta"))
-    assert caught.value.zh
-    assert caught.value.hint_zh
-    assert caught.value.hint_en
+    assert caught.value.message("zh")
+    assert caught.value.hint("zh")
+    assert caught.value.hint("en")
     return caught.value.code
 
 

@@ -27,9 +27,9 @@ def refused(url: str, *addresses: str) -> NotAllowed:
         public_addresses(url, resolve=answering(*(addresses or ("8.8.8.8",))))
     error = caught.value
     assert error.code == "webhook_address_refused"
-    assert error.zh
-    assert error.hint_zh
-    assert error.hint_en
+    assert error.message("zh")
+    assert error.hint("zh")
+    assert error.hint("en")
     return error
 
 
@@ -105,7 +105,7 @@ FORMS = [
 
 @pytest.mark.parametrize(("url", "word"), FORMS, ids=range(len(FORMS)))
 def test_addresses_of_a_wrong_form(url: str, word: str) -> None:
-    assert word in refused(url).en
+    assert word in refused(url).message("en")
 
 
 def test_a_refusal_shows_no_password() -> None:
@@ -175,7 +175,7 @@ def test_a_name_without_address_is_unknown_not_refused() -> None:
         with pytest.raises(NotAllowed) as caught:
             public_addresses("https://a.example/", resolve=resolve)
         assert caught.value.code == "webhook_host_unknown"
-        assert caught.value.hint_zh
+        assert caught.value.hint("zh")
 
 
 def test_an_operator_may_open_inner_networks_but_not_all() -> None:

@@ -29,7 +29,7 @@ def refusal(
 ) -> str:
     with pytest.raises(NotSignedIn) as caught:
         verify(keys, headers, body, now=now)
-    assert caught.value.zh
+    assert caught.value.message("zh")
     return caught.value.code
 
 

@@ -63,12 +63,7 @@ def colleague(form: Form) -> Colleague:
     if given["email"] and not EMAIL.fullmatch(given["email"]):
         wrong.append("email")
     if wrong:
-        raise InputUnreadable(
-            "link_colleague_wrong",
-            "请填写同事姓名与原因；邮箱须是有效地址",
-            "Give the colleague's name and the reason; an e-mail must be an address",
-            place=wrong[0],
-        )
+        raise InputUnreadable("link_colleague_wrong", place=wrong[0])
     return Colleague(given["name"], given["reason"], given["org"] or None, given["email"] or None)
 
 
@@ -80,6 +75,4 @@ def strokes(form: Form) -> bytes:
             return data
     except (ValueError, RecursionError):
         pass
-    raise UploadRefused(
-        "link_strokes_wrong", "笔迹数据不可用", "The strokes of the signature cannot be used"
-    )
+    raise UploadRefused("link_strokes_wrong")

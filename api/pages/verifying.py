@@ -63,7 +63,7 @@ def _checked(checked: Checked, lang: str) -> dict[str, Any]:
     said = pages.texts(lang)
     verdict = checked.verdict
     shows_seals = checked.outcome != "on_record" or verdict.signatures
-    findings = [one.zh if lang == "zh" else one.en for one in verdict.findings]
+    findings = [one.message(lang) for one in verdict.findings]
     return {
         "tone": TONES[checked.outcome],
         "heading": said[f"verify_{checked.outcome}"],

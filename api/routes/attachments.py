@@ -122,7 +122,7 @@ async def scan_of(
     try:
         seen = await work.look(request, look_for_codes, upload.content_type, data)
     except RenderFailed as failed:
-        log.warning("no codes read on a scan: %s %s", failed.code, failed.en)
+        log.warning("no codes read on a scan: %s %s", failed.code, failed.message("en"))
         seen = ()
     return attachments.Scan(seen, unmatched)
 

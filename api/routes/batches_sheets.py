@@ -186,13 +186,7 @@ async def _form(form: FormData) -> _Form:
             taken = any(name == other for other, _ in found)
             found.append((f"{number}-{name}" if taken else name, await one.read()))
     if not found:
-        raise InputUnreadable(
-            "no_sheets",
-            "没有文件",
-            "There is no file",
-            hint_zh="把表格放在表单的 file 字段里，可以多个。",
-            hint_en="Put spreadsheets into the form's field “file”, as many as you like.",
-        )
+        raise InputUnreadable("no_sheets")
     mapping = _text(form, "mapping")
     correction = parsed(Correction, mapping.encode()).toml() if mapping else ""
     return _Form(found, _given(_text(form, "set")), correction)
@@ -206,9 +200,7 @@ def _text(form: FormData, name: str) -> str:
 def _given(text: str) -> dict[str, Any]:
     given = read_json(text.encode()) if text else {}
     if not isinstance(given, dict):
-        raise InputUnreadable(
-            "not_an_object", "set 应为 JSON 对象", "“set” is a JSON object", place="set"
-        )
+        raise InputUnreadable("not_an_object.given", place="set")
     return given
 
 

@@ -46,14 +46,21 @@ def model_of(record: str) -> type[Record]:
     known = record_types()
     if record.upper() in known:
         return known[record.upper()]
-    raise _unknown("unknown_record_type", ("单据类型", "record type"), record, list(known))
+    raise InputUnreadable(
+        "unknown_record_type.address",
+        value=record,
+        name=shown(record),
+        choices=", ".join(known),
+    )
 
 
 def format_of(format: str) -> Format:
     """Find a format by its name, in either case; 404."""
     if format.lower() in FORMATS:
         return FORMATS[format.lower()]
-    raise _unknown("unknown_format", ("格式", "format"), format, list(FORMATS))
+    raise InputUnreadable(
+        "unknown_format.address", value=format, name=shown(format), choices=", ".join(FORMATS)
+    )
 
 
 async def work_of(request: Request) -> AsyncIterator[Work]:
@@ -152,17 +159,6 @@ async def get_schema(model: Model) -> Response:
 def _schema(model: type[Record | Contract]) -> Response:
     text = json.dumps(json_schema(model), ensure_ascii=False)
     return Response(text, media_type="application/schema+json")
-
-
-def _unknown(code: str, what: tuple[str, str], given: str, known: list[str]) -> InputUnreadable:
-    return InputUnreadable(
-        code,
-        f"没有{what[0]}“{shown(given)}”",
-        f"There is no {what[1]} “{shown(given)}”",
-        hint_zh="可选：" + ", ".join(known),
-        hint_en="Choose from: " + ", ".join(known),
-        value=given,
-    )
 
 
 def _order(request: Request, model: type[Record], data: bytes, wishes: Checking) -> Order:

@@ -121,13 +121,7 @@ def provider(request: Request) -> Provider:
     """Return the OpenID provider. Raises NotFound when the settings name none."""
     found = oidc.provider_of(request.app.state.settings)
     if found is None:
-        raise NotFound(
-            "oidc_not_set_up",
-            "没有设置单点登录",
-            "Single sign-on is not set up",
-            hint_zh="见 docs/accounts.md。",
-            hint_en="See docs/accounts.md.",
-        )
+        raise NotFound("oidc_not_set_up")
     return found
 
 

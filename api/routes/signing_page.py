@@ -23,8 +23,8 @@ from api.pages.forms import Form
 from api.pages.routing import answering, language, told
 from api.routes.rendering import Working
 from api.work import Work
-from docgen.errors import DocgenError
-from docgen.service import links_opening, links_pages, links_refusals, links_signing
+from docgen.errors import DocgenError, InputUnreadable, NotFound
+from docgen.service import links_opening, links_pages, links_signing
 from docgen.service.inviting import invited
 from docgen.service.links import Made
 from docgen.service.links_opening import Comer, Entered
@@ -42,7 +42,7 @@ COOKIE = "docgen_link_"
 def refused(request: Request, error: Exception) -> Response:
     """Answer a refusal: to a script as problem+json, to people as a page."""
     if not isinstance(error, DocgenError):
-        error = links_refusals.unknown()
+        error = NotFound("link_unknown")
     if "application/json" in request.headers.get("accept", ""):
         return problem_response(error)
     lang = language(request)
@@ -77,7 +77,7 @@ Position = Annotated[int, Path(ge=1, le=9999)]
 def read_static(name: str) -> Response:
     """Answer a script or a style of the pages."""
     if name not in pages.STATIC:
-        raise links_refusals.unknown()
+        raise NotFound("link_unknown")
     data, media, tag = pages.static(name)
     headers = {"Cache-Control": "public, max-age=86400", "ETag": f'"{tag}"'}
     return Response(data, headers=headers, media_type=media)
@@ -137,7 +137,7 @@ async def read_page(
         pdf = await run_in_threadpool(store.blobs.get, sha256)
         png = await work.look(request, pictures.page_png, pdf, page)
         if png is None:
-            raise links_refusals.other_document()
+            raise NotFound("link_other_document")
         await run_in_threadpool(links_pages.keep, store, sha256, page, png)
     return Response(png, media_type="image/png")
 
@@ -224,9 +224,9 @@ async def _hand(request: Request, work: Work, form: Form) -> Hand:
 
 def _statement(store: Store, comer: Comer, form: Form, asking: showing.Asking) -> Statement:
     if form.text("consent") != "yes":
-        raise links_refusals.consent_missing()
+        raise InputUnreadable("link_consent_missing")
     if (opinion := form.text("opinion")) not in Opinion.__members__:
-        raise links_refusals.opinion_missing()
+        raise InputUnreadable("link_opinion_missing")
     with store.reading() as session:
         entered = links_opening.enter(session, comer, store.clock(), store.key)
         one = links_opening.at(session, entered.link, asking.position)

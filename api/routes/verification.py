@@ -22,13 +22,12 @@ from api.pages.routing import answering, language, told
 from api.routes.rendering import Working
 from api.shapes_verification import FileOut, StandingOut
 from api.work import Work
-from docgen.errors import DocgenError, InputUnreadable
+from docgen.errors import DocgenError, InputUnreadable, UploadRefused
 from docgen.service import verification
 from docgen.service.unit import Store
 from docgen.service.verification import Checked, Standing
 from docgen.signing.opening import trusted
 from docgen.uploads import MOST_BYTES
-from docgen.uploads.refusals import refusal
 
 MOST = MOST_BYTES["attachment"]
 FORM = {
@@ -130,13 +129,11 @@ async def _file(request: Request) -> bytes:
             given = form.get("file")
             data = await given.read(MOST + 1) if isinstance(given, UploadFile) else b""
     except HTTPException as wrong:
-        raise InputUnreadable(
-            "bad_form", "表单有误", f"The form is wrong: {wrong.detail}"
-        ) from wrong
+        raise InputUnreadable("bad_form", reason=wrong.detail) from wrong
     if not data:
-        raise refusal("upload_empty")
+        raise UploadRefused("upload_empty")
     if len(data) > MOST:
-        raise refusal("upload_too_large", "", len(data))
+        raise UploadRefused("upload_too_large", value=len(data))
     return data
 
 

@@ -49,21 +49,21 @@ class Bag:
         for line in self.text(name).splitlines():
             match = _LINE.fullmatch(line)
             if match is None or match[2] in found:
-                raise broken(name)
+                raise InputUnreadable("bag_broken", place=name)
             found[match[2]] = match[1]
         return found
 
     def text(self, name: str) -> str:
         """Return a tag file's text. InputUnreadable: bag_broken."""
         if name not in self.names:
-            raise broken(name)
+            raise InputUnreadable("bag_broken", place=name)
         data = self.read(name).data
         if len(data) > TAG_BYTES:
-            raise broken(name)
+            raise InputUnreadable("bag_broken", place=name)
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError as wrong:
-            raise broken(name) from wrong
+            raise InputUnreadable("bag_broken", place=name) from wrong
 
 
 def bags(container: Container) -> Iterator[tuple[str, Bag]]:
@@ -106,13 +106,6 @@ def check_oxum(bag: Bag, verdict: Verdict, counted: tuple[int, int]) -> None:
     found = _OXUM.search(bag.text(INFO))
     if found is None or (int(found[1]), int(found[2])) != counted:
         verdict.find("bag_broken", INFO)
-
-
-def broken(place: str) -> InputUnreadable:
-    """Say that a bag cannot be read."""
-    return InputUnreadable(
-        "bag_broken", "不是完好的 BagIt 包", "It is no whole BagIt bag", place=place
-    )
 
 
 def _declares(name: str) -> bool:

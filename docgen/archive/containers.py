@@ -24,15 +24,6 @@ FREE_BYTES, UNPACKED_RATIO = 500 * 2**20, 20
 _ELSEWHERE = re.compile(r"^$|^[A-Za-z]:|(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\\]")
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
-REASONS = {
-    "package_unsafe_name": ("条目名称不合法", "A file's name leads elsewhere"),
-    "package_duplicate": ("条目重名", "Two files have the same name"),
-    "package_link": ("条目是链接或特殊文件", "A file is a link, or no plain file"),
-    "package_encrypted": ("条目已加密", "A file is encrypted"),
-    "package_method": ("不支持的压缩方法", "A file's compression is not supported"),
-    "package_bomb": ("条目过多、过大或压缩比过高", "Too many, too large or too compressed files"),
-    "package_broken": ("压缩包已损坏", "The zip is broken"),
-}
 
 
 class Container(Protocol):
@@ -57,7 +48,7 @@ def zips(path: Path) -> list[Path]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Container]:
-    """Open a zip or a folder. InputUnreadable: a code of REASONS, package_unreadable."""
+    """Open a zip or a folder. InputUnreadable: package_unreadable, _broken, _bomb and others."""
     if path.is_dir():
         yield Folder(path)
         return
@@ -67,13 +58,10 @@ def opened(path: Path) -> Iterator[Container]:
             with zipfile.ZipFile(file) as archive:
                 yield Zip(archive, path.stat().st_size)
     except BROKEN as wrong:
-        raise refusal("package_broken", str(wrong)[:200]) from wrong
+        raise InputUnreadable("package_broken", place=str(wrong)[:200]) from wrong
     except OSError as wrong:
         raise InputUnreadable(
-            "package_unreadable",
-            f"归档包无法读取：{wrong.strerror}",
-            f"The package cannot be read: {wrong.strerror}",
-            place=str(path),
+            "package_unreadable.file", place=str(path), reason=wrong.strerror
         ) from wrong
 
 
@@ -93,7 +81,7 @@ class Folder:
                 while piece := file.read(CHUNK):
                     yield piece
         except OSError as wrong:
-            raise refusal("package_broken", name) from wrong
+            raise InputUnreadable("package_broken", place=name) from wrong
 
     def _listed(self) -> Iterator[str]:
         count = 0
@@ -102,12 +90,12 @@ class Folder:
                 path = Path(folder, one)
                 mode = path.lstat().st_mode
                 if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                    refuse("package_link", path.name)
+                    raise InputUnreadable("package_link", place=path.name)
             for one in files:
                 yield Path(folder, one).relative_to(self._root).as_posix()
             count += len(files)
             if count > ENTRIES:
-                refuse("package_bomb", one)
+                raise InputUnreadable("package_bomb", place=one)
 
 
 class Zip:
@@ -120,7 +108,7 @@ class Zip:
         found = [info for info in archive.infolist() if not info.is_dir()]
         _check_names(found)
         if sum(info.compress_size for info in found) > size_bytes:
-            refuse("package_bomb", "entries overlap")
+            raise InputUnreadable("package_bomb", place="entries overlap")
         for info in found:
             _check(info)
         self._infos = {info.filename: info for info in found}
@@ -133,21 +121,15 @@ class Zip:
                 while piece := entry.read(CHUNK):
                     self._left -= len(piece)
                     if self._left < 0:
-                        refuse("package_bomb", name)
+                        raise InputUnreadable("package_bomb", place=name)
                     yield piece
         except BROKEN as wrong:
-            raise refusal("package_broken", name) from wrong
-
-
-def refusal(code: str, place: str) -> InputUnreadable:
-    """Return a refusal of REASONS."""
-    zh, en = REASONS[code]
-    return InputUnreadable(code, zh, en, place=place)
+            raise InputUnreadable("package_broken", place=name) from wrong
 
 
 def refuse(code: str, place: str) -> NoReturn:
-    """Raise a refusal of REASONS."""
-    raise refusal(code, place)
+    """Refuse the package, for what stands at `place`."""
+    raise InputUnreadable(code, place=place)
 
 
 def _check_names(found: Sequence[zipfile.ZipInfo]) -> None:

@@ -65,10 +65,7 @@ def _html(page: Page, theme: Theme) -> str:
         return made.get_template(TEMPLATE).render(context)
     except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as wrong:
         raise TemplateFaulty(
-            "template_error",
-            f"证据页模板有误：{wrong}",
-            f"The template of the evidence page is wrong: {wrong}",
-            place=TEMPLATE,
+            "template_error.evidence", place=TEMPLATE, reason=str(wrong)
         ) from wrong
 
 

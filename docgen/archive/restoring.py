@@ -26,7 +26,7 @@ from docgen.archive.findings import Verdict
 from docgen.archive.layout import MANIFEST, PAYLOAD
 from docgen.archive.statement import Statement, parsed
 from docgen.archive.verifying import verified
-from docgen.errors import Conflict
+from docgen.errors import Conflict, InputUnreadable
 from docgen.pipeline import read_contract
 from docgen.service import packages
 from docgen.service.documents import Made, row_of
@@ -84,7 +84,7 @@ def _one(store: Store, bag: Bag, trusted: Sequence[x509.Certificate], place: str
         statement = parsed(bag.read(PAYLOAD + names.STATEMENT).data)
         return Restored(place, verdict.doc_no, _Restoring(store, bag, statement).run(), verdict)
     except (LookupError, TypeError, ValueError, AttributeError) as wrong:
-        raise names.unreadable(place) from wrong
+        raise InputUnreadable("package_unreadable.damaged", place=place) from wrong
 
 
 class _Restoring:
@@ -102,14 +102,14 @@ class _Restoring:
         hashes = self.bag.manifest(MANIFEST)
         for item in self.statement.files:
             if self.store.blobs.put(self._data(item.path)) != hashes[PAYLOAD + item.path]:
-                raise names.unreadable(item.path)
+                raise InputUnreadable("package_unreadable.damaged", place=item.path)
         evidence = self._data(names.EVIDENCE)
         self.store.blobs.put(evidence)
         try:
             with self.store.change(SERVICE) as unit:
                 self._rows(unit, evidence)
         except IntegrityError as wrong:
-            raise _differs(self.statement.doc_no) from wrong
+            raise Conflict("restored_differs", place=self.statement.doc_no) from wrong
         return "restored"
 
     def _there(self) -> bool:
@@ -121,7 +121,7 @@ class _Restoring:
             return False
         said = self.rows["record"]["id"], self.statement.version, self.statement.archived_hash
         if (kept.record_id, kept.number, kept.archived_hash) != said:
-            raise _differs(self.statement.doc_no)
+            raise Conflict("restored_differs", place=self.statement.doc_no)
         return True
 
     def _rows(self, unit: Unit, evidence: bytes) -> None:
@@ -166,7 +166,7 @@ class _Restoring:
             session.add(kept)
             session.flush()
         elif kept.id != row["id"]:
-            raise _differs(row["contract_no"])
+            raise Conflict("restored_differs", place=row["contract_no"])
         for user_id in sorted({*self.users.values()}):
             if session.get(Member, (kept.id, user_id)) is None:
                 session.add(Member(contract_id=kept.id, user_id=user_id, created_at=unit.now))
@@ -239,14 +239,3 @@ class _Restoring:
 
     def _data(self, path: str) -> bytes:
         return self.bag.read(PAYLOAD + path).data
-
-
-def _differs(place: str) -> Conflict:
-    return Conflict(
-        "restored_differs",
-        f"{place} 已存在且不同，没有恢复",
-        f"There is another {place} already; it was not restored",
-        hint_zh="请恢复到空的服务。",
-        hint_en="Restore into an empty service.",
-        place=place,
-    )

@@ -84,26 +84,14 @@ def parsed(data: bytes) -> Statement:
     try:
         plain = json.loads(data)
         if plain["format"] != FORMAT:
-            raise _newer(plain["format"])
+            raise InputUnreadable("newer_package", value=plain["format"])
         files = tuple(Item(**one) for one in plain.pop("files"))
         fields = tuple(map(str, plain.pop("signed_fields")))
         made = Statement(files=files, signed_fields=fields, **plain)
         _check(made)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as wrong:
-        raise unreadable(STATEMENT) from wrong
+        raise InputUnreadable("package_unreadable.damaged", place=STATEMENT) from wrong
     return made
-
-
-def unreadable(place: str) -> InputUnreadable:
-    """Say that something is no package of docgen's."""
-    return InputUnreadable(
-        "package_unreadable",
-        f"归档包无法读取，已损坏或不是 docgen 的归档包：{place}",
-        f"The package cannot be read: it is damaged, or none of docgen's: {place}",
-        hint_zh="请重新取得归档包。",
-        hint_en="Get the package again.",
-        place=place,
-    )
 
 
 def _check(made: Statement) -> None:
@@ -118,14 +106,3 @@ def _check(made: Statement) -> None:
         raise TypeError("a number is no number")
     if not isinstance(made.rows, dict) or not isinstance(made.audit, dict):
         raise TypeError("an object is no object")
-
-
-def _newer(form: object) -> InputUnreadable:
-    return InputUnreadable(
-        "newer_package",
-        f"归档包的格式 {form} 由更新的 docgen 写成",
-        f"The package's form {form} was written by a newer docgen",
-        hint_zh="请升级 docgen；或按包内 README 用通用工具核对。",
-        hint_en="Upgrade docgen, or check it by its README with standard tools.",
-        value=form,
-    )

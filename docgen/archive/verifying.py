@@ -17,14 +17,14 @@ from docgen.archive import statement as names
 from docgen.archive.agreeing import check_audit, listed
 from docgen.archive.bags import Bag, Content, bags, check_oxum, complete, strays
 from docgen.archive.containers import Container, opened, zips
-from docgen.archive.findings import Verdict, own_certificate
+from docgen.archive.findings import Verdict
 from docgen.archive.layout import INDEX, INDEX_PAGE, MANIFEST, PAYLOAD
 from docgen.archive.sealed import attached
 from docgen.archive.statement import Item, Statement, parsed
 from docgen.errors import DocgenError, InputUnreadable
 from docgen.renderers.package import read_record
 from docgen.signing.keys import roots
-from docgen.signing.verify import verify_pdf
+from docgen.signing.verify import Finding, verify_pdf
 
 SMALL = {names.STATEMENT, names.AUDIT, names.CONTRACT, names.RECORD, names.SUBMITTED}
 DOCUMENTS = {"archived_document": names.RECORD, "submitted_document": names.SUBMITTED}
@@ -42,7 +42,7 @@ def verify(path: Path, trusted: Roots) -> Iterator[Verdict]:
             found.append(root.rstrip("/").rpartition("/")[2])
             yield verified(bag, trusted, root.rstrip("/") or path.name)
         if not found:
-            raise names.unreadable("bagit.txt")
+            raise InputUnreadable("package_unreadable.damaged", place="bagit.txt")
         yield from _beside(container, path, found)
 
 
@@ -129,7 +129,7 @@ class _Examined:
         verdict = verify_pdf(content.data, self.trusted, expected=expected)
         self.verdict.signatures[path] = verdict.signatures
         self.verdict.findings += [
-            own_certificate(f"{path} {one.place}")
+            Finding("signer_only_in_package", f"{path} {one.place}")
             if self._own(one.code, verdict, one.place)
             else one
             for one in verdict.findings

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from docgen.backup.tar import damaged
+from docgen.errors import InputUnreadable
 
 FORMAT = 1
 HEAD, MANIFEST, ANCHOR, KEY = (
@@ -65,7 +65,7 @@ def parsed(data: bytes) -> Manifest:
         tables = {name: Content(**content) for name, content in plain.pop("tables").items()}
         return Manifest(tables=tables, blobs=Content(**plain.pop("blobs")), **plain)
     except (ValueError, TypeError, LookupError, AttributeError) as wrong:
-        raise damaged(MANIFEST) from wrong
+        raise InputUnreadable("backup_damaged", place=MANIFEST) from wrong
 
 
 class Tally:

@@ -46,11 +46,4 @@ def need_store(settings: Settings) -> None:
     """Refuse to make an embedded store by mistake. SettingWrong: no_store."""
     folder = settings.data.resolve()
     if not settings.database and not (folder / SQLITE_NAME).is_file():
-        raise SettingWrong(
-            "no_store",
-            "这里没有 docgen 的数据",
-            "There are no data of docgen here",
-            hint_zh="用 DOCGEN_DATA 指定数据目录（或用 DOCGEN_DATABASE 指定数据库）。",
-            hint_en="Name the data folder with DOCGEN_DATA, or the database with DOCGEN_DATABASE.",
-            place=str(folder),
-        )
+        raise SettingWrong("no_store", place=str(folder))

@@ -22,7 +22,7 @@ from docgen.backup.manifest import (
     Tally,
     parsed,
 )
-from docgen.backup.tar import MOST_BYTES, damaged, entries
+from docgen.backup.tar import MOST_BYTES, entries
 from docgen.errors import InputUnreadable
 from docgen.store.blobs import SHA256, shard
 
@@ -60,7 +60,7 @@ class Backup:
         manifest = None
         for name, data in found:
             if manifest:
-                raise damaged(name)
+                raise InputUnreadable("backup_damaged", place=name)
             if name == MANIFEST:
                 manifest = parsed(data)
             elif name.startswith(ROWS):
@@ -71,7 +71,7 @@ class Backup:
             else:
                 self.others[name] = data
         if manifest is None:
-            raise damaged(MANIFEST)
+            raise InputUnreadable("backup_damaged", place=MANIFEST)
         _compare(manifest, tables, blobs, self.others)
         return manifest
 
@@ -80,26 +80,15 @@ def _check_head(found: tuple[str, bytes], others: dict[str, bytes]) -> None:
     """Refuse what is no backup, or one of a later form. InputUnreadable: newer_backup."""
     name, data = found
     if name != HEAD:
-        raise damaged(HEAD)
+        raise InputUnreadable("backup_damaged", place=HEAD)
     others[name] = data
     try:
         plain = json.loads(data)
         form, version = int(plain["format"]), str(plain["docgen"])
     except (ValueError, TypeError, LookupError) as wrong:
-        raise damaged(HEAD) from wrong
+        raise InputUnreadable("backup_damaged", place=HEAD) from wrong
     if form > FORMAT:
-        raise newer(version)
-
-
-def newer(version: str) -> InputUnreadable:
-    """Say that an older docgen cannot read a newer one's backup."""
-    return InputUnreadable(
-        "newer_backup",
-        f"备份由更新的 docgen {version} 写成",
-        f"The backup was written by a newer docgen, {version}",
-        hint_zh="请升级 docgen 后再恢复。",
-        hint_en="Upgrade docgen, then restore it.",
-    )
+        raise InputUnreadable("newer_backup", version=version)
 
 
 def _compare(
@@ -107,25 +96,25 @@ def _compare(
 ) -> None:
     """Compare what was read with what the manifest says. InputUnreadable: backup_damaged."""
     if tables.keys() - manifest.tables.keys():
-        raise damaged(MANIFEST)
+        raise InputUnreadable("backup_damaged", place=MANIFEST)
     for name, said in manifest.tables.items():
         if tables.get(name, Tally()).content != said:
-            raise damaged(name)
+            raise InputUnreadable("backup_damaged", place=name)
     if blobs.content != manifest.blobs:
-        raise damaged(BLOBS)
+        raise InputUnreadable("backup_damaged", place=BLOBS)
     if ANCHOR not in others:
-        raise damaged(ANCHOR)
+        raise InputUnreadable("backup_damaged", place=ANCHOR)
     if {name: hashlib.sha256(data).hexdigest() for name, data in others.items()} != manifest.others:
-        raise damaged(MANIFEST)
+        raise InputUnreadable("backup_damaged", place=MANIFEST)
 
 
 def _blob(name: str, data: bytes) -> str:
     """Return the sha256 that a blob's name is; damaged when its bytes have another."""
     sha256 = name.rpartition("/")[2]
     if not SHA256.fullmatch(sha256) or name != BLOBS + shard(sha256):
-        raise damaged(name)
+        raise InputUnreadable("backup_damaged", place=name)
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise damaged(name)
+        raise InputUnreadable("backup_damaged", place=name)
     return sha256
 
 
@@ -138,9 +127,9 @@ def _unpacked(name: str, data: bytes) -> bytes:
     try:
         made = unpacking.decompress(data, MOST_BYTES)
     except zlib.error as wrong:
-        raise damaged(name) from wrong
+        raise InputUnreadable("backup_damaged", place=name) from wrong
     if not unpacking.eof or unpacking.unused_data or not made.endswith(b"\n"):
-        raise damaged(name)
+        raise InputUnreadable("backup_damaged", place=name)
     return made
 
 
@@ -151,8 +140,5 @@ def _readable(path: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as wrong:
         raise InputUnreadable(
-            "backup_unreadable",
-            f"备份无法读取：{wrong.strerror}",
-            f"The backup cannot be read: {wrong.strerror}",
-            place=str(path),
+            "backup_unreadable", place=str(path), reason=wrong.strerror
         ) from wrong

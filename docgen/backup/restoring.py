@@ -16,11 +16,10 @@ from sqlalchemy.orm import Session
 
 from docgen.backup.manifest import ANCHOR, BLOBS, KEY, SEALS, Manifest, Tally
 from docgen.backup.place import Place
-from docgen.backup.reading import Backup, newer
+from docgen.backup.reading import Backup
 from docgen.backup.rows import advance_numbers, reader, tables
-from docgen.backup.tar import damaged
 from docgen.delivery import writing_aside
-from docgen.errors import Conflict, StoreFault
+from docgen.errors import Conflict, InputUnreadable, StoreFault
 from docgen.service.trail import examined
 from docgen.signing.keys import CERTIFICATE_NAME, SEAL_NAME
 from docgen.store import migrations, search
@@ -70,7 +69,7 @@ def _refuse_newer(manifest: Manifest) -> None:
     try:
         migrations.refuse_unknown(manifest.revision)
     except StoreFault as unknown:
-        raise newer(manifest.docgen) from unknown
+        raise InputUnreadable("newer_backup", version=manifest.docgen) from unknown
 
 
 def _prepare(place: Place, connection: Connection, manifest: Manifest) -> None:
@@ -79,23 +78,11 @@ def _prepare(place: Place, connection: Connection, manifest: Manifest) -> None:
     if place.anchor.read() or (
         found and any(_count(connection, one) for one in tables(connection))
     ):
-        raise _not_empty(str(place.folder))
+        raise Conflict("store_not_empty", place=str(place.folder))
     if not found:
         migrations.upgrade(connection, manifest.revision)
     elif found != manifest.revision:
-        raise _not_empty(f"{place.folder}: {found}")
-
-
-def _not_empty(place: str) -> Conflict:
-    return Conflict(
-        "store_not_empty",
-        "目标不是空的，没有恢复",
-        "The store is not empty; nothing was restored",
-        hint_zh="恢复到空的数据目录和空的数据库；旧的锚点 audit-anchor.log 请先移走保存。",
-        hint_en="Restore into an empty folder and an empty database; move an old"
-        " audit-anchor.log away first, and keep it.",
-        place=place,
-    )
+        raise Conflict("store_not_empty", place=f"{place.folder}: {found}")
 
 
 def _load(connection: Connection, backup: Backup) -> None:
@@ -104,7 +91,7 @@ def _load(connection: Connection, backup: Backup) -> None:
     naive = connection.dialect.name == "sqlite"
     for name, lines in backup.rows():
         if name not in known:
-            raise damaged(name)
+            raise InputUnreadable("backup_damaged", place=name)
         _insert(connection, known[name], list(map(reader(known[name], naive=naive), lines)))
 
 
@@ -112,14 +99,7 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
     try:
         connection.execute(insert(table), rows)
     except (IntegrityError, DataError) as wrong:
-        raise StoreFault(
-            "rows_do_not_fit",
-            f"数据库不接受 {table.name} 的行：{wrong.orig}",
-            f"The database does not take the rows of {table.name}: {wrong.orig}",
-            hint_zh="什么也没有恢复；请报告。",
-            hint_en="Nothing was restored; please report it.",
-            place=table.name,
-        ) from wrong
+        raise StoreFault("rows_do_not_fit", place=table.name, reason=str(wrong.orig)) from wrong
 
 
 def _check(connection: Connection, backup: Backup) -> None:
@@ -128,13 +108,13 @@ def _check(connection: Connection, backup: Backup) -> None:
     for table in tables(connection):
         said = manifest.tables.get(table.name)  # none for one that a later migration has made
         if said and _count(connection, table) != said.count:
-            raise damaged(table.name)
+            raise InputUnreadable("backup_damaged", place=table.name)
         if table.name == BLOBS.rstrip("/") and _names(connection, table) != manifest.blobs.sha256:
-            raise damaged(BLOBS)
+            raise InputUnreadable("backup_damaged", place=BLOBS)
     if connection.dialect.name == "sqlite" and connection.execute(_REFERENCES).first():
-        raise damaged("foreign keys")
+        raise InputUnreadable("backup_damaged", place="foreign keys")
     if examined(connection, _anchors(backup.others[ANCHOR])).as_json() != manifest.audit:
-        raise damaged("audit")
+        raise InputUnreadable("backup_damaged", place="audit")
 
 
 _REFERENCES = text("PRAGMA foreign_key_check")
@@ -153,7 +133,7 @@ def _anchors(data: bytes) -> dict[int, str]:
         pairs = (line.split() for line in data.decode("ascii").splitlines())
         return {int(seq): entry_hash for seq, entry_hash in pairs}
     except ValueError as wrong:
-        raise damaged(ANCHOR) from wrong
+        raise InputUnreadable("backup_damaged", place=ANCHOR) from wrong
 
 
 def _index(connection: Connection) -> None:

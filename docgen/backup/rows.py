@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
 )
 
-from docgen.backup.tar import damaged
+from docgen.errors import InputUnreadable
 
 # The index is made anew, jobs belong to the running service, and migrations number themselves.
 LEFT_OUT = ("alembic_version", "record_search", "procrastinate_")
@@ -60,7 +60,7 @@ def reader(table: Table, *, naive: bool) -> Callable[[bytes], dict[str, Any]]:
                 for name, value in plain.items()
             }
         except (ValueError, TypeError, AttributeError) as wrong:
-            raise damaged(table.name) from wrong
+            raise InputUnreadable("backup_damaged", place=table.name) from wrong
 
     return read
 

@@ -39,31 +39,19 @@ def entries(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
         try:
             info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
         except (tarfile.HeaderError, UnicodeDecodeError) as wrong:
-            raise damaged("tar") from wrong
+            raise InputUnreadable("backup_damaged", place="tar") from wrong
         if not info.isreg() or not 0 <= info.size <= MOST_BYTES:
-            raise damaged(info.name)
+            raise InputUnreadable("backup_damaged", place=info.name)
         data = _exactly(file, info.size)
         _exactly(file, -info.size % BLOCK)
         yield info.name, data
     while rest := file.read(BLOCK):  # tar fills up with more of the end mark
         if rest.strip(b"\0"):
-            raise damaged("tar")
-
-
-def damaged(place: str) -> InputUnreadable:
-    """Say that a backup is not as it was written."""
-    return InputUnreadable(
-        "backup_damaged",
-        f"备份已损坏，或不是 docgen 的备份：{place}",
-        f"The backup is damaged, or none of docgen's: {place}",
-        hint_zh="请用另一份备份；什么也没有恢复。",
-        hint_en="Use another backup; nothing was restored.",
-        place=place,
-    )
+            raise InputUnreadable("backup_damaged", place="tar")
 
 
 def _exactly(file: BinaryIO, size: int) -> bytes:
     data = file.read(size)
     if len(data) != size:
-        raise damaged("tar")
+        raise InputUnreadable("backup_damaged", place="tar")
     return data

@@ -137,13 +137,7 @@ class _Making:
         """Name all bytes that are gone at once, so that they can be put back at once."""
         if self.lost:
             names = ", ".join(f"{fault.code} {fault.place}" for fault in self.lost[:TOLD])
-            raise StoreFault(
-                "backup_incomplete",
-                f"{len(self.lost)} 个文件缺失或损坏，没有写备份：{names}",
-                f"{len(self.lost)} files are missing or damaged; no backup was written: {names}",
-                hint_zh="从较早的备份取回：tar -xf 备份 -C 数据目录 blobs/…",
-                hint_en="Take them out of an earlier backup: tar -xf BACKUP -C DATA blobs/…",
-            )
+            raise StoreFault("backup_incomplete", count=len(self.lost), names=names)
 
 
 def _parts(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -164,23 +158,9 @@ def _key(place: Place) -> bytes:
     try:
         return place.key_file.read_bytes()
     except FileNotFoundError as wrong:
-        raise SettingWrong(
-            "no_key_file",
-            "数据目录里没有 secret.key",
-            "There is no secret.key in the data folder",
-            hint_zh="密钥由 DOCGEN_SECRET_KEY 给出时，请自行另存，不用 --with-key。",
-            hint_en="A key given by DOCGEN_SECRET_KEY is yours to keep; leave --with-key out.",
-            place="--with-key",
-        ) from wrong
+        raise SettingWrong("no_key_file", place="--with-key") from wrong
 
 
 def _refuse_existing(path: Path) -> None:
     if path.exists():
-        raise OutputRefused(
-            "file_exists",
-            "文件已存在，予以保留",
-            "The file exists; it was kept",
-            hint_zh="每次备份用一个新文件名。",
-            hint_en="Take a new name for every backup.",
-            place=str(path),
-        )
+        raise OutputRefused("file_exists", place=str(path))

@@ -103,12 +103,5 @@ def _tell(one: Restored) -> None:
 def _known(store: Store, contract_no: str) -> str:
     found = contract_id_of(store, contract_no)
     if not found:
-        raise NotFound(
-            "not_found",
-            f"没有合同 {contract_no}",
-            f"There is no contract {contract_no}",
-            hint_zh="请核对合同编号。",
-            hint_en="Check the contract's number.",
-            value=contract_no,
-        )
+        raise NotFound("not_found.contract_no", value=contract_no)
     return found

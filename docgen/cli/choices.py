@@ -15,13 +15,7 @@ def chosen_formats(text: str) -> list[str]:
     for name in wanted or [text]:
         if name not in FORMATS:
             raise SettingWrong(
-                "unknown_format",
-                f"没有格式“{name}”",
-                f"There is no format “{name}”",
-                hint_zh="可选：" + ", ".join(FORMATS),
-                hint_en="Choose from: " + ", ".join(FORMATS),
-                place="--format",
-                value=name,
+                "unknown_format", place="--format", value=name, choices=", ".join(FORMATS)
             )
     return list(dict.fromkeys(wanted))
 
@@ -31,13 +25,7 @@ def chosen_lang(text: str | None, usual: str) -> str:
     if text is None:
         return usual
     if text not in ("zh", "en"):
-        raise SettingWrong(
-            "unknown_lang",
-            f"没有语言“{text}”",
-            f"There is no language “{text}”",
-            place="--lang",
-            value=text,
-        )
+        raise SettingWrong("unknown_lang", place="--lang", value=text)
     return text
 
 
@@ -46,14 +34,13 @@ def record_type(code: str) -> type[Record]:
     known = record_types()
     if code.upper() in known:
         return known[code.upper()]
+    choices = {
+        lang: ", ".join(f"{key} {model.record_type.label(lang)}" for key, model in known.items())
+        for lang in ("zh", "en")
+    }
     raise SettingWrong(
         "unknown_record_type",
-        f"没有单据类型“{code}”",
-        f"There is no record type “{code}”",
-        hint_zh="可选："
-        + ", ".join(f"{key} {model.record_type.zh}" for key, model in known.items()),
-        hint_en="Choose from: "
-        + ", ".join(f"{key} {model.record_type.en}" for key, model in known.items()),
         place=ARGUMENT,
         value=code,
+        choices=choices,
     )

@@ -96,8 +96,8 @@ def show_error(name: str, error: DocgenError) -> None:
         return
     place = f" [bold]{escape(error.place)}[/]" if error.place not in ("", name) else ""
     err.print(f"[red]✗[/] {escape(name)}{place} [dim]{error.code}[/]")
-    err.print(f"    {escape(error.zh)}  [dim]{escape(error.hint_zh)}[/]")
-    err.print(f"    [dim]{escape(error.en)}  {escape(error.hint_en)}[/]")
+    err.print(f"    {escape(error.message('zh'))}  [dim]{escape(error.hint('zh'))}[/]")
+    err.print(f"    [dim]{escape(error.message('en'))}  {escape(error.hint('en'))}[/]")
 
 
 def leave(error: DocgenError, as_json: bool = False, name: str = "docgen") -> NoReturn:

@@ -82,14 +82,7 @@ def _accounts(unit: Unit, model: Contract) -> Iterator[Account]:
     """Add an account with a token for each of the provider's people."""
     people = [one for one in model.people if one.role in ROLES and one.role is not Role.admin]
     if not any(one.role is Role.pm for one in people):
-        raise InputUnreadable(
-            "no_project_manager",
-            "合同没有列出项目经理",
-            "The contract names no project manager",
-            hint_zh="请在 people 中加入 role 为 pm 的人。",
-            hint_en="Add somebody with role pm to people.",
-            place="/people",
-        )
+        raise InputUnreadable("no_project_manager", place="/people")
     for person in people:
         username = _username(person)
         user = unit.session.scalar(select(User).where(User.username == username))
@@ -104,15 +97,7 @@ def _username(person: Person) -> str:
     """Return the local part of the e-mail address. InputUnreadable: no_email."""
     name = re.sub(r"[^a-z0-9._-]", "-", (person.email or "").partition("@")[0].lower())
     if not users.USERNAME.fullmatch(name):
-        raise InputUnreadable(
-            "no_email",
-            f"{person.name} 没有可作登录名的邮箱",
-            f"{person.name} has no e-mail address to make a user name of",
-            hint_zh="请在 people 中补上邮箱，或先用 docgen user add 建账号，再用 API 建合同。",
-            hint_en="Add it to people, or use docgen user add, and the API for the contract.",
-            place="/people",
-            value=person.email,
-        )
+        raise InputUnreadable("no_email", place="/people", value=person.email, name=person.name)
     return name
 
 

@@ -27,19 +27,6 @@ from docgen.sheets.planning import Looking
 from docgen.sheets.previews import RowName
 from docgen.sheets.report import Report
 
-COMBINED_NEEDS_PDF = (
-    "combined_needs_pdf",
-    "--combined",
-    "--combined 须有 --format pdf",
-    "--combined needs --format pdf",
-)
-PREVIEW_NEEDS_DRY = (
-    "preview_needs_dry_run",
-    "--preview",
-    "--preview 须与 --dry-run 同用",
-    "--preview goes with --dry-run",
-)
-
 
 def convert_command(
     files: Annotated[list[Path], typer.Argument(help="表格文件：xlsx xlsm xls ods csv")],
@@ -78,8 +65,8 @@ def convert_command(
         settings = load_settings()
         settings = replace(settings, jobs=jobs or settings.jobs)
         wanted = chosen_formats(formats)
-        _check(combined and "pdf" not in wanted, COMBINED_NEEDS_PDF)
-        _check(bool(preview) and not dry_run, PREVIEW_NEEDS_DRY)
+        _check(combined and "pdf" not in wanted, "combined_needs_pdf", "--combined")
+        _check(bool(preview) and not dry_run, "preview_needs_dry_run", "--preview")
         row = RowName.of(preview) if preview else None
         order = Order(
             Path(),
@@ -152,15 +139,7 @@ def _mappings(path: Path | None, settings: Settings) -> tuple[Mapping, ...]:
 
 def _group(text: str) -> str:
     if text not in ("", "asset"):
-        raise SettingWrong(
-            "unknown_group",
-            f"不能按“{text}”分组",
-            f"Rows cannot be grouped by “{text}”",
-            hint_zh="可选：asset",
-            hint_en="Choose asset.",
-            place="--group-by",
-            value=text,
-        )
+        raise SettingWrong("unknown_group", place="--group-by", value=text)
     return text
 
 
@@ -173,20 +152,11 @@ def _given(texts: list[str]) -> Fields[str, Any]:
         except ValueError:
             equals = ""
         if not equals or not name.strip():
-            raise SettingWrong(
-                "bad_option",
-                f"“{text}”不是 字段=值",
-                f"“{text}” is not FIELD=VALUE",
-                hint_zh="例如 --set prepared_by=张伟；列表和对象写 JSON。",
-                hint_en="As in --set prepared_by=张伟; lists and objects are JSON.",
-                place="--set",
-                value=text,
-            )
+            raise SettingWrong("bad_option", place="--set", value=text)
     return made
 
 
-def _check(wrong: bool, why: tuple[str, str, str, str]) -> None:
+def _check(wrong: bool, code: str, place: str) -> None:
     """Refuse options that do not go together."""
     if wrong:
-        code, place, zh, en = why
-        raise SettingWrong(code, zh, en, place=place)
+        raise SettingWrong(code, place=place)

@@ -127,7 +127,7 @@ def _existing(settings: Settings) -> Store:
 def _tell_verdict(verdict: trail.Verdict) -> None:
     for found in verdict.breaks:
         err.print(f"[red]✗[/] [bold]{found.seq}[/] [dim]{found.code}[/]")
-        err.print(f"    {escape(found.zh)}  [dim]{escape(found.en)}[/]")
+        err.print(f"    {escape(found.message('zh'))}  [dim]{escape(found.message('en'))}[/]")
     mark = f"[red]✗[/] 断裂 {verdict.broken} 处" if verdict.broken else "[green]✓[/] 完好 intact"
     out.print(f"{mark}: {verdict.entries} 条 entries, {verdict.anchors} 个锚点 anchors")
     out.print(f"{verdict.seq} {verdict.entry_hash}")

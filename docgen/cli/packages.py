@@ -53,8 +53,10 @@ def verify_packages(path: Path, known: Sequence[x509.Certificate], *, as_json: b
 def tell_findings(verdict: Verdict) -> None:
     """Tell what was found in a package."""
     for found in verdict.findings:
-        err.print(f"    [dim]{found.code}[/] [bold]{escape(found.place)}[/] {escape(found.zh)}")
-        err.print(f"    [dim]{escape(found.en)}[/]")
+        err.print(
+            f"    [dim]{found.code}[/] [bold]{escape(found.place)}[/] {escape(found.message('zh'))}"
+        )
+        err.print(f"    [dim]{escape(found.message('en'))}[/]")
 
 
 def _tell(verdict: Verdict) -> None:

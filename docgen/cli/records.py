@@ -175,12 +175,7 @@ def new_command(
         settings = load_settings()
         model = record_type(code)
         if filled and (engine or contract or lang):
-            raise SettingWrong(
-                "example_stands_alone",
-                "--example 不与 --engine、--contract、--lang 同用",
-                "--example goes without --engine, --contract and --lang",
-                place="--example",
-            )
+            raise SettingWrong("example_stands_alone", place="--example")
         lang = chosen_lang(lang, settings.lang)
     if contract is not None:
         with errors_told(name=shown(contract)):

@@ -235,15 +235,7 @@ def _claim(report: Report, name: str, doc_no: str) -> None:
     """Two inputs with one document number: the second is refused, never silently the winner."""
     owner = report.owners.setdefault(doc_no, name)
     if owner != name:
-        raise OutputRefused(
-            "file_exists",
-            f"编号 {doc_no} 已由 {owner} 生成",
-            f"{doc_no} was already made from {owner}",
-            hint_zh="请改正其中一份的 doc_no。",
-            hint_en="Correct the doc_no of one of them.",
-            place="/doc_no",
-            value=doc_no,
-        )
+        raise OutputRefused("file_exists.same_number", place="/doc_no", value=doc_no, owner=owner)
 
 
 def _progress(quiet: bool) -> Progress:

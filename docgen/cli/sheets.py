@@ -116,14 +116,6 @@ def _changes(texts: list[str]) -> dict[str, str]:
     for text in texts:
         column, equals, field = text.partition("=")
         if not equals:
-            raise SettingWrong(
-                "bad_option",
-                f"“{text}”不是 列=字段",
-                f"“{text}” is not COLUMN=FIELD",
-                hint_zh="例如 --column C=server_name；字段留空表示忽略该列。",
-                hint_en="As in --column C=server_name; an empty field ignores the column.",
-                place="--column",
-                value=text,
-            )
+            raise SettingWrong("bad_option.column", place="--column", value=text)
         made[column.strip()] = field.strip()
     return made

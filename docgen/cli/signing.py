@@ -114,8 +114,8 @@ def _tell(name: str, verdict: Verdict) -> None:
         whole = "  覆盖全文 whole file" if stamp.covers_file else ""
         out.print(f"{_stamped(stamp)}{whole}")
     for found in verdict.findings:
-        err.print(f"[red]✗[/] [dim]{found.code}[/] {escape(found.zh)}")
-        err.print(f"    [dim]{escape(found.en)}[/]")
+        err.print(f"[red]✗[/] [dim]{found.code}[/] {escape(found.message('zh'))}")
+        err.print(f"    [dim]{escape(found.message('en'))}[/]")
     if verdict.good:
         out.print(f"[green]✓[/] {escape(name)}: 未被篡改 not altered  sha256 {verdict.sha256}")
 

@@ -32,7 +32,7 @@ def sources(names: list[Path]) -> Iterator[Source]:
         elif found := sorted(path for path in name.rglob("*.json") if not path.is_dir()):
             yield from (read_source(path) for path in found)
         else:
-            yield Source(shown(name), error=_nothing_in(shown(name)))
+            yield Source(shown(name), error=InputUnreadable("no_records", place=shown(name)))
 
 
 def read_source(path: Path, limit: int = SIZE_LIMIT) -> Source:
@@ -44,7 +44,9 @@ def read_source(path: Path, limit: int = SIZE_LIMIT) -> Source:
         with path.open("rb") as file:
             return Source(name, file.read(limit + 1))
     except OSError as wrong:
-        return Source(name, error=_unreadable(name, wrong))
+        return Source(
+            name, error=InputUnreadable("file_unreadable", place=name, reason=wrong.strerror)
+        )
 
 
 def read_bytes(path: Path, limit: int = SIZE_LIMIT) -> bytes:
@@ -72,25 +74,3 @@ def contract_bytes(path: Path | None, settings: Settings, as_json: bool) -> byte
 def shown(path: Path) -> str:
     """Return a path as text; bytes of a name that are not UTF-8 are shown as such."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _unreadable(name: str, wrong: OSError) -> InputUnreadable:
-    return InputUnreadable(
-        "file_unreadable",
-        f"无法读取文件：{wrong.strerror}",
-        f"The file cannot be read: {wrong.strerror}",
-        hint_zh="请检查路径和权限。",
-        hint_en="Check the path and its permissions.",
-        place=name,
-    )
-
-
-def _nothing_in(name: str) -> InputUnreadable:
-    return InputUnreadable(
-        "no_records",
-        "目录中没有 JSON 文件",
-        "The folder holds no JSON file",
-        hint_zh="单据文件名应以 .json 结尾。",
-        hint_en="Names of records end in .json.",
-        place=name,
-    )

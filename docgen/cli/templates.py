@@ -111,7 +111,7 @@ def _linted(pool: Children, template: Template, theme: Theme) -> list[Finding]:
         return pool.run(lint, template, theme, size_bytes=0)
     except DocgenError as error:
         place = f"{template.code}/{template.path.name} {error.place}".strip()
-        return [Finding(place, error.code, error.zh, error.en)]
+        return [Finding(place, *error.wording())]
 
 
 def _tell(results: list[tuple[Template, list[Finding]]], as_json: bool) -> None:
@@ -126,7 +126,6 @@ def _tell(results: list[tuple[Template, list[Finding]]], as_json: bool) -> None:
         out.print(f"{mark} {escape(shown(template.path))}")
         for finding in found:
             colour = "red" if finding.level == "error" else "yellow"
-            out.print(
-                f"    [{colour}]{finding.code}[/] {escape(finding.place)}: {escape(finding.zh)}"
-            )
-            out.print(f"        [dim]{escape(finding.en)}[/]")
+            told = f"{escape(finding.place)}: {escape(finding.message('zh'))}"
+            out.print(f"    [{colour}]{finding.code}[/] {told}")
+            out.print(f"        [dim]{escape(finding.message('en'))}[/]")

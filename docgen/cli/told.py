@@ -8,28 +8,12 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from docgen.cli.console import err, out, show_error
-from docgen.sheets.facts import NOTES
 from docgen.sheets.places import Fault
 from docgen.sheets.report import Report
 from schemas.catalog import record_types
+from schemas.wording import Phrase
 
 SHOWN_CELLS = 8
-REASONS = {
-    "blank": "空行 blank",
-    "example": "示例行 example",
-    "only_a_number": "只有序号 only a number",
-    "total": "合计 total",
-    "end_of_table": "以下空白 end of table",
-    "signature": "签字 signature",
-    "note": "注 note",
-    "repeated_header": "重复的表头 header again",
-    "repeated_title": "重复的标题 title again",
-    "same_row": "与前面的行相同 same as an earlier row",
-    "already_converted": "以前已转换 converted before",
-    "not_a_record_sheet": "不是单据的工作表 sheet is no record",
-    "empty_sheet": "空工作表 empty sheet",
-    "docgen_sheet": "docgen 自己的说明 docgen's own sheet",
-}
 
 
 def tell(report: Report) -> None:
@@ -77,7 +61,8 @@ def _tell_sheets(report: Report) -> None:
             names = "，".join(f"{one['column']} {one['header']}" for one in sheet["unmapped"])
             out.print(f"  [yellow]未用的列 columns not used:[/] {escape(names)}")
     for file, note in report.notes:
-        out.print(f"  [dim]{escape(file)}: {NOTES[note][0]} ({NOTES[note][1]})[/]")
+        said = Phrase(f"sheet_note.{note}")
+        out.print(f"  [dim]{escape(file)}: {said.message('zh')} ({said.message('en')})[/]")
 
 
 def _tell_faults(faults: list[Fault], mark: str, counts: dict[str, int] | None = None) -> None:
@@ -102,7 +87,8 @@ def _tell_skips(report: Report) -> None:
     for skip in report.skips:
         counts[skip.reason] += skip.rows
     for reason, number in counts.items():
-        out.print(f"  跳过 skipped {number} × {REASONS.get(reason, reason)}")
+        why = Phrase(f"skipped.{reason}")
+        out.print(f"  跳过 skipped {number} × {why.message('zh')} {why.message('en')}")
 
 
 def _tell_end(report: Report) -> None:

@@ -58,11 +58,4 @@ def _stop(crew: Crew, task: asyncio.Task[None]) -> None:
 def _need_server(settings: Settings) -> None:
     """Refuse to work beside SQLite, where the service itself works. SettingWrong."""
     if not settings.database.startswith("postgresql"):
-        raise SettingWrong(
-            "worker_needs_postgresql",
-            "docgen worker 须配合 PostgreSQL",
-            "docgen worker needs PostgreSQL",
-            hint_zh="请设 DOCGEN_DATABASE；用 SQLite 时服务自己处理批量任务。",
-            hint_en="Set DOCGEN_DATABASE; on SQLite the service works on batches itself.",
-            place="DOCGEN_DATABASE",
-        )
+        raise SettingWrong("worker_needs_postgresql", place="DOCGEN_DATABASE")

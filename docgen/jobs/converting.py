@@ -109,13 +109,7 @@ def _tried(store: Store, children: Children, held: Claim) -> None:
             except _Overtaken:
                 continue
             return
-    raise Conflict(
-        "overtaken",
-        "同一合同的其他单据一直在取号",
-        "Other records of the contract keep taking numbers",
-        hint_zh="请稍后重试。",
-        hint_en="Try again later.",
-    )
+    raise Conflict("overtaken")
 
 
 def _begin(store: Store, held: Claim) -> _Begun | None:

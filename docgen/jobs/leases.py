@@ -17,6 +17,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from docgen.errors import RenderFailed
 from docgen.jobs.queue import add_chunk, move
 from docgen.service.unit import Unit
 from docgen.store.database import insert_into
@@ -24,21 +25,6 @@ from docgen.store.tables import Batch, BatchFile, BatchItem, Chunk
 
 LEASE = timedelta(seconds=30)
 MOST_DEATHS = 3
-DIED = {
-    "pointer": "",
-    "place": "",
-    "code": "worker_died",
-    "level": "error",
-    "value": "",
-    "message": {
-        "zh": f"处理它的工作进程连续 {MOST_DEATHS} 次意外结束",
-        "en": f"The worker that did it died {MOST_DEATHS} times in a row",
-    },
-    "hint": {
-        "zh": "请检查该单据和服务日志，再重试。",
-        "en": "Look at this record and at the service's log, then retry.",
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -193,7 +179,8 @@ def _after_death(unit: Unit, batch: Batch, chunk: Chunk, items: list[Item]) -> l
         chunk.attempts = 0
         return items[:half]
     if items and chunk.attempts >= MOST_DEATHS:
-        _keep(unit, batch.id, [Result(items[0].seq, "poison", errors=[DIED])])
+        died = RenderFailed("worker_died", value="", deaths=MOST_DEATHS)
+        _keep(unit, batch.id, [Result(items[0].seq, "poison", errors=died.as_json())])
         return []
     return items
 

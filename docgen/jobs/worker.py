@@ -238,11 +238,5 @@ class Belt:
 
 def _handler(bench: Bench, held: Claim) -> Groups:
     if held.kind not in bench.handlers:
-        raise StoreFault(
-            "unknown_work",
-            f"没有“{held.kind}”这种任务",
-            f"There is no work of the kind “{held.kind}”",
-            hint_zh="请升级 docgen。",
-            hint_en="Upgrade docgen.",
-        )
+        raise StoreFault("unknown_work", kind=held.kind)
     return bench.handlers[held.kind]

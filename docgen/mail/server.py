@@ -36,16 +36,10 @@ def server_of(settings: Settings) -> Server | None:
         return None
     for name in ("mail_from", "public_url"):
         if not getattr(settings, name):
-            raise _wrong(
-                "mail_incomplete", name, ("须与 DOCGEN_SMTP 同时设置", "goes with DOCGEN_SMTP")
-            )
+            raise SettingWrong("mail_incomplete", place=f"DOCGEN_{name.upper()}")
     server = _parsed(settings)
     if server.password and not server.tls and server.host not in LOOPBACK:
-        raise _wrong(
-            "mail_password_in_clear",
-            "smtp",
-            ("口令须经 TLS 发送：用 smtps:// 或 ?starttls", "needs TLS: smtps:// or ?starttls"),
-        )
+        raise SettingWrong("mail_password_in_clear", place="DOCGEN_SMTP")
     return server
 
 
@@ -58,11 +52,7 @@ def _parsed(settings: Settings) -> Server:
         port = url.port or (587 if tls == "starttls" else PORTS[url.scheme])
         user, password = unquote(url.username or ""), unquote(url.password or "")
     except ValueError as wrong:
-        told = (
-            "应为 smtp://主机:端口?starttls 或 smtps://…",
-            "is smtp://host:port?starttls or smtps://…",
-        )
-        raise _wrong("mail_bad_address", "smtp", told) from wrong
+        raise SettingWrong("mail_bad_address", place="DOCGEN_SMTP") from wrong
     return Server(url.hostname, port, tls, _sender(settings.mail_from), user, password)
 
 
@@ -73,11 +63,4 @@ def _sender(text: str) -> Address:
             return address
     except (ValueError, HeaderParseError, IndexError):
         pass
-    told = ("应为“名称 <地址>”", "is “Name <address>”")
-    raise _wrong("mail_bad_address", "mail_from", told)
-
-
-def _wrong(code: str, name: str, told: tuple[str, str]) -> SettingWrong:
-    variable = f"DOCGEN_{name.upper()}"
-    zh, en = (f"{variable} {one}" for one in told)
-    return SettingWrong(code, zh, en, place=variable)
+    raise SettingWrong("mail_bad_address.sender", place="DOCGEN_MAIL_FROM")

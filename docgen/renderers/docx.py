@@ -118,14 +118,7 @@ def _xml(package: Package) -> Iterator[tuple[str, bytes]]:
 def _root(name: str, data: bytes) -> etree._Element:
     root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, huge_tree=True))
     if name == "word/document.xml" and root.nsmap.get("w") != W:
-        raise TemplateFaulty(
-            "not_word",
-            "不是普通的 Word 文档（可能是 Strict 格式）",
-            "It is no ordinary Word document (perhaps the Strict format)",
-            hint_zh="在 Word 中另存为“Word 文档 (.docx)”。",
-            hint_en="Save it as “Word Document (.docx)” in Word.",
-            place=name,
-        )
+        raise TemplateFaulty("not_word", place=name)
     return root
 
 
@@ -157,9 +150,7 @@ def _compiled(name: str, data: bytes, environment: Sandbox) -> _Part | None:
     except TemplateSyntaxError as wrong:
         raise _fault(wrong, made.piece(wrong.lineno)) from wrong
     except Unbalanced as wrong:
-        zh = "标签拆散了段落或表格；{%p %} 应独占一段，{%tr %} 应独占一行"
-        en = "A tag tears a paragraph or table apart; {%p %} stands alone in its paragraph"
-        raise tag_fault("unbalanced_tag", zh, en, piece=made.piece(wrong.line)) from wrong
+        raise tag_fault("unbalanced_tag", piece=made.piece(wrong.line)) from wrong
 
 
 def _mended(text: str) -> str:
@@ -182,6 +173,5 @@ def _line(trace: TracebackType | None) -> int:
 
 
 def _fault(wrong: Exception, piece: Piece) -> TemplateFaulty:
-    code = "template_unsafe" if isinstance(wrong, SecurityError) else "template_error"
-    zh, en = f"模板有误（{wrong}）", f"The template is wrong ({wrong})"
-    return tag_fault(code, zh, en, piece=piece)
+    code = "template_unsafe.part" if isinstance(wrong, SecurityError) else "template_error.part"
+    return tag_fault(code, piece=piece, reason=str(wrong))

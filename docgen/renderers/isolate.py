@@ -145,7 +145,7 @@ class Children:
         except RuntimeError as wrong:  # what Pebble says of a pool that takes nothing more
             if not self._stopped:
                 raise
-            raise _failed("render_stopped", "服务正在停止", "The service is stopping") from wrong
+            raise RenderFailed("render_stopped") from wrong
 
     def _working_pool(self) -> ProcessPool:
         """Return the pool, or another: Pebble's breaks for good when an idle child is killed."""
@@ -171,39 +171,15 @@ def outcome(future: ProcessFuture[T]) -> T:
     except DocgenError:
         raise
     except TimedOut as late:
-        raise _failed(
-            "render_timeout", "处理超时，已终止", "It took too long and was ended"
-        ) from late
+        raise RenderFailed("render_timeout") from late
     except MemoryError as large:
-        raise _failed(
-            "render_memory", "内存超限，已终止", "It needed too much memory and was ended"
-        ) from large
+        raise RenderFailed("render_memory") from large
     except ProcessExpired as died:
         if died.exitcode == -signal.SIGXCPU:
-            raise _failed(
-                "render_timeout",
-                "处理耗尽 CPU 时限，已终止",
-                "It used up its CPU time and was ended",
-            ) from died
-        raise _failed(
-            "render_died",
-            f"处理进程意外结束（退出码 {died.exitcode}）",
-            f"The rendering process died (exit code {died.exitcode})",
-        ) from died
+            raise RenderFailed("render_timeout.processor") from died
+        raise RenderFailed("render_died", exitcode=died.exitcode) from died
     except Exception as broken:  # the pool's own failures, results that cannot be sent
-        raise _failed(
-            "render_died", f"处理中断：{broken!r}", f"The work was cut off: {broken!r}"
-        ) from broken
-
-
-def _failed(code: str, zh: str, en: str) -> RenderFailed:
-    return RenderFailed(
-        code,
-        zh,
-        en,
-        hint_zh="请检查模板是否有无尽循环，或拆分过大的单据。",
-        hint_en="Look for endless loops in the template, or split a very large record.",
-    )
+        raise RenderFailed("render_died.cut_off", reason=repr(broken)) from broken
 
 
 def _enclose(memory_mb: int) -> None:
@@ -245,7 +221,7 @@ def _limited(cpu_s: int, work: Callable[..., T], *args: Any) -> T:
         raise
     except BaseException as bug:  # whatever it is, it costs its own document only
         text = f"{type(bug).__name__}: {bug}"[:MESSAGE_LENGTH]
-        raise _failed("render_bug", f"处理程序出错：{text}", f"The program failed: {text}") from bug
+        raise RenderFailed("render_bug", text=text) from bug
 
 
 def private_fontconfig(fonts: Path, cache: Path) -> None:
@@ -256,12 +232,7 @@ def private_fontconfig(fonts: Path, cache: Path) -> None:
         text = fontconfig_file(fonts, cache).encode()
     except (OSError, LookupError, TypeError, ValueError) as wrong:
         raise SettingWrong(
-            "fonts_unreadable",
-            f"字体清单不可用：{wrong}",
-            f"The list of fonts cannot be used: {wrong}",
-            hint_zh="用 docgen doctor 检查字体。",
-            hint_en="Check the fonts with docgen doctor.",
-            place=str(fonts / "fonts.toml"),
+            "fonts_unreadable", place=str(fonts / "fonts.toml"), reason=str(wrong)
         ) from wrong
     # Named by its content: runs with other fonts share the folder, and none sees half a file.
     path = cache / f"{hashlib.sha256(text).hexdigest()[:16]}.conf"

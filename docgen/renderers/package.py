@@ -47,13 +47,9 @@ class Package:
         """Read a package within limits; `fault` says why it is refused (see `unzip`)."""
         parts = unzip(data, fault)
         if CONTENT_TYPES not in parts:
-            raise fault(
-                "not_a_package",
-                "不是 Office 文件：缺少 [Content_Types].xml",
-                "It is no Office file: [Content_Types].xml is missing",
-            )
+            raise fault("not_a_package.content_types")
         if b"macroenabled" in parts[CONTENT_TYPES].lower():
-            raise fault("macros", "含宏的文件", "The file has macros", place=CONTENT_TYPES)
+            raise fault("macros.content_type", place=CONTENT_TYPES)
         return cls(parts)
 
     def xml_names(self) -> list[str]:
@@ -69,7 +65,7 @@ class Package:
         for rel in self.related(""):
             if rel.kind.endswith("/officeDocument") and rel.target in self.parts:
                 return rel.target
-        raise TemplateFaulty("not_a_package", "Office 文件缺少主文档", "The file has no main part")
+        raise TemplateFaulty("not_a_package")
 
     def with_parts(self, changed: Mapping[str, bytes]) -> Package:
         """Return the package with some parts added or replaced."""
@@ -128,11 +124,7 @@ def record_part(record_json: bytes, parts_digest: str) -> bytes:
     """
     text = record_json.decode("utf-8")
     if found := _NOT_XML.search(text):
-        raise RenderFailed(
-            "record_not_xml",
-            f"单据含不可写入的字符 U+{ord(found[0]):04X}",
-            f"The record holds a character that cannot be written: U+{ord(found[0]):04X}",
-        )
+        raise RenderFailed("record_not_xml", number=ord(found[0]))
     sha256 = hashlib.sha256(record_json).hexdigest()
     head = f'<record xmlns="{RECORD}" sha256="{sha256}" parts="{parts_digest}">'
     body = html.escape(text, quote=False)
@@ -150,13 +142,7 @@ def read_record(data: bytes) -> Embedded:
         others = {n: hashlib.sha256(d).digest() for n, d in package.parts.items() if n != name}
         intact = element.get("sha256") == hashlib.sha256(record_json).hexdigest()
         return Embedded(record_json, intact, intact and element.get("parts") == digest(others))
-    raise InputUnreadable(
-        "no_record",
-        "文件中没有 docgen 单据",
-        "The file holds no record of docgen",
-        hint_zh="请给出 docgen 生成的文件。",
-        hint_en="Give a file that docgen made.",
-    )
+    raise InputUnreadable("no_record")
 
 
 def _records(package: Package) -> list[tuple[str, Any]]:

@@ -61,9 +61,7 @@ def compile(template: bytes, theme: Theme) -> Page:
         made = environment(_printed, loader, trim_blocks=True, lstrip_blocks=True)
         return Page(made.get_template(PAGE), theme)
     except UnicodeDecodeError as wrong:
-        raise TemplateFaulty(
-            "template_not_utf8", "模板不是 UTF-8 编码", "The template is not UTF-8", place=PAGE
-        ) from wrong
+        raise TemplateFaulty("template_not_utf8", place=PAGE) from wrong
     except TemplateSyntaxError as wrong:
         raise _fault(wrong, wrong.lineno) from wrong
     except TemplateNotFound as wrong:
@@ -75,9 +73,7 @@ def pieces(template: bytes) -> list[Piece]:
     try:
         lines = template.decode("utf-8").split("\n")
     except UnicodeDecodeError as wrong:
-        raise TemplateFaulty(
-            "template_not_utf8", "模板不是 UTF-8 编码", "The template is not UTF-8", place=PAGE
-        ) from wrong
+        raise TemplateFaulty("template_not_utf8", place=PAGE) from wrong
     return [Piece(f"第 {number} 行 (line {number})", line) for number, line in enumerate(lines, 1)]
 
 
@@ -109,12 +105,10 @@ def _line(wrong: BaseException) -> int:
 
 def _fault(wrong: Exception, line: int) -> TemplateFaulty:
     unsafe = isinstance(wrong, SecurityError)
-    code = "template_unsafe" if unsafe else "template_error"
+    code = "template_unsafe.page" if unsafe else "template_error.page"
     return TemplateFaulty(
         code,
-        f"模板第 {line} 行有误：{wrong}",
-        f"The template's line {line} is wrong: {wrong}",
-        hint_zh="用 docgen template lint 检查全部变量。",
-        hint_en="Check all names with docgen template lint.",
         place=f"{PAGE} 第 {line} 行 (line {line})",
+        line=line,
+        reason=str(wrong),
     )

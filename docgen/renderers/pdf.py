@@ -171,13 +171,7 @@ def _not_too_deep() -> Iterator[None]:
     try:
         yield
     except RecursionError as deep:
-        raise RenderFailed(
-            "page_too_deep",
-            "页面元素嵌套过深",
-            "The page's elements are nested too deep",
-            hint_zh="请减少模板中层层嵌套的元素，至多约 100 层。",
-            hint_en="Nest fewer elements in the template, about 100 at most.",
-        ) from deep
+        raise RenderFailed("page_too_deep") from deep
 
 
 def _rendered(
@@ -239,20 +233,8 @@ def embedded_record(data: bytes) -> bytes:
                 return bytes(pdf.attachments[RECORD_NAME].get_file().read_bytes())
     except (pikepdf.PdfError, pikepdf.PasswordError) as wrong:
         reason = str(wrong).rpartition(">: ")[2]  # without the stream's address in memory
-        raise InputUnreadable(
-            "unknown_file",
-            f"PDF 无法读取：{reason}",
-            f"The PDF cannot be read: {reason}",
-            hint_zh="文件已损坏或不完整，请重新取得。",
-            hint_en="The file is damaged or incomplete; get it again.",
-        ) from wrong
-    raise InputUnreadable(
-        "no_record",
-        "文件中没有单据",
-        "The file holds no record",
-        hint_zh="请给出 docgen 生成的文件。",
-        hint_en="Give a file that docgen made.",
-    )
+        raise InputUnreadable("unknown_file.pdf", reason=reason) from wrong
+    raise InputUnreadable("no_record.pdf")
 
 
 @cache
@@ -299,7 +281,7 @@ def _walled(fetcher: _Assets) -> Iterator[None]:
 
 def _refused_url(fetcher: _Assets) -> RenderFailed:
     url = fetcher.refused[0][:200]
-    return _failed("url_refused", f"模板引用了外部地址 {url}", f"The page refers to {url}", url)
+    return RenderFailed("url_refused", value=url)
 
 
 def _refuse(fetcher: _Assets, laid_out: LaidOut, said: list[str]) -> None:
@@ -307,32 +289,11 @@ def _refuse(fetcher: _Assets, laid_out: LaidOut, said: list[str]) -> None:
         raise _refused_url(fetcher)
     for message in said:
         if "notdef" in message:
-            raise _failed(
-                "no_glyph_in_page",
-                f"有字没有字形：{message}",
-                f"A glyph is missing: {message}",
-                message,
-            )
+            raise RenderFailed("no_glyph_in_page", value=message)
     for page in laid_out.pages:
         for kind, target, *_ in page.links:
             if kind == "external" and not _SAFE_LINK.match(target):
-                raise _failed(
-                    "link_refused",
-                    f"不允许的链接 {target[:200]}",
-                    f"Refused link {target[:200]}",
-                    target,
-                )
-
-
-def _failed(code: str, zh: str, en: str, value: str) -> RenderFailed:
-    return RenderFailed(
-        code,
-        zh,
-        en,
-        hint_zh="页面只能引用 asset:logo、asset:qr 和 https 链接，字形以随附字体为限。",
-        hint_en="A page may use asset:logo, asset:qr, https links, and characters of the fonts.",
-        value=value,
-    )
+                raise RenderFailed("link_refused", value=target, target=target[:200])
 
 
 def _describe(laid_out: LaidOut, about: About) -> None:
@@ -408,11 +369,9 @@ def _boxes(laid_out: LaidOut) -> Iterator[tuple[str, Box]]:
             if not name.startswith(SIGN_PREFIX):
                 continue
             if not (0 <= left < right <= page.width and 0 <= top < bottom <= page.height):
-                raise _failed(
-                    "signoff_off_page", f"签署栏 {name} 超出页面", f"{name} leaves its page", name
-                )
+                raise RenderFailed("signoff_off_page", value=name)
             if name in seen:
-                raise _failed("signoff_split", f"签署栏 {name} 跨了页", f"{name} is split", name)
+                raise RenderFailed("signoff_split", value=name)
             seen.add(name)
             scale = POINTS_PER_PIXEL
             low, high = (page.height - bottom) * scale, (page.height - top) * scale

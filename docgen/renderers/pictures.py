@@ -32,13 +32,9 @@ def picture_parts(package: Package) -> dict[str, str]:
         for picture, kind in marked(etree.fromstring(package.parts[name])):
             target = targets.get(picture.get(_EMBED, ""), "")
             if found.setdefault(target, kind) != kind:
-                raise _fault(
-                    "picture_shared", name, "占位图片须各用一个文件", "Two places share a file"
-                )
+                raise TemplateFaulty("picture_shared", place=name)
             if package.parts.get(target, b"")[:8] != _PNG:
-                raise _fault(
-                    "picture_not_png", name, "占位图片须为 PNG", "A place is no PNG picture"
-                )
+                raise TemplateFaulty("picture_not_png", place=name)
     return found
 
 
@@ -79,7 +75,3 @@ def _blip(properties: etree._Element) -> etree._Element | None:
         if (blip := next(around.iter(_BLIP), None)) is not None:
             return blip
     return None
-
-
-def _fault(code: str, part: str, zh: str, en: str) -> TemplateFaulty:
-    return TemplateFaulty(code, zh, en, place=part)

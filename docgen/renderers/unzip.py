@@ -31,21 +31,6 @@ _ELSEWHERE = re.compile(r"^$|^[A-Za-z]:|(^|/)\.{0,2}(/|$)")
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, struct.error)
 
 
-REASONS = {
-    "zip_broken": ("压缩包已损坏", "The archive is broken"),
-    "zip_too_large": ("压缩包解压后过大或条目过多", "The archive is too large when unzipped"),
-    "zip_ratio": (f"压缩比超过 {RATIO}", f"An entry is compressed more than {RATIO} times"),
-    "zip_name": ("条目名称不合法", "An entry's name leads elsewhere"),
-    "zip_duplicate": ("条目重名", "Two entries have the same name"),
-    "zip_encrypted": ("条目已加密", "An entry is encrypted"),
-    "zip_link": ("条目是链接", "An entry is a link"),
-    "zip_method": ("不支持的压缩方法", "An entry's compression is not supported"),
-    "macros": ("含宏、控件或嵌入对象", "The file holds macros, controls or embedded objects"),
-    "xml_dtd": ("XML 中有 DTD 或实体", "A part's XML has a DTD or entities"),
-    "xml_broken": ("XML 有误或编码不是 UTF-8", "A part's XML is broken, or not UTF-8"),
-}
-
-
 @dataclass
 class _Budget:
     """What may still be unzipped, and how a refusal is raised."""
@@ -55,7 +40,7 @@ class _Budget:
     entries_left: int = ENTRIES
 
     def refuse(self, code: str, name: str = "", value: object = None) -> NoReturn:
-        raise _refusal(self.fault, code, name, value)
+        raise self.fault(code, place=name, value=value)
 
     def spend(self, size_bytes: int, name: str) -> None:
         self.bytes_left -= size_bytes
@@ -64,7 +49,7 @@ class _Budget:
 
 
 def unzip(data: bytes, fault: type[DocgenError]) -> dict[str, bytes]:
-    """Return name → bytes of every entry, or raise `fault` with a code of REASONS.
+    """Return name → bytes of every entry, or raise `fault` as it is.
 
     The refused entry's name is its place.
     """
@@ -90,7 +75,7 @@ def _open(data: bytes, budget: _Budget, depth: int) -> dict[str, bytes]:
             _check_names(infos, budget)
             return {info.filename: _entry(archive, info, budget, depth) for info in infos}
     except BROKEN as wrong:
-        raise _refusal(budget.fault, "zip_broken", "", str(wrong)) from wrong
+        raise budget.fault("zip_broken.package", value=str(wrong)) from wrong
 
 
 def _check_names(infos: list[zipfile.ZipInfo], budget: _Budget) -> None:
@@ -103,9 +88,9 @@ def _check_names(infos: list[zipfile.ZipInfo], budget: _Budget) -> None:
         if name != info.orig_filename or "\\" in name or _ELSEWHERE.search(name):
             budget.refuse("zip_name", name)
         if name.lower() in seen:
-            budget.refuse("zip_duplicate", name)
+            budget.refuse("zip_duplicate.package", name)
         if _MACROS.search(name):
-            budget.refuse("macros", name)
+            budget.refuse("macros.package", name)
         seen.add(name.lower())
 
 
@@ -123,15 +108,15 @@ def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget, dep
 def _check_entry(info: zipfile.ZipInfo, budget: _Budget) -> None:
     name, size = info.filename, info.file_size
     if info.flag_bits & ENCRYPTED:
-        budget.refuse("zip_encrypted", name)
+        budget.refuse("zip_encrypted.package", name)
     if stat.S_ISLNK(info.external_attr >> 16):
-        budget.refuse("zip_link", name)
+        budget.refuse("zip_link.package", name)
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        budget.refuse("zip_method", name, info.compress_type)
+        budget.refuse("zip_method.package", name, info.compress_type)
     if size > min(ENTRY_BYTES, budget.bytes_left):
         budget.refuse("zip_too_large", name, size)
     if size > FREE_RATIO_BYTES and size > RATIO * info.compress_size:
-        budget.refuse("zip_ratio", name)
+        raise budget.fault("zip_ratio", place=name, limit=RATIO)
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget) -> bytes:
@@ -143,7 +128,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget) -> b
             chunks.append(chunk)
     part = b"".join(chunks)
     if len(part) != info.file_size:
-        budget.refuse("zip_broken", info.filename)
+        budget.refuse("zip_broken.package", info.filename)
     return part
 
 
@@ -152,20 +137,15 @@ def _check_xml(name: str, part: bytes, fault: type[DocgenError]) -> None:
     parser = expat.ParserCreate()
 
     def refuse_dtd(*_: object) -> None:
-        raise _refusal(fault, "xml_dtd", name)
+        raise fault("xml_dtd", place=name)
 
     def check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
         if encoding and encoding.upper() not in {"UTF-8", "UTF-16"}:
-            raise _refusal(fault, "xml_broken", name, encoding)
+            raise fault("xml_broken.package", place=name, value=encoding)
 
     parser.StartDoctypeDeclHandler = refuse_dtd
     parser.XmlDeclHandler = check_encoding
     try:
         parser.Parse(part, True)
     except expat.ExpatError as wrong:
-        raise _refusal(fault, "xml_broken", name, str(wrong)) from wrong
-
-
-def _refusal(fault: type[DocgenError], code: str, place: str, value: object = None) -> DocgenError:
-    zh, en = REASONS[code]
-    return fault(code, zh, en, place=place, value=value)
+        raise fault("xml_broken.package", place=name, value=str(wrong)) from wrong

@@ -108,8 +108,7 @@ def _readable() -> Iterator[None]:
     try:
         yield
     except (LookupError, ValueError, TypeError, etree.LxmlError) as wrong:
-        message = (f"工作簿已损坏：{wrong!r}", f"The workbook is damaged: {wrong!r}")
-        raise tags.faulty("template_unreadable", message, "") from wrong
+        raise TemplateFaulty("template_unreadable", value="", reason=repr(wrong)) from wrong
 
 
 def _headers(root: Any, name: str) -> Iterator[Piece]:
@@ -138,14 +137,7 @@ def _line(trace: TracebackType | None) -> int:
 
 def _fault(wrong: Exception, place: str, text: str) -> TemplateFaulty:
     if isinstance(wrong, NotPrintable):
-        message = (
-            f"这里是对象或列表，请写出其字段：{text}",
-            f"Name a field of this object: {text}",
-        )
-        return tags.faulty("not_printable", message, place, text)
+        return TemplateFaulty("not_printable", place=place, value=text)
     if isinstance(wrong, SecurityError):
-        return tags.faulty(
-            "template_unsafe", (f"模板有误：{wrong}", f"Unsafe template: {wrong}"), place, text
-        )
-    zh, en = f"模板有误：{wrong}（{text}）", f"The template is wrong: {wrong} ({text})"
-    return tags.faulty("template_error", (zh, en), place, text)
+        return TemplateFaulty("template_unsafe.cell", place=place, value=text, reason=str(wrong))
+    return TemplateFaulty("template_error.cell", place=place, value=text, reason=str(wrong))

@@ -78,13 +78,7 @@ def finish(unit: Unit, prepared: Prepared, made: Mapping[str, Made]) -> tuple[Re
         locked(unit.session, seen.contract_id)
     record, version = visible(unit.session, unit.actor, prepared.record_id, lock=True)
     if (record.etag, record.number) != (prepared.etag, prepared.number):
-        raise Conflict(
-            "overtaken",
-            "归档期间单据状态已变化",
-            "The record's state changed while it was being archived",
-            hint_zh="请重新读取后再归档。",
-            hint_en="Read it again, then archive it.",
-        )
+        raise Conflict("overtaken.archiving")
     version.archived_body = prepared.record_json.decode()
     version.archived_hash = hashlib.sha256(prepared.record_json).hexdigest()
     version.state = record.state = "archived"
@@ -117,7 +111,7 @@ def _broken_seals(
 ) -> list[Problem]:
     """Refuse to archive what is not sealed as it was signed."""
     return [
-        error("signoffs", "seal_broken", one.place or one.code, fault={"zh": one.zh, "en": one.en})
+        error("signoffs", "seal_broken", one.place or one.code, fault=one.messages())
         for one in signed.faults(store, session, version, [one.role for one in given])
     ]
 

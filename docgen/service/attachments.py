@@ -10,8 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from docgen.access import Ability, Actor
-from docgen.errors import Conflict
-from docgen.service.contracts import not_found
+from docgen.errors import Conflict, NotFound
 from docgen.service.records import need_author, touched, visible
 from docgen.service.unit import Unit
 from docgen.signing import paper
@@ -51,13 +50,7 @@ def allowed(
         Attachment.record_id == record.id, Attachment.number == version.number
     )
     if (unit.session.scalar(count) or 0) >= MOST_FILES:
-        raise Conflict(
-            "too_many_files",
-            f"一个版本最多 {MOST_FILES} 个文件",
-            f"A version holds at most {MOST_FILES} files",
-            hint_zh="请合并成一个压缩包。",
-            hint_en="Put several into one zip.",
-        )
+        raise Conflict("too_many_files", limit=MOST_FILES)
     return record, version
 
 
@@ -137,7 +130,7 @@ def remove(unit: Unit, where: tuple[str, int], file_id: str) -> Record:
     record, version = allowed(unit, *where, "attachment")
     row = _of(unit.session, version, file_id)
     if row.purpose != "attachment":
-        raise not_found("附件", "attachment")
+        raise NotFound("not_found.attachment")
     unit.session.delete(row)
     touched(unit, record)
     unit.note(
@@ -181,5 +174,5 @@ def _told(scan: Scan | None, row: Attachment) -> dict[str, str | bool | None]:
 def _of(session: Session, version: Version, file_id: str) -> Attachment:
     row = session.get(Attachment, file_id)
     if row is None or (row.record_id, row.number) != (version.record_id, version.number):
-        raise not_found("文件", "file")
+        raise NotFound("not_found.file")
     return row

@@ -39,16 +39,6 @@ class Target:
 class Locked(Overloaded):
     """Too many failures; says neither of what nor whether there is such an account."""
 
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(
-            "too_many_attempts",
-            "失败次数过多，已暂时锁定",
-            "Too many failures; locked for a while",
-            hint_zh="请按 Retry-After 等待后再试，或请管理员重设密码。",
-            hint_en="Wait as Retry-After says, or ask an administrator for a new password.",
-        )
-        self.retry_after_s = retry_after_s
-
 
 def of_user(username: str) -> Target:
     """Guesses at a user's password: five."""
@@ -76,7 +66,8 @@ def begin(unit: Unit, *targets: Target) -> list[Target]:
     rows = [(target, _row(unit.session, target.key_hash, unit.now)) for target in ordered]
     locks = [row.locked_until for _, row in rows if row.locked_until]
     if locks and max(locks) > unit.now:
-        raise Locked(math.ceil((max(locks) - unit.now).total_seconds()))
+        wait_s = math.ceil((max(locks) - unit.now).total_seconds())
+        raise Locked("too_many_attempts", retry_after_s=wait_s)
     return [target for target, row in rows if _counted(row, target.limit, unit.now)]
 
 
@@ -86,7 +77,8 @@ def refuse_locked(session: Session, now: datetime, *targets: Target) -> None:
     query = select(Attempt.locked_until).where(Attempt.key_hash.in_(keys))
     locks = [until for until in session.scalars(query) if until]
     if locks and max(locks) > now:
-        raise Locked(math.ceil((max(locks) - now).total_seconds()))
+        wait_s = math.ceil((max(locks) - now).total_seconds())
+        raise Locked("too_many_attempts", retry_after_s=wait_s)
 
 
 def forget(session: Session, *targets: Target) -> None:

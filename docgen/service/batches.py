@@ -12,15 +12,14 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from docgen.access import Ability, Actor
-from docgen.errors import Conflict, InputUnreadable
+from docgen.errors import Conflict, InputUnreadable, NotFound
 from docgen.intake import read_json
 from docgen.jobs import queue
 from docgen.jobs.queue import Counts, Job
 from docgen.jobs.rendering import KIND
 from docgen.service import batches_reading, contracts
-from docgen.service.contracts import not_found
 from docgen.service.in_force import NUMBER
-from docgen.service.pages import LIMIT, Page, bad_cursor, decoded, paged
+from docgen.service.pages import LIMIT, Page, decoded, paged
 from docgen.service.unit import Store, Unit
 from docgen.store.tables import Batch, BatchFile, BatchItem, Member
 
@@ -110,7 +109,7 @@ def _place(cursor: str) -> tuple[datetime, str]:
     try:
         return datetime.fromisoformat(at).astimezone(UTC), batch_id
     except (ValueError, OverflowError) as wrong:
-        raise bad_cursor(cursor) from wrong
+        raise InputUnreadable("bad_cursor", place="cursor", value=cursor) from wrong
 
 
 def cancel(unit: Unit, batch_id: str) -> Watched:
@@ -172,7 +171,7 @@ def visible(session: Session, actor: Actor, batch_id: str) -> Batch:
     actor.need(Ability.read)
     batch = session.scalar(_visible(actor).where(Batch.id == batch_id))
     if batch is None:
-        raise not_found("批次", "batch")
+        raise NotFound("not_found.batch")
     return batch
 
 
@@ -198,14 +197,7 @@ def read_rows(data: bytes) -> list[tuple[bytes, str | None]]:
 
 def _row(plain: Any, place: str) -> tuple[bytes, str | None]:
     if not isinstance(plain, dict):
-        raise InputUnreadable(
-            "not_records",
-            f"第 {place} 项不是单据",
-            f"Item {place} is no record",
-            hint_zh="请提交 JSON 数组，或每行一份单据的 JSON Lines。",
-            hint_en="Send a JSON array of records, or one record a line.",
-            place=place,
-        )
+        raise InputUnreadable("not_records", place=place)
     doc_no = plain.get("doc_no")
     is_number = isinstance(doc_no, str) and NUMBER.fullmatch(doc_no)
     data = json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
@@ -224,15 +216,7 @@ def check_room(session: Session, user_id: str) -> None:
         Batch.user_id == user_id, Batch.state.in_(OPEN), Batch.kind != batches_reading.READ
     )
     if (session.scalar(query) or 0) >= MOST_ACTIVE:
-        raise Conflict(
-            "too_many_batches",
-            f"您已有 {MOST_ACTIVE} 个批次在处理或待确认",
-            f"{MOST_ACTIVE} batches of yours are being worked on, or wait for your word",
-            hint_zh="请等其中一个完成，或确认、取消一个；"
-            "GET /api/v1/batches?active=true 列出它们。",
-            hint_en="Wait for one to end, or confirm or cancel one; "
-            "GET /api/v1/batches?active=true lists them.",
-        )
+        raise Conflict("too_many_batches", limit=MOST_ACTIVE)
 
 
 def _with_files(session: Session, batch_id: str, found: Sequence[BatchItem]) -> list[Done]:

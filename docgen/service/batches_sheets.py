@@ -14,12 +14,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from docgen.access import Ability, Actor
-from docgen.errors import Conflict
+from docgen.errors import Conflict, NotFound
 from docgen.jobs import queue
 from docgen.jobs.queue import Counts
 from docgen.service import batches, batches_reading, contracts
 from docgen.service.batches import Watched
-from docgen.service.contracts import not_found
 from docgen.service.unit import Unit
 from docgen.sheets.report import Report
 from docgen.store.tables import Batch, SheetFile
@@ -115,7 +114,7 @@ def visible(session: Session, actor: Actor, batch_id: str) -> Batch:
     """Return a batch of spreadsheets that the actor sees. Raises NotFound."""
     batch = batches.visible(session, actor, batch_id)
     if batch.kind != batches_reading.CONVERT:
-        raise not_found("表格批次", "batch of spreadsheets")
+        raise NotFound("not_found.batch_of_spreadsheets")
     return batch
 
 
@@ -132,7 +131,7 @@ def file_of(session: Session, actor: Actor, batch_id: str, which: Which) -> Shee
     batch = visible(session, actor, batch_id)
     found = session.get(SheetFile, (batch.id, *which))
     if found is None:
-        raise not_found("文件", "file")
+        raise NotFound("not_found.file")
     return found
 
 
@@ -154,12 +153,5 @@ def _waiting(unit: Unit, batch_id: str, *, but: str = "") -> Batch:
     batch = changeable(unit, batch_id)
     state = batches_reading.state_of(unit.session, batch)
     if state not in ("preview", batches_reading.REFUSED) or state == but:
-        raise Conflict(
-            "not_a_preview",
-            f"批次现在是 {state}，没有待确认的预览",
-            f"The batch is {state}; there is no preview that waits",
-            hint_zh="等到 preview 状态再更正或确认；读不了的先更正。",
-            hint_en="Correct or confirm it once it is preview; correct what cannot be read.",
-            value=state,
-        )
+        raise Conflict("not_a_preview", value=state)
     return batch

@@ -26,15 +26,7 @@ def create(unit: Unit, data: bytes) -> Contract:
     model = read_contract(data, unit.now)
     taken = select(Contract.id).where(Contract.contract_no == model.contract_no)
     if unit.session.scalar(taken):
-        raise Conflict(
-            "contract_exists",
-            f"合同 {model.contract_no} 已存在",
-            f"There is a contract {model.contract_no} already",
-            hint_zh="修改已有合同请用 PUT；若看不到它，请找该合同的成员。",
-            hint_en="Change the one there is with PUT; if you cannot see it, ask its members.",
-            place="/contract_no",
-            value=model.contract_no,
-        )
+        raise Conflict("contract_exists", place="/contract_no", value=model.contract_no)
     assert unit.actor.user_id
     row = Contract(
         id=unit.new_id(),
@@ -78,7 +70,7 @@ def visible(session: Session, actor: Actor, contract_id: str, *, lock: bool = Fa
     )
     row = session.scalar(query.with_for_update(of=Contract) if lock else query)
     if row is None:
-        raise not_found("合同", "contract")
+        raise NotFound("not_found.contract")
     return row
 
 
@@ -132,36 +124,18 @@ def remove_member(unit: Unit, contract_id: str, username: str) -> None:
     named = members_of.join(User, User.id == Member.user_id).where(User.username == username)
     member = unit.session.scalar(named)
     if member is None:  # whether there is such an account is not told
-        raise not_found("成员", "member")
+        raise NotFound("not_found.member")
     rest = members_of.where(Member.user_id != member.user_id)
     if unit.session.scalar(rest.limit(1)) is None:
-        raise Conflict(
-            "last_member",
-            "合同至少要有一名成员",
-            "A contract keeps at least one member",
-            hint_zh="请先加入接替的人。",
-            hint_en="Add a successor first.",
-            value=username,
-        )
+        raise Conflict("last_member", value=username)
     unit.session.delete(member)
     unit.note("member.removed", ("contract", row.id), row.id, user=username)
-
-
-def not_found(zh: str, en: str) -> NotFound:
-    """Say that there is no such thing, or not for this person."""
-    return NotFound(
-        "not_found",
-        f"没有这个{zh}，或您无权查看",
-        f"There is no such {en}, or not for you",
-        hint_zh="请核对标识；需要权限请找合同的项目经理。",
-        hint_en="Check the identifier; the contract's project manager can let you in.",
-    )
 
 
 def _user(session: Session, username: str) -> User:
     user = session.scalar(select(User).where(User.username == username))
     if user is None or user.disabled_at:
-        raise not_found("用户", "user")
+        raise NotFound("not_found.user")
     return user
 
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 import docgen
 from docgen.access import Actor
+from docgen.errors import NotFound
 from docgen.pipeline import Order, Outcome, skip_key
-from docgen.service.contracts import not_found
 from docgen.service.records import contract_of, visible
 from docgen.service.unit import Store, Unit
 from docgen.store.database import insert_into
@@ -83,7 +83,7 @@ def wanted(
         order = _order(store, session, (record, version), stage=stage, lang=lang)
         kept = session.get(Document, (record.id, version.number, stage, format_name, lang))
         if stage == SIGNED and not kept:
-            raise not_found("签署文件", "signed document")
+            raise NotFound("not_found.signed_document")
         sha256 = kept.sha256 if kept else _rendered(session, order, format_name)
         return Wanted(
             record.id,
@@ -138,7 +138,7 @@ def _order(
     record, version = found
     body = version.archived_body if stage == "archived" else version.body
     if body is None:
-        raise not_found("文档", "document")
+        raise NotFound("not_found.document")
     moment = version.ended_at or version.submitted_at or store.clock()
     contract = contract_of(session, record)
     return order_for(store, body.encode(), contract, code=record.code, now=moment, lang=lang)

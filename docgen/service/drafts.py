@@ -59,7 +59,7 @@ def read_draft(
     """
     plain = read_json(data)
     if not isinstance(plain, dict):
-        raise InputUnreadable("not_an_object", "单据应为 JSON 对象", "A record is a JSON object")
+        raise InputUnreadable("not_an_object.record")
     model = _model(plain, code or doc_no[:2])
     problems = [*secret_problems(plain), *_ours(plain)]
     contract = _contract(session, actor, plain)
@@ -101,15 +101,7 @@ def _model(plain: dict[str, Any], code: str) -> type[Record]:
     known = record_types()
     if wanted in known:
         return known[wanted]
-    raise InputUnreadable(
-        "no_record_type",
-        "无法判断单据类型：doc_no 缺失，也没有用 code 指明",
-        "The record type is not known: there is no doc_no, and no code was given",
-        hint_zh="加上 ?code=，可选：" + " ".join(known),
-        hint_en="Add ?code=, one of: " + " ".join(known),
-        place="/doc_no",
-        value=wanted,
-    )
+    raise InputUnreadable("no_record_type", place="/doc_no", value=wanted, choices=" ".join(known))
 
 
 def _ours(plain: dict[str, Any]) -> list[Problem]:

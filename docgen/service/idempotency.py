@@ -35,15 +35,7 @@ def earlier(session: Session, request: Repeatable) -> IdempotencyKey | None:
     """Return the answer given before. InputUnreadable: key_reused, for another request."""
     found = session.get(IdempotencyKey, (request.user_id, request.key))
     if found and found.fingerprint != request.fingerprint:
-        raise InputUnreadable(
-            "key_reused",
-            "这个 Idempotency-Key 已用于另一请求",
-            "This Idempotency-Key was used for another request",
-            hint_zh="每个新请求用新的键；重试才用旧的。",
-            hint_en="Take a new key for a new request; an old one only to try again.",
-            place="Idempotency-Key",
-            value=request.key,
-        )
+        raise InputUnreadable("key_reused", place="Idempotency-Key", value=request.key)
     return found
 
 

@@ -65,10 +65,8 @@ def inspected(session: Session, row: Contract) -> Inspected:
 def need_all(found: Inspected) -> None:
     """Raise TransitionRefused, naming every asset that is neither inspected nor excused."""
     if found.missing:
-        count = len(found.missing)
         raise TransitionRefused(
-            f"不能结清归档：{count} 个维保对象没有归档的巡检单",
-            f"The contract cannot be closed: {count} assets have no archived inspection",
+            "transition_refused.closing",
             [
                 error(("objects", at, "not_inspected_reason"), "asset_not_inspected", number)
                 for at, number in found.missing.items()

@@ -15,9 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from docgen.access import Ability, Actor
-from docgen.errors import RecordRefused
-from docgen.service import contracts, links_refusals
-from docgen.service.contracts import not_found
+from docgen.errors import Conflict, InputUnreadable, NotFound, RecordRefused
+from docgen.service import contracts
 from docgen.service.records import signoffs, visible
 from docgen.service.signing_rules import not_a_customer
 from docgen.service.tokens import hash_of
@@ -153,7 +152,7 @@ def known(session: Session, actor: Actor, link_id: str, *, lock: bool = False) -
     )
     link = session.scalar(query.with_for_update(of=Link) if lock else query)
     if link is None:
-        raise not_found("链接", "link")
+        raise NotFound("not_found.link")
     return link
 
 
@@ -183,7 +182,7 @@ def resend(unit: Unit, link_id: str) -> Made:
     need_maker(unit.actor)
     old = known(unit.session, unit.actor, link_id, lock=True)
     if old.ended_at:
-        raise links_refusals.ended()
+        raise Conflict("link_ended")
     waiting = waiting_of(unit.session, old)
     end(unit, old, "resent")
     assert unit.actor.user_id
@@ -222,7 +221,7 @@ def waiting_of(session: Session, link: Link) -> list[tuple[str, int]]:
         if one.item.done_at is None and one.version.state in OPEN
     ]
     if not waiting:
-        raise links_refusals.nothing_waiting()
+        raise Conflict("link_nothing_waiting")
     return waiting
 
 
@@ -275,9 +274,9 @@ def need_maker(actor: Actor) -> None:
 
 def _check_together(records: Sequence[Record], contract_id: str) -> None:
     if len({record.id for record in records}) < len(records):
-        raise links_refusals.named_twice()
+        raise InputUnreadable("visit_repeats", place="documents")
     if {record.contract_id for record in records} != {contract_id or records[0].contract_id}:
-        raise links_refusals.other_contract()
+        raise InputUnreadable("visit_other_contract", place="documents")
 
 
 def _unfit(session: Session, record: Record, version: Version, role: Role) -> list[Problem]:

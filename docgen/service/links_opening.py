@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from docgen.access import Actor
-from docgen.errors import DocgenError
-from docgen.service import attempts, links_refusals, signed
+from docgen.errors import Conflict, DocgenError, NotAllowed, NotFound
+from docgen.service import attempts, signed
 from docgen.service.attempts import Target
 from docgen.service.links import Asked, asked, code_hash, note
 from docgen.service.records import signoffs
@@ -58,7 +58,7 @@ def enter(
     """
     link = counting(session, comer.token, now, lock=lock)
     if link.code_hash and not hmac.compare_digest(proof_of(key, link), comer.proof):
-        raise links_refusals.code_needed()
+        raise NotAllowed("link_code_needed")
     maker = session.get_one(User, link.created_by).name
     contract = session.get_one(Contract, link.contract_id)
     query = select(func.count()).where(LinkItem.link_id == link.id)
@@ -69,7 +69,7 @@ def at(session: Session, link: Link, position: int) -> Asked:
     """Return one document of a link. NotFound: link_other_document."""
     found = asked(session, link, position)
     if not found:
-        raise links_refusals.other_document()
+        raise NotFound("link_other_document")
     return found[0]
 
 
@@ -77,13 +77,13 @@ def counting(session: Session, token: str, now: datetime, *, lock: bool = False)
     """Return the link of a token if it counts now. Raises NotFound, Conflict."""
     link = found(session, token, lock=lock)
     if link.ended_how == "delegated":
-        raise links_refusals.delegated(_colleague(session, link))
+        raise Conflict("link_delegated", name=_colleague(session, link))
     if link.ended_how == "resent":
-        raise links_refusals.replaced()
+        raise Conflict("link_replaced")
     if link.ended_at:
-        raise links_refusals.revoked()
+        raise Conflict("link_revoked")
     if link.expires_at <= now:
-        raise links_refusals.expired()
+        raise Conflict("link_expired")
     return link
 
 
@@ -92,7 +92,7 @@ def found(session: Session, token: str, *, lock: bool = False) -> Link:
     hashed = hash_of(token)
     kept = session.get(LinkToken, hashed) if TOKEN.fullmatch(token) else None
     if kept is None or not hmac.compare_digest(kept.token_hash, hashed):
-        raise links_refusals.unknown()
+        raise NotFound("link_unknown")
     query = select(Link).where(Link.id == kept.link_id)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
@@ -117,7 +117,7 @@ def form_key(key: bytes, link: Link) -> str:
 def check_form(key: str, given: str) -> None:
     """Refuse a form that is not of the link's own page. NotAllowed: link_form_foreign."""
     if not hmac.compare_digest(key.encode(), given.encode("utf-8", "replace")):
-        raise links_refusals.foreign()
+        raise NotAllowed("link_form_foreign")
 
 
 def give_code(store: Store, comer: Comer, code: str) -> str:
@@ -132,7 +132,10 @@ def give_code(store: Store, comer: Comer, code: str) -> str:
         try:
             locking = attempts.begin(unit, target)
         except attempts.Locked as locked:
-            raise links_refusals.CodeLocked(locked.retry_after_s) from locked
+            wait_s = locked.retry_after_s
+            raise attempts.Locked(
+                "link_code_locked", retry_after_s=wait_s, minutes=-(-wait_s // 60)
+            ) from locked
     given = code_hash(store.key, link.first_id, code.strip())
     right = hmac.compare_digest(given, link.code_hash or "")
     with store.change(actor) as unit:
@@ -141,7 +144,7 @@ def give_code(store: Store, comer: Comer, code: str) -> str:
             return proof_of(store.key, link)
         for one in asked(unit.session, link):
             note(unit, "code_locked" if locking else "code_wrong", link, one.item)
-    raise links_refusals.code_wrong()
+    raise NotAllowed("link_code_wrong")
 
 
 def look(store: Store, comer: Comer, position: int) -> tuple[Entered, Asked, str]:
@@ -177,19 +180,19 @@ def shown_of(session: Session, one: Asked) -> str:
         raise refusal
     base = signed.base_of(session, one.version)
     if base is None:
-        raise links_refusals.other_document()
+        raise NotFound("link_other_document")
     return base.sha256
 
 
 def not_to_sign(session: Session, one: Asked) -> DocgenError | None:
     """Return why a document cannot be signed (now), if so."""
     if one.item.done_at:
-        return links_refusals.used()
+        return Conflict("link_used")
     if other := signed_by(session, one):
-        return links_refusals.signed_by_another(other.name)
+        return Conflict("link_role_signed", name=other.name)
     if one.version.state not in OPEN:
         state = Status[one.version.state]
-        return links_refusals.closed(state.zh, state.en)
+        return Conflict("link_document_closed", state=state)
     return None
 
 

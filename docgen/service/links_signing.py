@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from docgen.service import links_refusals, review, signing
+from docgen.errors import Conflict, InputUnreadable
+from docgen.service import review, signing
 from docgen.service.attachments import kept
 from docgen.service.links import (
     Asked,
@@ -121,7 +122,7 @@ def delegate(unit: Unit, comer: Comer, to: Colleague, key: bytes) -> Made:
     old = enter(session, comer, unit.now, key, lock=True).link
     query = select(func.count()).where(Link.first_id == old.first_id, Link.ended_how == "delegated")
     if session.execute(query).scalar_one() >= MOST_HANDED_ON:
-        raise links_refusals.delegated_often()
+        raise Conflict("link_delegated_often")
     waiting = waiting_of(session, old)
     end(unit, old, "delegated", to.reason)
     new = successor(
@@ -143,18 +144,18 @@ def _may_be_signed(unit: Unit, one: Asked) -> None:
     if refusal := not_to_sign(unit.session, one):
         raise refusal
     if one.item.opened_at is None:
-        raise links_refusals.not_opened()
+        raise Conflict("link_not_opened")
 
 
 def _check_hand(link: Link, said: Statement) -> None:
     """Want a comment on all but agreement; a drawing, or the person's own name, but to refuse."""
     hand = said.hand
     if said.word.opinion != Opinion.agree and not said.word.comment:
-        raise links_refusals.comment_missing()
+        raise InputUnreadable("link_comment_missing")
     if hand.typed and _plain(hand.typed) != _plain(link.name):
-        raise links_refusals.name_differs(link.name)
+        raise InputUnreadable("link_name_differs", name=link.name)
     if hand.how == "none" and said.word.opinion != Opinion.disagree:
-        raise links_refusals.signature_missing()
+        raise InputUnreadable("link_signature_missing")
 
 
 def _plain(name: str) -> str:

@@ -66,13 +66,7 @@ def _writers(unit: Unit, ticket: Record, handler: str) -> list[User]:
         key=lambda user: (user.id != ticket.created_by, user.name != handler, user.username),
     )
     if not found:
-        raise Conflict(
-            "no_log_keeper",
-            "合同没有工程师成员，归档问题单时无法写入维护文档",
-            "The contract has no engineer to keep the maintenance log that the ticket goes into",
-            hint_zh="请项目经理先把一名驻场工程师加入合同。",
-            hint_en="Have the project manager add an engineer to the contract first.",
-        )
+        raise Conflict("no_log_keeper")
     return found
 
 

@@ -30,12 +30,11 @@ def next_number(session: Session, code: str, customer_code: str, day: date) -> s
     if serial > LAST_SERIAL:
         raise Conflict(
             "numbers_used_up",
-            f"{customer_code} 在 {day} 的 {code} 编号已用完（999 个）",
-            f"All 999 numbers of {code} for {customer_code} on {day} are used",
-            hint_zh="请改用另一天的文档日期。",
-            hint_en="Use another day as the document's date.",
             place="/doc_date",
             value=str(day),
+            customer_code=customer_code,
+            day=day,
+            code=code,
         )
     return f"{code}-{customer_code}-{day:%Y%m%d}-{serial:03}"
 

@@ -26,15 +26,14 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 from sqlalchemy import delete, func, select
 
-from docgen.errors import NotAllowed, NotSignedIn
-from docgen.passwords import busy
-from docgen.service import oidc_refusals as refusals
+from docgen.errors import DocgenError, NotAllowed, NotSignedIn, Overloaded, SettingWrong
 from docgen.service.sessions import Opened, actor_for, nobody, note_failure, open_for
 from docgen.service.tokens import hash_of
 from docgen.service.unit import Store, Unit
-from docgen.settings import LOOPBACK, OIDC, Settings
+from docgen.settings import LOOPBACK, OIDC, PREFIX, Settings
 from docgen.store.tables import OidcLogin, User
 
+ERROR = re.compile(r"[a-z_]{1,64}")  # RFC 6749, 4.1.2.1 and 5.2
 SCOPE = "openid email profile"
 # Signatures by key pairs only: none by a shared secret, and none at all.
 SIGNATURES = JWSRegistry(
@@ -100,10 +99,11 @@ def provider_of(settings: Settings) -> Provider | None:
         return None
     for name, value in values.items():
         if not value:
-            raise refusals.incomplete(name)
+            variables = ", ".join(PREFIX + one.upper() for one in OIDC)
+            raise SettingWrong("oidc_incomplete", place=PREFIX + name.upper(), variables=variables)
     for name in ("oidc_issuer", "oidc_redirect"):
         if not _is_safe(values[name]):
-            raise refusals.not_https(name, values[name])
+            raise SettingWrong("oidc_not_https", place=PREFIX + name.upper(), value=values[name])
     issuer, client_id, secret, base = values.values()
     return Provider(issuer, client_id, secret, base.rstrip("/") + CALLBACK)
 
@@ -146,7 +146,7 @@ def _remember(unit: Unit, state: str, browser: str) -> None:
     session = unit.session
     session.execute(delete(OidcLogin).where(OidcLogin.expires_at <= unit.now))
     if (session.scalar(select(func.count()).select_from(OidcLogin)) or 0) >= MOST_WAITING:
-        raise busy()
+        raise Overloaded("sign_in_busy")
     row = OidcLogin(
         state_hash=hash_of(state),
         browser_hash=hash_of(browser),
@@ -163,13 +163,13 @@ def _take(unit: Unit, given: Return) -> None:
         OidcLogin.expires_at > unit.now,
     )
     if unit.session.execute(taken.returning(OidcLogin.state_hash)).first() is None:
-        raise refusals.failed(given.error)
+        raise _failed(given.error)
 
 
 def _asked(store: Store, provider: Provider, given: Return) -> Person:
     """Exchange the code, and believe what the provider has signed."""
     if given.error or not given.code:
-        raise refusals.failed(given.error)
+        raise _failed(given.error)
     with _exchange(provider) as client:
         told = _discovered(client, provider)
         token = client.fetch_token(
@@ -186,7 +186,7 @@ def _asked(store: Store, provider: Provider, given: Return) -> Person:
         if "email" not in claims and _is_safe(place := str(told.get("userinfo_endpoint"))):
             claims.update(_more(client, place, claims["sub"]))
     if not SUBJECT.fullmatch(str(claims["sub"])):
-        raise refusals.failed()
+        raise NotSignedIn("oidc_failed")
     email = claims.get("email") if claims.get("email_verified") is True else ""
     return Person(f"{provider.issuer}|{claims['sub']}", str(email or ""))
 
@@ -207,7 +207,7 @@ def _more(client: OAuth2Session, place: str, subject: object) -> dict[str, Any]:
     """Ask for the e-mail address where the id_token leaves it out (Core 5.3.2: of the same sub)."""
     told = _got(client, place, withhold_token=False)
     if told.get("sub") != subject:
-        raise refusals.failed()
+        raise NotSignedIn("oidc_failed")
     return {name: told[name] for name in ("email", "email_verified") if name in told}
 
 
@@ -225,7 +225,7 @@ def _account(unit: Unit, person: Person) -> User:
             user.etag += 1
             unit.note("user.linked", ("user", user.id), username=user.username)
     if user is None or user.disabled_at:
-        raise refusals.unknown_person()
+        raise NotAllowed("oidc_unknown_person")
     return user
 
 
@@ -233,7 +233,7 @@ def _account(unit: Unit, person: Person) -> User:
 def _exchange(provider: Provider) -> Iterator[OAuth2Session]:
     """Talk to the provider; what goes wrong there is told as ours, without its words."""
     if not _PLACES.acquire(blocking=False):
-        raise busy()
+        raise Overloaded("sign_in_busy")
     try:
         with OAuth2Session(
             provider.client_id,
@@ -245,11 +245,12 @@ def _exchange(provider: Provider) -> Iterator[OAuth2Session]:
         ) as client:
             yield client
     except requests.RequestException as wrong:
-        raise refusals.unavailable(provider.issuer) from wrong
+        host = urlsplit(provider.issuer).hostname
+        raise DocgenError("oidc_unavailable", host=host) from wrong
     except (AuthlibBaseError, JoseError) as wrong:
-        raise refusals.failed(wrong.error) from wrong
+        raise _failed(wrong.error) from wrong
     except (ValueError, KeyError, TypeError) as wrong:
-        raise refusals.failed() from wrong
+        raise NotSignedIn("oidc_failed") from wrong
     finally:
         _PLACES.release()
 
@@ -259,7 +260,8 @@ def _discovered(client: OAuth2Session, provider: Provider) -> dict[str, Any]:
     if told.get("issuer") != provider.issuer or not all(
         _is_safe(str(told.get(name))) for name in ENDPOINTS
     ):
-        raise refusals.unavailable(provider.issuer)
+        host = urlsplit(provider.issuer).hostname
+        raise DocgenError("oidc_unavailable", host=host)
     return told
 
 
@@ -281,3 +283,10 @@ def _is_safe(url: str) -> bool:
     parts = urlsplit(url)
     inside = parts.scheme == "http" and parts.hostname in LOOPBACK
     return bool(parts.hostname) and (parts.scheme == "https" or inside)
+
+
+def _failed(reason: str | None) -> NotSignedIn:
+    """Say that it did not work; of the provider's words only its error code is told."""
+    if reason and ERROR.fullmatch(reason):
+        return NotSignedIn("oidc_failed.by_code", value=reason)
+    return NotSignedIn("oidc_failed")

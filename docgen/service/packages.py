@@ -75,7 +75,7 @@ def target(store: Store, actor: Actor, record_id: str, number: int) -> Target:
     with store.reading() as session:
         record, version = records.visible(session, actor, record_id, number)
         if version.state != "archived":
-            raise _not_archived(version.doc_no)
+            raise Conflict("not_archived", place=version.doc_no)
         return _target(session, record, version)
 
 
@@ -139,14 +139,7 @@ def _signed(store: Store, found: Gathered) -> tuple[bytes, list[Signature]]:
     fields = [name for name, done in field_names(data).items() if done]
     verdict = verify_pdf(data, (), expected=fields, sha256=found.signed.sha256)
     if not verdict.untouched:
-        raise Conflict(
-            "seals_broken",
-            "签章验证不通过，不能封存",
-            "Its seals do not verify; it was not packed",
-            hint_zh="请从备份恢复该文件，并用 docgen verify 核对。",
-            hint_en="Restore the file from a backup, and look at it with docgen verify.",
-            place=found.version.doc_no,
-        )
+        raise Conflict("seals_broken", place=found.version.doc_no)
     return data, verdict.signatures
 
 
@@ -214,15 +207,4 @@ def _versions(contract_id: str) -> Select[Record, Version]:
         .join(Version, Version.record_id == Record.id)
         .where(Record.contract_id == contract_id)
         .order_by(Record.seq, Version.number)
-    )
-
-
-def _not_archived(doc_no: str) -> Conflict:
-    return Conflict(
-        "not_archived",
-        "该版本尚未归档，没有归档包",
-        "This version is not archived, so there is no package of it",
-        hint_zh="请先归档。",
-        hint_en="Archive it first.",
-        place=doc_no,
     )

@@ -43,21 +43,8 @@ def decoded(cursor: str, kind: str) -> str | int:
         if isinstance(key, str) and b"\0" in key.encode():  # PostgreSQL has no NUL, UTF-8 no halves
             raise ValueError(key)
     except (ValueError, TypeError, binascii.Error, RecursionError) as wrong:
-        raise bad_cursor(cursor) from wrong
+        raise InputUnreadable("bad_cursor", place="cursor", value=cursor) from wrong
     return key
-
-
-def bad_cursor(cursor: str) -> InputUnreadable:
-    """Return the refusal of a cursor that is none of ours."""
-    return InputUnreadable(
-        "bad_cursor",
-        "游标不可用",
-        "The cursor cannot be used",
-        hint_zh="请原样使用上一页给出的 next_cursor。",
-        hint_en="Use the next_cursor of the page before as it is.",
-        place="cursor",
-        value=cursor,
-    )
 
 
 def _encoded(kind: str, key: str | int) -> str:

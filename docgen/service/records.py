@@ -12,9 +12,8 @@ from sqlalchemy import Select, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from docgen.access import Ability, Actor
-from docgen.errors import NotAllowed, RecordRefused
+from docgen.errors import NotAllowed, NotFound, RecordRefused
 from docgen.rules.named import named_in
-from docgen.service.contracts import not_found
 from docgen.service.drafts import Draft, read_draft
 from docgen.service.etags import check_etag
 from docgen.service.numbers import claim, next_number
@@ -119,13 +118,7 @@ def need_author(unit: Unit, record: Record) -> None:
     """Raise NotAllowed unless the actor is the record's author, or an expert whom it names."""
     unit.actor.need(Ability.write_records)
     if record.created_by != unit.actor.user_id and not _is_named_expert(unit, record):
-        raise NotAllowed(
-            "not_the_author",
-            "只有编制人，或单据中写明的技术专家，可以修改和提交",
-            "Only its author, or an expert whom it names, changes and submits a record",
-            hint_zh="请由编制人操作，或由编制人把您写为巡检人、受理人或操作人。",
-            hint_en="Ask the author, who can name you as inspector, handler or operator.",
-        )
+        raise NotAllowed("not_the_author")
 
 
 def _is_named_expert(unit: Unit, record: Record) -> bool:
@@ -156,7 +149,7 @@ def visible(
         query = query.execution_options(populate_existing=True)
     found = session.execute(query, wanted).first()
     if found is None:
-        raise not_found("单据", "record")
+        raise NotFound("not_found.record")
     return found
 
 

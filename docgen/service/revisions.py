@@ -32,13 +32,7 @@ def revise(unit: Unit, record_id: str, reason: str) -> tuple[Record, Version]:
     last = _standing(unit, record, last)
     refuse(Step.revise, wrong_state(Step.revise, last.state))
     if record.number > MOST:
-        raise Conflict(
-            "revisions_used_up",
-            f"修订版已用完（R{MOST}）",
-            f"All revisions up to R{MOST} are used",
-            hint_zh="请另建单据。",
-            hint_en="Make another record.",
-        )
+        raise Conflict("revisions_used_up", limit=MOST)
     doc_no = f"{base_number(record.doc_no)}-R{record.number}"
     plain = _draft_of(json.loads(last.body), doc_no, unit, reason)
     body = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))

@@ -15,7 +15,7 @@ from docgen import passwords
 from docgen.access import Actor
 from docgen.errors import NotSignedIn
 from docgen.service import attempts, users
-from docgen.service.tokens import hash_of, not_signed_in
+from docgen.service.tokens import hash_of
 from docgen.service.unit import Store, Unit
 from docgen.store.tables import Session, User
 
@@ -66,7 +66,7 @@ def sign_in(store: Store, username: str, password: str, *, address: str, old: st
     kept = user.password_hash if user else None
     if not passwords.matches(kept, password) or user is None or kept is None:
         note_failure(store, "login", address, user=user, locking=locking)
-        raise wrong_password()
+        raise NotSignedIn("wrong_password")
     renewed = passwords.hashed(password, username) if passwords.outdated(kept) else kept
     with store.change(actor_for(user, address)) as unit:
         same = (User.id == user.id, User.password_hash == kept)  # not changed while we computed
@@ -74,7 +74,7 @@ def sign_in(store: Store, username: str, password: str, *, address: str, old: st
             update(User).where(*same).values(password_hash=renewed).returning(User.id)
         )
         if found.first() is None:
-            raise wrong_password()
+            raise NotSignedIn("wrong_password")
         attempts.forget(unit.session, *targets)
         return open_for(unit, user.id, store.key, old=old)
 
@@ -92,7 +92,7 @@ def change_password(store: Store, visit: Visit, password: str, new: str) -> None
         locking = attempts.begin(unit, attempts.of_user(user.username))
     if not passwords.matches(user.password_hash, password):
         note_failure(store, "password", actor.address, user=user, locking=locking)
-        raise wrong_password()
+        raise NotSignedIn("wrong_password")
     kept = passwords.hashed(new, user.username)
     with store.change(actor) as unit:
         user = users.by_username(unit.session, user.username, lock=True)
@@ -104,7 +104,7 @@ def open_for(unit: Unit, user_id: str, key: bytes, *, old: str = "", how: str = 
     session = unit.session
     user = session.get_one(User, user_id, with_for_update=True, populate_existing=True)
     if user.disabled_at:
-        raise not_signed_in()
+        raise NotSignedIn("not_signed_in")
     past = or_(Session.expires_at <= unit.now, Session.seen_at <= unit.now - IDLE)
     session.execute(delete(Session).where(or_(past, Session.id_hash == hash_of(old))))
     cookie = secrets.token_urlsafe(COOKIE_BYTES)
@@ -131,10 +131,10 @@ def visit_of(session: Database, cookie: str, *, key: bytes, now: datetime, addre
     )
     found = session.execute(query).first()
     if found is None:
-        raise not_signed_in()
+        raise NotSignedIn("not_signed_in")
     id_hash, seen_at, expires_at, user = found
     if expires_at <= now or seen_at + IDLE <= now:
-        raise not_signed_in()
+        raise NotSignedIn("not_signed_in")
     return Visit(actor_for(user, address), id_hash, csrf_of(key, cookie), seen_at, expires_at)
 
 
@@ -177,14 +177,3 @@ def note_failure(
         unit.note(f"{what}.failed", subject)
         for target in locking:
             unit.note(f"{what}.locked", subject, by=target.kind)
-
-
-def wrong_password() -> NotSignedIn:
-    """Say that name and password do not go together, and not why."""
-    return NotSignedIn(
-        "wrong_password",
-        "用户名或密码不正确",
-        "User name or password is wrong",
-        hint_zh="请核对大小写；忘记密码请找管理员。",
-        hint_en="Mind upper and lower case; an administrator can set a new password.",
-    )

@@ -54,7 +54,7 @@ def first_admin(
         good = _counts(session, code, store.clock())
     if not good:
         note_failure(store, "setup", address, locking=locking)
-        raise _wrong_code()
+        raise NotAllowed("setup_code_wrong", place="code")
     new = users.NewUser(username, name, Role.admin, None, passwords.hashed(password, username))
     with store.change(nobody(address)) as unit:
         used = delete(SetupCode).where(SetupCode.code_hash == _hash(code))
@@ -62,7 +62,7 @@ def first_admin(
             users.has_admin(unit.session)
             or not unit.session.execute(used.returning(SetupCode.code_hash)).first()
         ):
-            raise _wrong_code()
+            raise NotAllowed("setup_code_wrong", place="code")
         attempts.forget(unit.session, target)
         return users.add(unit, new)
 
@@ -76,14 +76,3 @@ def _counts(session: Session, code: str, now: datetime) -> bool:
 def _hash(code: str) -> str:
     """Hash a code as typed: hyphens, blanks and lower case do not matter."""
     return hash_of("".join(code.split()).replace("-", "").upper())
-
-
-def _wrong_code() -> NotAllowed:
-    return NotAllowed(
-        "setup_code_wrong",
-        "初始化码不正确、已用过或已过期",
-        "The setup code is wrong, used or expired",
-        hint_zh="重新启动 docgen serve 会显示新的初始化码（尚无管理员时）。",
-        hint_en="Start docgen serve again for a new one, while there is no administrator.",
-        place="code",
-    )

@@ -105,13 +105,7 @@ def keep(unit: Unit, version: Version, given: Sealed) -> None:
     `skip_key` of the row is the sha256 of the bytes in which the newest seal was set.
     """
     if base_of(unit.session, version) != given.before:
-        raise Conflict(
-            OVERTAKEN,
-            "同时另有人签署",
-            "Somebody else signed at the same time",
-            hint_zh="请再签一次。",
-            hint_en="Sign again.",
-        )
+        raise Conflict("signed_meanwhile")
     made = given.made
     unit.keep_blob(made.sha256, made.size_bytes)
     unit.session.merge(row_of((version.record_id, version.number), STAGE, made, unit.now))

@@ -88,13 +88,7 @@ def finish(
     contract = locked(unit.session, seen.contract_id)
     record, version = editable(unit, prepared.record_id, Step.submit)
     if record.etag != prepared.etag:
-        raise Conflict(
-            "overtaken",
-            "提交期间内容又被修改",
-            "The record was changed while it was being submitted",
-            hint_zh="请重新提交。",
-            hint_en="Submit it again.",
-        )
+        raise Conflict("overtaken.submission")
     _still_fits(unit, record, model_of(contract), prepared)
     version.body = prepared.record_json.decode()
     version.record_hash = prepared.record_hash

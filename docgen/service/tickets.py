@@ -127,13 +127,7 @@ def hand_over(unit: Unit, contract_id: str) -> Whole:
     ]
     rows = rows_for(tickets)
     if not rows:
-        raise Conflict(
-            "nothing_to_hand_over",
-            "没有已归档而未递交的问题单",
-            "There is no archived ticket that is not on a list yet",
-            hint_zh="请先归档问题单；转为缺陷单的咨询单要等缺陷单归档后一并递交。",
-            hint_en="Archive tickets first; a converted consultation waits for its defect ticket.",
-        )
+        raise Conflict("nothing_to_hand_over")
     phase = phase_on(contract, day_of(unit.now))
     return records.create(unit, _json(draft_of(contract.contract_no, phase, rows)), code="DJ")
 
@@ -141,14 +135,7 @@ def hand_over(unit: Unit, contract_id: str) -> Whole:
 def _not_yet_converted(unit: Unit, contract_id: str, version: Version) -> None:
     number = link_of("ZX", content_of(version))
     if number and one(unit.session, contract_id, number):
-        raise Conflict(
-            "already_converted",
-            f"已转为 {number}",
-            f"It has become {number} already",
-            hint_zh="请在该缺陷单中继续。",
-            hint_en="Go on in that defect ticket.",
-            value=number,
-        )
+        raise Conflict("already_converted", value=number)
 
 
 def _json(plain: dict[str, object]) -> bytes:

@@ -12,8 +12,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from docgen.access import SCOPES, Actor
-from docgen.errors import InputUnreadable, NotSignedIn
-from docgen.service.contracts import not_found
+from docgen.errors import InputUnreadable, NotFound, NotSignedIn
 from docgen.service.unit import Unit
 from docgen.store.tables import ApiToken, User
 from schemas.envelope import Role
@@ -82,7 +81,7 @@ def revoke(unit: Unit, token_id: str, user_id: str | None) -> None:
     query = select(ApiToken).where(ApiToken.id == token_id, ApiToken.user_id == user_id)
     token = unit.session.scalar(query.with_for_update()) if TOKEN_ID.fullmatch(token_id) else None
     if token is None:
-        raise not_found("令牌", "token")
+        raise NotFound("not_found.token")
     if token.revoked_at is None:
         token.revoked_at = unit.now
         unit.note("token.revoked", ("token", token.id))
@@ -95,7 +94,7 @@ def actor_of(session: Session, text: str, now: datetime, address: str) -> Actor:
     """
     found = session.execute(_BEARER, {"token_hash": hash_of(text)}).first()
     if found is None or found[-1] <= now:
-        raise not_signed_in()
+        raise NotSignedIn("not_signed_in")
     user_id, name, role, scopes, _ = found
     return Actor(user_id, name, role, address, tuple(scopes.split()))
 
@@ -105,33 +104,10 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def not_signed_in() -> NotSignedIn:
-    """Say that there are no credentials that count, and not why."""
-    return NotSignedIn(
-        "not_signed_in",
-        "未登录，或凭据无效、已过期",
-        "Not signed in, or the credentials are wrong or expired",
-        hint_zh="请登录，或在请求头 Authorization: Bearer 中给出有效令牌。",
-        hint_en="Sign in, or give a valid token as Authorization: Bearer.",
-    )
-
-
 def _check(scopes: Sequence[str], role: str, days: int) -> None:
     if set(scopes) - set(allowed(role)):
         raise InputUnreadable(
-            "bad_scope",
-            "没有这样的令牌范围，或角色不允许",
-            "There are no such scopes, or not for this role",
-            hint_zh="可选：" + ", ".join(allowed(role)),
-            hint_en="Choose from: " + ", ".join(allowed(role)),
-            place="scopes",
-            value=" ".join(scopes),
+            "bad_scope", place="scopes", value=" ".join(scopes), choices=", ".join(allowed(role))
         )
     if not 1 <= days <= MOST_DAYS:
-        raise InputUnreadable(
-            "bad_lifetime",
-            f"有效期应为 1 至 {MOST_DAYS} 天",
-            f"A token lives 1 to {MOST_DAYS} days",
-            place="days",
-            value=days,
-        )
+        raise InputUnreadable("bad_lifetime", place="days", value=days, limit=MOST_DAYS)

@@ -12,9 +12,8 @@ from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session as Database
 
 from docgen.access import ROLES, Ability, Actor
-from docgen.errors import Conflict, InputUnreadable
+from docgen.errors import Conflict, InputUnreadable, NotFound
 from docgen.service import attempts
-from docgen.service.contracts import not_found
 from docgen.service.pages import LIMIT, Page, decoded, paged
 from docgen.service.unit import Unit
 from docgen.store.tables import ApiToken, Session, User
@@ -51,13 +50,7 @@ def add(unit: Unit, new: NewUser) -> User:
     check_username(new.username)
     _check_role(new.role)
     if unit.session.scalar(select(User.id).where(User.username == new.username)):
-        raise Conflict(
-            "user_exists",
-            "用户名已被使用",
-            "The user name is taken",
-            place="username",
-            value=new.username,
-        )
+        raise Conflict("user_exists", place="username", value=new.username)
     user = User(id=unit.new_id(), **vars(new), etag=1, created_at=unit.now)
     unit.session.add(user)
     unit.session.flush()
@@ -74,7 +67,7 @@ def change(unit: Unit, user: User, changes: Changes) -> User:
     was_admin = _is_admin(user)
     changed = _put(user, changes, unit.now)
     if was_admin and not _is_admin(user) and not others:
-        raise _last_admin(user.username)
+        raise Conflict("last_admin", value=user.username)
     if changes.password_hash or user.disabled_at:
         unit.session.execute(delete(Session).where(Session.user_id == user.id))
     if changes.password_hash:
@@ -112,7 +105,7 @@ def by_username(session: Database, username: str, *, lock: bool = False) -> User
     chosen = query.with_for_update() if lock else query
     user = session.scalar(chosen) if USERNAME.fullmatch(username) else None
     if user is None:
-        raise not_found("用户", "user")
+        raise NotFound("not_found.user")
     return user
 
 
@@ -132,26 +125,12 @@ def has_admin(session: Database) -> bool:
 def check_username(username: str) -> None:
     """Refuse what is no user name. InputUnreadable: bad_username."""
     if not USERNAME.fullmatch(username):
-        raise InputUnreadable(
-            "bad_username",
-            "用户名应为 2 至 64 个小写字母、数字或 . _ -",
-            "A user name has 2 to 64 lower-case letters, digits or . _ -",
-            place="username",
-            value=username,
-        )
+        raise InputUnreadable("bad_username", place="username", value=username)
 
 
 def _check_role(role: str) -> None:
     if role not in ROLES:
-        raise InputUnreadable(
-            "bad_role",
-            "没有这个角色",
-            "There is no such role",
-            hint_zh="可选：" + ", ".join(ROLES),
-            hint_en="Choose from: " + ", ".join(ROLES),
-            place="role",
-            value=role,
-        )
+        raise InputUnreadable("bad_role", place="role", value=role, choices=", ".join(ROLES))
 
 
 def _put(user: User, changes: Changes, now: datetime) -> dict[str, Any]:
@@ -187,17 +166,6 @@ def _other_admins(session: Database, user: User) -> list[str]:
 
 def _is_admin(user: User) -> bool:
     return user.role == Role.admin and user.disabled_at is None
-
-
-def _last_admin(username: str) -> Conflict:
-    return Conflict(
-        "last_admin",
-        "至少要保留一名管理员",
-        "There is at least one administrator",
-        hint_zh="请先添加另一名管理员。",
-        hint_en="Add another administrator first.",
-        value=username,
-    )
 
 
 def _revoke_tokens(unit: Unit, user: User) -> None:

@@ -81,13 +81,7 @@ def standing(store: Store, text: str, address: str) -> Standing:
             return _standing(session, *found, code.lower())
     if CODE.fullmatch(code):  # what cannot be a code guesses at none
         _count(store, target, address)
-    raise NotFound(
-        "no_such_code",
-        "没有找到这个校验码",
-        "There is no document with this code",
-        hint_zh="请核对纸面上的 16 位校验码（数字 0–9 与字母 A–F）。",
-        hint_en="Compare the 16 characters on the paper (digits and the letters A to F).",
-    )
+    raise NotFound("no_such_code")
 
 
 def examine(data: bytes, certificates: Sequence[bytes]) -> Verdict:
@@ -174,9 +168,8 @@ def _refuse_locked(session: Session, store: Store, target: Target) -> None:
     try:
         attempts.refuse_locked(session, store.clock(), target)
     except Locked as locked:
-        locked.zh, locked.en = "校验码错误次数过多，已暂时锁定", "Too many wrong codes; locked"
-        locked.hint_zh, locked.hint_en = "请稍后再试。", "Try again later."
-        raise
+        wait_s = locked.retry_after_s
+        raise Locked("too_many_attempts.verification", retry_after_s=wait_s) from locked
 
 
 def _count(store: Store, target: Target, address: str) -> None:

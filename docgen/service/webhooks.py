@@ -16,9 +16,8 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from docgen.access import Ability, Actor
-from docgen.errors import Conflict, InputUnreadable
+from docgen.errors import Conflict, InputUnreadable, NotFound
 from docgen.service import contracts
-from docgen.service.contracts import not_found
 from docgen.service.etags import check_etag
 from docgen.service.pages import LIMIT, Page, decoded, paged
 from docgen.service.unit import ALL_EVENTS, Store, Unit
@@ -163,7 +162,7 @@ def resend(unit: Unit, place: Place, delivery_id: str) -> Delivery:
     query = select(Delivery).where(Delivery.id == delivery_id, Delivery.webhook_id == row.id)
     message = unit.session.scalar(query)
     if message is None:
-        raise not_found("消息", "message")
+        raise NotFound("not_found.message")
     _check_enabled(row)
     message.state, message.attempts = "pending", 0
     message.next_at, message.done_at = unit.now, None
@@ -178,7 +177,7 @@ def visible(session: Session, actor: Actor, place: Place, *, lock: bool = False)
     query = _of(place.contract_id).where(Webhook.id == place.webhook_id)
     row = session.scalar(query.with_for_update(key_share=True) if lock else query)
     if row is None:
-        raise not_found("回调", "webhook")
+        raise NotFound("not_found.webhook")
     return row
 
 
@@ -221,39 +220,19 @@ def _events(given: Sequence[str]) -> str:
     if given and not unknown:
         return " ".join(dict.fromkeys(given))
     choices = ", ".join((*EVENTS, ALL_EVENTS))
-    raise InputUnreadable(
-        "unknown_event",
-        "事件不存在，或一个也没有选",
-        "There is no such event, or none was chosen",
-        hint_zh="可选：" + choices,
-        hint_en="Choose from: " + choices,
-        place="events",
-        value=" ".join(unknown),
-    )
+    raise InputUnreadable("unknown_event", place="events", value=" ".join(unknown), choices=choices)
 
 
 def _check_room(session: Session, contract_id: str) -> None:
     """Refuse one too many; the contract is locked, so that nobody adds another meanwhile."""
     count = select(func.count()).where(Webhook.contract_id == contract_id)
     if session.execute(count).scalar_one() >= MOST:
-        raise Conflict(
-            "too_many_webhooks",
-            f"一份合同最多 {MOST} 个回调",
-            f"A contract has {MOST} webhooks at most",
-            hint_zh="请先删除不再使用的。",
-            hint_en="Delete one that nobody uses first.",
-        )
+        raise Conflict("too_many_webhooks", limit=MOST)
 
 
 def _check_enabled(row: Webhook) -> None:
     if row.disabled_at:
-        raise Conflict(
-            "webhook_disabled",
-            "回调已停用，不发送消息",
-            "The webhook is disabled; nothing is sent",
-            hint_zh="请先启用（PUT，enabled 为 true）。",
-            hint_en="Enable it first (PUT with enabled true).",
-        )
+        raise Conflict("webhook_disabled")
 
 
 def _of(contract_id: str) -> Select[Webhook]:

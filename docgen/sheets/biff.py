@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from docgen.errors import InputUnreadable
 from docgen.sheets.facts import Facts
-from docgen.sheets.refusals import refusal
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SPECIAL = 0xFFFFFFFA  # numbers from here on are no sectors
@@ -42,12 +42,12 @@ def facts(path: Path) -> Facts:
     """Read the records of a workbook. Raises InputUnreadable."""
     data = path.read_bytes()
     if "EncryptedPackage".encode("utf-16-le") in data:
-        raise refusal("workbook_encrypted")
+        raise InputUnreadable("workbook_encrypted")
     try:
         stream, macros = _workbook(data)
         found = _facts(stream)
     except (struct.error, IndexError, KeyError, UnicodeError) as wrong:
-        raise refusal("workbook_broken", value=str(wrong)) from wrong
+        raise InputUnreadable("workbook_broken", value=str(wrong)) from wrong
     if macros:
         found.notes.append("macros_ignored")
     return found
@@ -60,7 +60,7 @@ def _facts(stream: bytes) -> Facts:
         if kind == _BOF:
             sheet = names.get(at, sheet)
         elif kind == _FILEPASS:
-            raise refusal("workbook_encrypted")
+            raise InputUnreadable("workbook_encrypted")
         elif kind == _DATEMODE:
             found.date1904 = body[:2] == b"\1\0"
         elif kind == _SHEET:
@@ -80,7 +80,7 @@ def _check_reach(kind: int, body: bytes) -> None:
         rows, columns = struct.unpack_from("<HH", body)
         first_row, first_column = rows, columns
     if first_row > rows or first_column > columns or rows > _ROWS or columns > _COLUMNS:
-        raise refusal("workbook_broken", value=f"{rows} x {columns}")
+        raise InputUnreadable("workbook_broken", value=f"{rows} x {columns}")
 
 
 def _note_error(found: Facts, sheet: str, kind: int, body: bytes) -> None:
@@ -112,7 +112,7 @@ def _workbook(data: bytes) -> tuple[bytes, bool]:
     streams = compound.streams()
     stream = streams.get("Workbook") or streams.get("Book")
     if stream is None:
-        raise refusal("sheet_kind_unknown")
+        raise InputUnreadable("sheet_kind_unknown")
     return compound.read(*stream), bool({"_VBA_PROJECT_CUR", "VBA"} & streams.keys())
 
 
@@ -133,7 +133,7 @@ class _Compound:
         sectors = len(self.data) // self.sector + 1
         counts = [struct.unpack_from("<I", self.data, at)[0] for at in _COUNTS]
         if self.sector not in (512, 4096) or self.small != 64 or max(counts) > sectors:
-            raise refusal("workbook_broken", value=f"{counts} of {sectors} sectors")
+            raise InputUnreadable("workbook_broken", value=f"{counts} of {sectors} sectors")
 
     def streams(self) -> dict[str, tuple[int, int]]:
         """Return first sector and size of every stream by its name."""

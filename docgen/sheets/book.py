@@ -17,10 +17,10 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
+from docgen.errors import InputUnreadable
 from docgen.sheets import biff, csvs, ooxml, opendocument
 from docgen.sheets.facts import Facts, Merge, SheetFacts
 from docgen.sheets.limits import Limits
-from docgen.sheets.refusals import refusal
 from docgen.sheets.zipped import Package
 
 Row = list[Any]
@@ -71,18 +71,20 @@ def open_book(path: Path, name: str = "", limits: Limits | None = None) -> Book:
         with path.open("rb") as file:
             head = file.read(8)
     except OSError as wrong:
-        raise refusal("sheet_file_unreadable", name, wrong.strerror) from wrong
+        raise InputUnreadable("sheet_file_unreadable", place=name, value=wrong.strerror) from wrong
     if not size:
-        raise refusal("sheet_file_empty", name)
+        raise InputUnreadable("sheet_file_empty", place=name)
     if size > limits.file_bytes:
-        raise refusal("sheet_file_too_large", name, size)
+        raise InputUnreadable(
+            "sheet_file_too_large", place=name, value=size, limit=Limits.file_bytes // 2**20
+        )
     if head.startswith(b"PK"):
         return _packed(path, name, limits)
     if head == biff.MAGIC:
         return _workbook(path, Book(name, "xls"), biff.facts(path), limits)
     if path.suffix.lower() in TEXTS or Path(name).suffix.lower() in TEXTS:
         return _text(path, name, limits)
-    raise refusal("sheet_kind_unknown", name)
+    raise InputUnreadable("sheet_kind_unknown", place=name)
 
 
 def _packed(path: Path, name: str, limits: Limits) -> Book:
@@ -100,19 +102,21 @@ def _workbook(path: Path, book: Book, found: Facts, limits: Limits) -> Book:
         opened = CalamineWorkbook.from_path(path)
         listed = [one for one in opened.sheets_metadata if one.typ is SheetTypeEnum.WorkSheet]
         if len(listed) > limits.sheets:
-            raise refusal("too_many_sheets", book.name, len(listed))
+            raise InputUnreadable(
+                "too_many_sheets", place=book.name, value=len(listed), limit=Limits.sheets
+            )
         for one in listed:
             read = opened.get_sheet_by_name(one.name)
             hidden = one.visible is not SheetVisibleEnum.Visible
             book.sheets.append(_sheet(read, found.sheet(one.name), hidden, limits))
     except PasswordError as locked:
-        raise refusal("workbook_encrypted", book.name) from locked
+        raise InputUnreadable("workbook_encrypted", place=book.name) from locked
     except (CalamineError, OSError, ValueError) as wrong:
-        raise refusal("workbook_broken", book.name, str(wrong)) from wrong
+        raise InputUnreadable("workbook_broken", place=book.name, value=str(wrong)) from wrong
     except BaseException as wrong:
         if type(wrong).__name__ != _PANIC:
             raise
-        raise refusal("workbook_broken", book.name, str(wrong)) from wrong
+        raise InputUnreadable("workbook_broken", place=book.name, value=str(wrong)) from wrong
     if any(sheet.hidden for sheet in book.sheets):
         book.notes.append("hidden_sheet")
     return book
@@ -121,9 +125,13 @@ def _workbook(path: Path, book: Book, found: Facts, limits: Limits) -> Book:
 def _sheet(read: CalamineSheet, found: SheetFacts, hidden: bool, limits: Limits) -> Sheet:
     start, end = read.start or (0, 0), read.end or (0, 0)
     if end[0] >= limits.rows:
-        raise refusal("too_many_sheet_rows", read.name, end[0] + 1)
+        raise InputUnreadable(
+            "too_many_sheet_rows", place=read.name, value=end[0] + 1, limit=Limits.rows
+        )
     if end[1] >= limits.columns:
-        raise refusal("too_many_columns", read.name, end[1] + 1)
+        raise InputUnreadable(
+            "too_many_columns", place=read.name, value=end[1] + 1, limit=Limits.columns
+        )
     found.merges += _merges(read)
     return Sheet(read.name, found, hidden, start[0] + 1, start[1], read.iter_rows)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from docgen.errors import InputUnreadable
 from docgen.sheets.limits import Limits
-from docgen.sheets.refusals import refusal
 from schemas.values import LOG_LIMIT
 
 ENCODINGS = ("utf-8-sig", "gb18030")
@@ -42,10 +42,17 @@ def rows(path: Path, how: Dialect, limits: Limits, place: str) -> Iterator[list[
         try:
             for row in reader:
                 if len(row) > limits.columns:
-                    raise refusal("too_many_columns", f"{place}:{reader.line_num}", len(row))
+                    raise InputUnreadable(
+                        "too_many_columns",
+                        place=f"{place}:{reader.line_num}",
+                        value=len(row),
+                        limit=Limits.columns,
+                    )
                 yield row
         except csv.Error as wrong:
-            raise refusal("csv_quotes", f"{place}:{reader.line_num}", str(wrong)) from wrong
+            raise InputUnreadable(
+                "csv_quotes", place=f"{place}:{reader.line_num}", value=str(wrong)
+            ) from wrong
 
 
 def _clean(lines: Iterator[str]) -> Iterator[str]:
@@ -67,7 +74,7 @@ def _encoding(path: Path, place: str) -> str:
 
 
 def _mixed(place: str) -> str:
-    raise refusal("csv_encoding", place)
+    raise InputUnreadable("csv_encoding", place=place)
 
 
 def _decodes(path: Path, encoding: str) -> str:

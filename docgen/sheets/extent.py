@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from docgen.errors import InputUnreadable
 from docgen.sheets.limits import Limits
 from docgen.sheets.places import column_of
-from docgen.sheets.refusals import refusal
 
 THOROUGH_BYTES = 2**19
 """Up to here every cell is looked at; beyond, only the last one of each row."""
@@ -65,8 +65,14 @@ class Extent:
     def check(self, sheet: str) -> None:
         """Refuse a sheet for which there would be no room. Raises InputUnreadable."""
         if self.rows > self.limits.rows:
-            raise refusal("too_many_sheet_rows", sheet, self.rows)
+            raise InputUnreadable(
+                "too_many_sheet_rows", place=sheet, value=self.rows, limit=Limits.rows
+            )
         if self.columns > self.limits.columns:
-            raise refusal("too_many_columns", sheet, self.columns)
+            raise InputUnreadable(
+                "too_many_columns", place=sheet, value=self.columns, limit=Limits.columns
+            )
         if self.rows * self.columns > self.limits.cells:
-            raise refusal("too_many_cells", sheet, self.rows * self.columns)
+            raise InputUnreadable(
+                "too_many_cells", place=sheet, value=self.rows * self.columns, limit=Limits.cells
+            )

@@ -31,18 +31,3 @@ class Facts:
     def sheet(self, name: str) -> SheetFacts:
         """Return the facts of a sheet, none where nothing is special."""
         return self.sheets.setdefault(name, SheetFacts())
-
-
-NOTES = {
-    "macros_ignored": ("宏不会运行，已忽略", "Macros are ignored and never run"),
-    "external_links_ignored": (
-        "外部链接不会打开，用保存的值",
-        "External links are never followed; the saved values are used",
-    ),
-    "pictures_ignored": ("图片不会读取", "Pictures are not read"),
-    "hidden_sheet": ("隐藏的工作表也已读取", "A hidden sheet was read as well"),
-    "values_only": (
-        "错误工作簿只含数值，不含原格式",
-        "The error workbook holds the values without the format",
-    ),
-}

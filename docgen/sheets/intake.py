@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 
+from docgen.errors import InputUnreadable
 from docgen.pipeline import read_contract
 from docgen.sheets.assembling import Assembly
 from docgen.sheets.book import Book, Sheet, open_book
@@ -19,7 +20,6 @@ from docgen.sheets.order import Order
 from docgen.sheets.own import ABOUT, MARK
 from docgen.sheets.places import Fault, Skips
 from docgen.sheets.records import Ref, Source, Values, read_lines
-from docgen.sheets.refusals import refusal
 from docgen.sheets.rows import Numbered, data_rows
 from docgen.sheets.taken import Taken
 from docgen.sheets.targets import Target
@@ -52,7 +52,7 @@ def _own_code(book: Book) -> str:
             first = next((row for _, row in sheet.rows()), [])
             if first[:1] == [MARK]:
                 if first[2:3] != [SCHEMA_VERSION]:
-                    raise refusal("intake_version", book.name, str(first[2:3]))
+                    raise InputUnreadable("intake_version", place=book.name, value=str(first[2:3]))
                 return str(first[1])
     return ""
 
@@ -68,7 +68,7 @@ def take(order: Order) -> Taken:
     with _no_collections(), Ledger(order.folder, dry=order.dry) as ledger:
         _Walk(order, book, taken, ledger).through(list(zip(book.sheets, layouts, strict=True)))
     if not any(layout.target for layout in layouts):
-        raise refusal("nothing_to_convert", order.name, ", ".join(book.names))
+        raise InputUnreadable("nothing_to_convert", place=order.name, value=", ".join(book.names))
     return taken
 
 

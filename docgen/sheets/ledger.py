@@ -73,7 +73,7 @@ class Ledger:
             self._database.executescript(_TABLES)
             self._database.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as wrong:
-            raise _unusable(path, wrong) from wrong
+            raise OutputRefused("ledger_unusable", place=str(path), reason=str(wrong)) from wrong
         found = self._database.execute("SELECT 1 FROM rows LIMIT 1").fetchone()
         self.is_new = found is None
         self._serials: dict[str, int] = {}
@@ -153,15 +153,4 @@ def records(folder: Path, numbers: Iterable[str]) -> Iterator[tuple[str, str]]:
         finally:
             database.close()
     except sqlite3.Error as wrong:
-        raise _unusable(path, wrong) from wrong
-
-
-def _unusable(path: Path, wrong: Exception) -> OutputRefused:
-    return OutputRefused(
-        "ledger_unusable",
-        f"输出目录的转换记录不可用：{wrong}",
-        f"The folder's ledger of conversions cannot be used: {wrong}",
-        hint_zh="请检查权限；文件损坏时删除它会把全部行当作新行。",
-        hint_en="Check permissions; without the file every row counts as new.",
-        place=str(path),
-    )
+        raise OutputRefused("ledger_unusable", place=str(path), reason=str(wrong)) from wrong

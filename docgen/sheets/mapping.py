@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from docgen.delivery import write_aside
+from docgen.errors import InputUnreadable
 from docgen.sheets.finding import Head, Heading, Match, headings
 from docgen.sheets.headers import folded, unit_in
 from docgen.sheets.layout import Column, Layout
 from docgen.sheets.places import column_of, letters
-from docgen.sheets.refusals import refusal
 from docgen.sheets.targets import Target, targets
 
 VERSION = 1
@@ -50,7 +50,9 @@ class SheetMapping:
         for one in targets():
             if (one.code, one.path) == (self.code, self.path):
                 return one
-        raise refusal("mapping_unreadable", self.sheet, " ".join((self.code, *self.path)))
+        raise InputUnreadable(
+            "mapping_unreadable", place=self.sheet, value=" ".join((self.code, *self.path))
+        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def mapping_of(name: str, layouts: Iterable[Layout], changes: dict[str, str]) ->
         if layout.kind == "table" and layout.target
     )
     if left or not sheets:
-        raise refusal("mapping_unreadable", name, ", ".join(left))
+        raise InputUnreadable("mapping_unreadable", place=name, value=", ".join(left))
     return Mapping(name, sheets)
 
 
@@ -108,7 +110,9 @@ def _sheet(layout: Layout, changes: dict[str, str], left: dict[str, str]) -> She
                 left.pop(key, None)
                 break
         if fields.get(index, IGNORED) not in (IGNORED, *target.slots):
-            raise refusal("mapping_unreadable", f"{layout.sheet} {letters(index)}", fields[index])
+            raise InputUnreadable(
+                "mapping_unreadable", place=f"{layout.sheet} {letters(index)}", value=fields[index]
+            )
         if header or index in fields:
             columns.append(MappedColumn(letters(index), header, fields.get(index, IGNORED)))
     return SheetMapping(
@@ -124,7 +128,7 @@ def _sheet(layout: Layout, changes: dict[str, str], left: dict[str, str]) -> She
 def save(mapping: Mapping, folder: Path) -> Path:
     """Write a mapping into the folder where it is found again. Raises OutputRefused."""
     if not _NAME.fullmatch(mapping.name):
-        raise refusal("mapping_unreadable", mapping.name, mapping.name)
+        raise InputUnreadable("mapping_unreadable", place=mapping.name, value=mapping.name)
     path = folder / f"{mapping.name}.toml"
     write_aside(path, mapping.as_toml().encode())
     return path
@@ -135,7 +139,7 @@ def load(path: Path) -> Mapping:
     try:
         return loads(path.read_text("utf-8"), str(path))
     except (OSError, ValueError) as wrong:
-        raise refusal("mapping_unreadable", str(path), str(wrong)) from wrong
+        raise InputUnreadable("mapping_unreadable", place=str(path), value=str(wrong)) from wrong
 
 
 def loads(text: str, place: str) -> Mapping:
@@ -149,7 +153,7 @@ def loads(text: str, place: str) -> Mapping:
             _check(sheet)
         return Mapping(str(data["name"]), sheets)
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
-        raise refusal("mapping_unreadable", place, str(wrong)) from wrong
+        raise InputUnreadable("mapping_unreadable", place=place, value=str(wrong)) from wrong
 
 
 def load_all(folder: Path | None) -> list[Mapping]:

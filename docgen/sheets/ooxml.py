@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
+from docgen.errors import InputUnreadable
 from docgen.sheets.extent import Extent
 from docgen.sheets.facts import WITHOUT_VALUE, Cell, Facts
 from docgen.sheets.places import column_of
-from docgen.sheets.refusals import refusal
 from docgen.sheets.zipped import Package, check_head
 
 _CELL = re.compile(rb"<(?:\w+:)?c ([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
@@ -50,7 +50,7 @@ def _sheet_parts(package: Package, found: Facts) -> dict[str, str]:
     """Return part → sheet name; note the date system on the way."""
     lower = {name.lower(): name for name in package.entries}
     if "xl/workbook.xml" not in lower:
-        raise refusal("sheet_kind_unknown")
+        raise InputUnreadable("sheet_kind_unknown")
     book = _parsed(package, lower["xl/workbook.xml"])
     targets = {}
     if rels := lower.get("xl/_rels/workbook.xml.rels"):
@@ -77,7 +77,7 @@ def _parsed(package: Package, name: str) -> ElementTree.Element:
     try:
         return ElementTree.fromstring(package.read(name))  # noqa: S314 (without DTD, see read)
     except (ElementTree.ParseError, ValueError, LookupError) as wrong:
-        raise refusal("workbook_broken", name, str(wrong)) from wrong
+        raise InputUnreadable("workbook_broken", place=name, value=str(wrong)) from wrong
 
 
 def _is_marked(package: Package, name: str, extent: Extent) -> bool:

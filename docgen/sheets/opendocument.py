@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from xml.parsers import expat
 
+from docgen.errors import InputUnreadable
 from docgen.sheets.facts import Facts
 from docgen.sheets.limits import Limits
-from docgen.sheets.refusals import refusal
 from docgen.sheets.zipped import Package, check_head
 
 _MARKED = re.compile(rb'number-rows-spanned="(?!1")|value-type="error"')
@@ -23,10 +23,10 @@ _CONTENT = "content.xml"
 def facts(package: Package) -> Facts:
     """Look through content.xml, a second time only where something is special."""
     if _CONTENT not in package.entries:
-        raise refusal("sheet_kind_unknown")
+        raise InputUnreadable("sheet_kind_unknown")
     found, marked, tail, first, rows = Facts(), False, b"", True, b""
     if b"encryption-data" in _small(package, "META-INF/manifest.xml"):
-        raise refusal("workbook_encrypted")
+        raise InputUnreadable("workbook_encrypted")
     if any(name.startswith("Basic/") for name in package.entries):
         found.notes.append("macros_ignored")
     if any(name.startswith("Pictures/") for name in package.entries):
@@ -53,12 +53,18 @@ def _check_repeats(xml: bytes, limits: Limits) -> bytes:
         cells = xml[row.end() : xml.find(_ROW_END, row.end())]
         times, filled = int(row[1]), cells.count(b"value-type=")
         if filled and times > limits.rows:
-            raise refusal("too_many_sheet_rows", _CONTENT, times)
+            raise InputUnreadable(
+                "too_many_sheet_rows", place=_CONTENT, value=times, limit=Limits.rows
+            )
         if times * filled > limits.cells:
-            raise refusal("too_many_cells", _CONTENT, times * filled)
+            raise InputUnreadable(
+                "too_many_cells", place=_CONTENT, value=times * filled, limit=Limits.cells
+            )
     for cell in _WIDE_CELL.finditer(xml, 0, end):
         if b"value-type=" in cell[1] and int(cell[2]) > limits.columns:
-            raise refusal("too_many_columns", _CONTENT, int(cell[2]))
+            raise InputUnreadable(
+                "too_many_columns", place=_CONTENT, value=int(cell[2]), limit=Limits.columns
+            )
     return xml[end:] if len(xml) - end < _LONGEST_ROW else b""
 
 
@@ -86,7 +92,7 @@ class _Walk:
                 parser.Parse(piece)
             parser.Parse(b"", True)
         except (expat.ExpatError, ValueError, LookupError) as wrong:
-            raise refusal("workbook_broken", _CONTENT, str(wrong)) from wrong
+            raise InputUnreadable("workbook_broken", place=_CONTENT, value=str(wrong)) from wrong
 
     def _start(self, name: str, given: dict[str, str]) -> None:
         if name == "table:table":

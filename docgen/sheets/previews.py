@@ -39,14 +39,7 @@ class RowName:
         sheet, _, row = text.rpartition("!")
         number = row.strip().lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
         if not number.isascii() or not number.isdecimal() or len(number) > 7:
-            raise InputUnreadable(
-                "bad_row",
-                f"“{text}”不是 工作表!行号",
-                f"“{text}” is not SHEET!ROW",
-                hint_zh="例如 服务器!12",
-                hint_en="For instance 服务器!12",
-                value=text,
-            )
+            raise InputUnreadable("bad_row", value=text)
         return cls(int(number), sheet.strip("'"))
 
 
@@ -104,19 +97,5 @@ def every(path: Path) -> Iterable[Drafted]:
 def _not_one(name: RowName, *, several: bool) -> NotFound:
     place = f"{name.sheet}!{name.row}" if name.sheet else str(name.row)
     if several:
-        return NotFound(
-            "row_of_several",
-            f"有几张工作表的第 {name.row} 行是单据",
-            f"Row {name.row} is a record in several sheets",
-            hint_zh="请写明工作表（和文件）。",
-            hint_en="Name the sheet, and the file.",
-            value=place,
-        )
-    return NotFound(
-        "row_unknown",
-        f"{place} 没有成为单据：是错误、被跳过，或没有这一行",
-        f"{place} makes no record: it is wrong, skipped, or not there",
-        hint_zh="见报告的 errors 和 skipped。",
-        hint_en="See errors and skipped in the report.",
-        value=place,
-    )
+        return NotFound("row_of_several", value=place, row=name.row)
+    return NotFound("row_unknown", value=place)

@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from docgen.errors import InputUnreadable
 from docgen.renderers.unzip import BROKEN, ENCRYPTED, FREE_RATIO_BYTES, RATIO
 from docgen.sheets.limits import Limits
-from docgen.sheets.refusals import refusal
 
 ENTRIES = 4_000
 CHUNK = 2**18
@@ -24,13 +24,13 @@ class Package:
         try:
             self._zip = zipfile.ZipFile(path)
         except BROKEN as wrong:
-            raise refusal("workbook_broken", value=str(wrong)) from wrong
+            raise InputUnreadable("workbook_broken", value=str(wrong)) from wrong
         self.entries = {info.filename: info for info in self._zip.infolist()}
         for info in self.entries.values():
             if info.header_offset < 0:
-                raise refusal("workbook_broken", info.filename)
+                raise InputUnreadable("workbook_broken", place=info.filename)
         if len(self.entries) > ENTRIES:
-            raise refusal("sheet_zip_bomb", value=len(self.entries))
+            raise InputUnreadable("sheet_zip_bomb", value=len(self.entries))
 
     def __enter__(self) -> Package:
         return self
@@ -42,7 +42,7 @@ class Package:
         """Inflate an entry to its true end, whatever size was declared."""
         info = self.entries[name]
         if info.flag_bits & ENCRYPTED:
-            raise refusal("workbook_encrypted", name)
+            raise InputUnreadable("workbook_encrypted", place=name)
         measured = copy.copy(info)
         measured.file_size = self.limits.unpacked_bytes + 1
         size = 0
@@ -53,9 +53,9 @@ class Package:
                     self._spend(len(piece), size, info)
                     yield piece
         except BROKEN as wrong:
-            raise refusal("workbook_broken", name, str(wrong)) from wrong
+            raise InputUnreadable("workbook_broken", place=name, value=str(wrong)) from wrong
         if size != info.file_size:
-            raise refusal("sheet_zip_bomb", name, size)
+            raise InputUnreadable("sheet_zip_bomb", place=name, value=size)
 
     def read(self, name: str) -> bytes:
         """Return a small entry whole; one with a DTD is refused."""
@@ -66,12 +66,16 @@ class Package:
     def _spend(self, piece: int, size: int, info: zipfile.ZipInfo) -> None:
         self._spent += piece
         if self._spent > self.limits.unpacked_bytes:
-            raise refusal("sheet_unpacked_too_large", info.filename)
+            raise InputUnreadable(
+                "sheet_unpacked_too_large",
+                place=info.filename,
+                limit=Limits.unpacked_bytes // 2**20,
+            )
         if size > FREE_RATIO_BYTES and size > RATIO * info.compress_size:
-            raise refusal("sheet_zip_bomb", info.filename, size)
+            raise InputUnreadable("sheet_zip_bomb", place=info.filename, value=size)
 
 
 def check_head(first: bytes, name: str) -> None:
     """Refuse a document type: no spreadsheet has one, and entities hide in it."""
     if b"<!DOCTYPE" in first[:CHUNK] or b"<!ENTITY" in first[:CHUNK]:
-        raise refusal("workbook_xml", name)
+        raise InputUnreadable("workbook_xml", place=name)

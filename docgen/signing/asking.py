@@ -6,23 +6,25 @@ A time-stamping service and a remote signer are asked so; they hear hashes, neve
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from docgen.errors import SettingWrong
 from docgen.settings import LOOPBACK
+from schemas.wording import Phrase
 
 TIMEOUT_S = 10.0  # for all of it: looking up the name, connecting, asking and hearing
 MOST_BYTES = 1024 * 1024
 
 
 class Unanswered(OSError):
-    """No usable answer came; `zh` and `en` say why."""
+    """No usable answer came; `why` says so in both languages."""
 
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.zh, self.en = zh, en
+    def __init__(self, code: str, **params: Any) -> None:
+        super().__init__(code)
+        self.why = Phrase(code, **params)
 
 
 async def ask(
@@ -47,29 +49,24 @@ async def ask(
         ):
             return await _heard(response, kind)
     except TimeoutError as wrong:
-        raise Unanswered(
-            f"{timeout_s:g} 秒内没有应答", f"no answer within {timeout_s:g} s"
-        ) from wrong
+        raise Unanswered("unanswered.late", seconds=f"{timeout_s:g}") from wrong
     except Unanswered:
         raise
     except (aiohttp.ClientError, OSError, ValueError) as wrong:
         reason = str(wrong) or type(wrong).__name__
-        raise Unanswered(f"连接不上：{reason}", f"it cannot be reached: {reason}") from wrong
+        raise Unanswered("unanswered.unreachable", reason=reason) from wrong
 
 
 async def _heard(response: aiohttp.ClientResponse, kind: str) -> bytes:
     if response.status != 200:
-        raise Unanswered(f"应答 {response.status}", f"it answered {response.status}")
+        raise Unanswered("unanswered.status", status=response.status)
     if response.content_type != kind:
-        raise Unanswered(
-            f"应答的类型是 {response.content_type}，不是 {kind}",
-            f"it answered {response.content_type} instead of {kind}",
-        )
+        raise Unanswered("unanswered.kind", given=response.content_type, kind=kind)
     heard = bytearray()
     async for part in response.content.iter_any():
         heard += part
         if len(heard) > MOST_BYTES:
-            raise Unanswered("应答太长", "its answer is too long")
+            raise Unanswered("unanswered.long")
     return bytes(heard)
 
 
@@ -88,14 +85,5 @@ def checked_url(url: str, setting: str, *, plain: bool = False) -> str:
     except ValueError:
         good = False
     if not good:
-        raise SettingWrong(
-            "address_refused",
-            f"{setting} 不是可用的地址",
-            f"{setting} is no address that can be used",
-            hint_zh="用 https://，不带用户名与口令；"
-            + ("也可用 http://。" if plain else "本机可用 http://。"),
-            hint_en="Use https://, without user and password; http:// "
-            + ("is possible too." if plain else "is for this machine alone."),
-            place=setting,
-        )
+        raise SettingWrong("address_refused.plain" if plain else "address_refused", place=setting)
     return url

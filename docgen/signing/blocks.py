@@ -54,18 +54,11 @@ def _box(
         if abs(frame[0][0] - corner[0]) < _NEAR and abs(frame[0][3] - corner[1]) < _NEAR
     ]
     if not own or not all(closed for _, closed in own):
-        raise _refused(
-            "signoff_split",
-            f"签署栏 {name} 没有封闭的边框，或跨了页",
-            f"The sign-off block {name} has no closed frame, or is split over pages",
-            name,
-        )
+        raise InputUnreadable("signoff_split.open_frame", place=name)
     (x1, y1, x2, y2), _ = max(own)
     left, low, right, high = map(float, page.mediabox.as_list())
     if not (left <= x1 < x2 <= right and low <= y1 < y2 <= high):
-        raise _refused(
-            "signoff_off_page", f"签署栏 {name} 超出页面", f"{name} leaves its page", name
-        )
+        raise InputUnreadable("signoff_off_page.block", place=name)
     return Box(number, x1, y1, x2, y2)
 
 
@@ -124,15 +117,3 @@ def _rect(matrix: Matrix, numbers: list[float]) -> Rect:
     x, y, width, height = numbers
     one, two = matrix.transform((x, y)), matrix.transform((x + width, y + height))
     return min(one[0], two[0]), min(one[1], two[1]), max(one[0], two[0]), max(one[1], two[1])
-
-
-def _refused(code: str, zh: str, en: str, name: str) -> InputUnreadable:
-    return InputUnreadable(
-        code,
-        zh,
-        en,
-        hint_zh="请给出 docgen 生成的完整 PDF；主题的签署栏要有四边边框并设 break-inside: avoid。",
-        hint_en="Give a whole PDF that docgen made; a theme's sign-off block needs a border on all"
-        " four sides and break-inside: avoid.",
-        place=name,
-    )

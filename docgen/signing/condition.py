@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from docgen.errors import DocgenError
+from docgen.errors import DocgenError, SettingWrong
 from docgen.settings import Settings
-from docgen.signing.keys import SEAL_NAME, Sealer, is_trial, matches, mismatch, usable
+from docgen.signing.keys import SEAL_NAME, Sealer, is_trial, matches, usable
 from docgen.signing.opening import existing, lasting, timestamper, trusted
 from docgen.signing.timestamps import PROBE, TimeAuthority, moment_of
 from docgen.store.condition import Finding
@@ -45,7 +45,7 @@ def _seal(subject: str, settings: Settings) -> Finding:
 def _sign(sealer: Sealer) -> None:
     signature = asyncio.run(sealer.signer().async_sign_raw(PROBE, "sha256"))
     if not matches(sealer.certificate, PROBE, signature):
-        raise mismatch("")
+        raise SettingWrong("seal_mismatch")
 
 
 def _tsa(subject: str, settings: Settings) -> Finding:
@@ -73,4 +73,9 @@ def _told(subject: str, look: Callable[[str], Finding]) -> Finding:
     try:
         return look(subject)
     except DocgenError as wrong:
-        return Finding(subject, False, f"{wrong.code}: {wrong.zh}", wrong.hint_zh or wrong.hint_en)
+        return Finding(
+            subject,
+            False,
+            f"{wrong.code}: {wrong.message('zh')}",
+            wrong.hint("zh") or wrong.hint("en"),
+        )

@@ -34,10 +34,4 @@ def damage_told() -> Iterator[None]:
     try:
         yield
     except DAMAGES as wrong:
-        raise InputUnreadable(
-            "unknown_file",
-            "PDF 无法读取，已损坏或不完整",
-            "The PDF is damaged or incomplete",
-            hint_zh="请重新取得文件。",
-            hint_en="Get the file again.",
-        ) from wrong
+        raise InputUnreadable("unknown_file.damaged") from wrong

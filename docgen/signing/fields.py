@@ -38,13 +38,7 @@ def add_fields(pdf_bytes: bytes, roles: Sequence[str] | None = None) -> bytes:
     if missing or not chosen:
         raise _no_block(missing)
     if field_names(pdf_bytes):
-        raise Conflict(
-            "fields_exist",
-            "文件已有签名域",
-            "The file has signature fields already",
-            hint_zh="直接在已有的签名域中签署。",
-            hint_en="Sign in those that are there.",
-        )
+        raise Conflict("fields_exist")
     with damage_told():
         writer = Appending(pdf_bytes)
         for name, box in chosen:
@@ -85,11 +79,4 @@ def _spec(name: str, box: Box) -> SigFieldSpec:
 
 def _no_block(missing: Sequence[str]) -> InputUnreadable:
     names = ", ".join(missing)
-    return InputUnreadable(
-        "no_signoff_block",
-        f"文件没有签署栏：{names}",
-        f"The file has no sign-off block: {names}",
-        hint_zh="请给出该单据类型的 PDF，角色以单据类型的签署人为限。",
-        hint_en="Give a PDF of a record type that this role signs.",
-        value=list(missing),
-    )
+    return InputUnreadable("no_signoff_block", value=list(missing), names=names)

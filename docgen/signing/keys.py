@@ -80,20 +80,15 @@ def load(path: Path, passphrase: str = "") -> FileSealer:
     try:
         data = path.read_bytes()
     except OSError as wrong:
-        raise _wrong(
-            "seal_missing",
-            f"没有签章密钥：{wrong.strerror}",
-            f"There is no key for the seal: {wrong.strerror}",
-            path,
-        ) from wrong
+        raise SettingWrong("seal_missing", place=str(path), reason=wrong.strerror) from wrong
     try:
         found = load_pkcs12(data, passphrase.encode() or None)
     except (ValueError, TypeError) as wrong:
-        raise _unreadable(path) from wrong
+        raise SettingWrong("seal_unreadable", place=str(path)) from wrong
     if found.key is None:
-        raise _unreadable(path)
+        raise SettingWrong("seal_unreadable", place=str(path))
     if found.cert is None:  # there is none, or none of this key
-        raise mismatch(str(path))
+        raise SettingWrong("seal_mismatch", place=str(path))
     key = found.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     above = [_asn1(one.certificate) for one in found.additional_certs]
     signer = SimpleSigner(
@@ -117,23 +112,13 @@ def usable(certificate: asn1.Certificate, now: datetime) -> None:
     first, last = certificate.not_valid_before, certificate.not_valid_after
     usage = certificate.key_usage_value
     if now < first:
-        raise unfit(
-            "seal_not_yet", f"从 {first:%Y-%m-%d} 起才有效", f"holds from {first:%Y-%m-%d} on"
-        )
+        raise SettingWrong("seal_not_yet", first=first)
     if now > last:
-        raise unfit("seal_expired", f"已于 {last:%Y-%m-%d} 过期", f"expired on {last:%Y-%m-%d}")
+        raise SettingWrong("seal_expired", last=last)
     if usage is None or "non_repudiation" not in usage.native:
-        raise unfit(
-            "seal_usage",
-            "没有 contentCommitment（nonRepudiation）用途",
-            "is not made for contentCommitment (nonRepudiation)",
-        )
+        raise SettingWrong("seal_usage")
     if not _is_strong(load_der_public_key(certificate.public_key.dump())):
-        raise unfit(
-            "seal_kind",
-            f"的密钥不是椭圆曲线或 {LEAST_BITS} 位以上的 RSA",
-            f"is of another kind than elliptic curves or RSA of {LEAST_BITS} bits or more",
-        )
+        raise SettingWrong("seal_kind", bits=LEAST_BITS)
 
 
 def matches(certificate: asn1.Certificate, data: bytes, signature: bytes) -> bool:
@@ -151,23 +136,6 @@ def matches(certificate: asn1.Certificate, data: bytes, signature: bytes) -> boo
     return True
 
 
-def unfit(code: str, zh: str, en: str, place: str = "") -> SettingWrong:
-    """Say what is wrong with the certificate of the seal."""
-    return SettingWrong(
-        code,
-        f"签章证书{zh}",
-        f"The certificate of the seal {en}",
-        hint_zh=HINT_ZH,
-        hint_en=HINT_EN,
-        place=place,
-    )
-
-
-def mismatch(place: str) -> SettingWrong:
-    """Say that certificate and key are not of one pair."""
-    return unfit("seal_mismatch", "与密钥不是一对", "does not belong to its key", place)
-
-
 def make_trial(folder: Path, *, now: datetime, passphrase: str = "") -> FileSealer:
     """Make a first key in `folder`, which every verification calls a trial seal.
 
@@ -175,14 +143,7 @@ def make_trial(folder: Path, *, now: datetime, passphrase: str = "") -> FileSeal
     """
     path = folder / SEAL_NAME
     if path.exists():
-        raise OutputRefused(
-            "seal_exists",
-            "签章密钥已存在，予以保留",
-            "There is a key for the seal already; it was kept",
-            hint_zh="更换用 docgen seal renew，旧的留在数据目录的 seals。",
-            hint_en="docgen seal renew replaces it, and keeps the old one in the folder seals.",
-            place=str(path),
-        )
+        raise OutputRefused("seal_exists", place=str(path))
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _certificate(key, now)
     made = serialize_key_and_certificates(b"seal", key, certificate, None, _locked(passphrase))
@@ -206,14 +167,7 @@ def roots(pem: bytes, place: str) -> list[asn1.Certificate]:
     try:
         found = x509.load_pem_x509_certificates(pem)
     except ValueError as wrong:
-        raise SettingWrong(
-            "certificate_unreadable",
-            "不是 PEM 格式的证书",
-            "This is no certificate in PEM",
-            hint_zh="请给出 -----BEGIN CERTIFICATE----- 开头的文件。",
-            hint_en="Give a file that begins with -----BEGIN CERTIFICATE-----.",
-            place=place,
-        ) from wrong
+        raise SettingWrong("certificate_unreadable", place=place) from wrong
     return [_asn1(one) for one in found]
 
 
@@ -262,23 +216,3 @@ def _is_strong(key: object) -> bool:
 
 def _locked(passphrase: str) -> KeySerializationEncryption:
     return BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
-
-
-def _unreadable(path: Path) -> SettingWrong:
-    return _wrong(
-        "seal_unreadable",
-        "签章密钥打不开：口令不对，或不是 PKCS#12 文件",
-        "The key of the seal cannot be opened: wrong passphrase, or no PKCS#12 file",
-        path,
-    )
-
-
-def _wrong(code: str, zh: str, en: str, path: Path) -> SettingWrong:
-    return SettingWrong(
-        code,
-        zh,
-        en,
-        hint_zh="用 docgen seal init 生成试用密钥，口令放在 DOCGEN_SEAL_PASSPHRASE。",
-        hint_en="Make a trial key with docgen seal init; see DOCGEN_SEAL_PASSPHRASE.",
-        place=str(path),
-    )

@@ -51,14 +51,7 @@ def revocations(
                 answers.append(ocsp.OCSPResponse.load(path.read_bytes(), strict=True))
                 _ = answers[-1].native
     except (OSError, ValueError, TypeError) as wrong:
-        raise SettingWrong(
-            "lta_unreadable",
-            "吊销信息打不开",
-            "Revocation lists cannot be read",
-            hint_zh="DOCGEN_SEAL_LTA 是一个目录，其中 *.crl（DER 或 PEM）、*.ocsp（DER）。",
-            hint_en="DOCGEN_SEAL_LTA is a folder with *.crl (DER or PEM) and *.ocsp (DER).",
-            place=str(path),
-        ) from wrong
+        raise SettingWrong("lta_unreadable", place=str(path)) from wrong
     return tuple(lists), tuple(answers)
 
 
@@ -91,16 +84,7 @@ def made_lasting(pdf: bytes, sealer: Sealer, by: Lasting, now: datetime) -> byte
             dss_settings=TimestampDSSContentSettings(include_vri=False, update_before_ts=True),
         )
     except (PathBuildingError, PathValidationError) as wrong:
-        raise SettingWrong(
-            "lta_incomplete",
-            f"证书链或吊销信息不全：{wrong}",
-            f"Certificates or revocation lists are missing or out of date: {wrong}",
-            hint_zh="DOCGEN_SEAL_ROOTS 须有签章与时间戳的根证书，"
-            "DOCGEN_SEAL_LTA 须有各级未过期的吊销列表。",
-            hint_en="DOCGEN_SEAL_ROOTS needs the roots of seal and time stamps, DOCGEN_SEAL_LTA"
-            " a revocation list in force of each authority.",
-            place="DOCGEN_SEAL_LTA",
-        ) from wrong
+        raise SettingWrong("lta_incomplete", place="DOCGEN_SEAL_LTA", reason=str(wrong)) from wrong
     return bytes(output.getvalue())
 
 

@@ -54,14 +54,7 @@ def renew(settings: Settings, now: datetime) -> FileSealer:
     Raises SettingWrong: seal_elsewhere, for a key that is not the data folder's.
     """
     if settings.seal:
-        raise SettingWrong(
-            "seal_elsewhere",
-            "签章密钥由 DOCGEN_SEAL 给出，不在数据目录",
-            "The key of the seal is given by DOCGEN_SEAL, not by the data folder",
-            hint_zh="在它所在之处更换；旧证书已留在数据目录的 seals。",
-            hint_en="Replace it where it is; the old certificate is kept in the folder seals.",
-            place="DOCGEN_SEAL",
-        )
+        raise SettingWrong("seal_elsewhere", place="DOCGEN_SEAL")
     old = existing(settings)
     remember(settings.data, old.certificate)
     aside = settings.data / SEALS / f"{short(old.certificate)}.p12"
@@ -87,14 +80,7 @@ def lasting(settings: Settings) -> Lasting | None:
         return None
     authority = timestamper(settings)
     if authority is None:
-        raise SettingWrong(
-            "lta_without_tsa",
-            "DOCGEN_SEAL_LTA 需要 DOCGEN_TSA",
-            "DOCGEN_SEAL_LTA needs DOCGEN_TSA",
-            hint_zh="设好时间戳服务的地址，或去掉 DOCGEN_SEAL_LTA。",
-            hint_en="Set the address of a time-stamping service, or leave DOCGEN_SEAL_LTA.",
-            place="DOCGEN_SEAL_LTA",
-        )
+        raise SettingWrong("lta_without_tsa", place="DOCGEN_SEAL_LTA")
     return Lasting(authority, authority.roots, *revocations(settings.seal_lta))
 
 
@@ -114,10 +100,5 @@ def _roots(settings: Settings) -> list[x509.Certificate]:
         return roots(path.read_bytes(), str(path))
     except OSError as wrong:
         raise SettingWrong(
-            "certificate_unreadable",
-            f"可信证书打不开：{wrong.strerror}",
-            f"The certificates to be trusted cannot be read: {wrong.strerror}",
-            hint_zh="核对 DOCGEN_SEAL_ROOTS。",
-            hint_en="Look at DOCGEN_SEAL_ROOTS.",
-            place=str(path),
+            "certificate_unreadable.roots", place=str(path), reason=wrong.strerror
         ) from wrong

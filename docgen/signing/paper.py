@@ -60,46 +60,16 @@ def matched(
     if any(one.is_sign_page for one in found):
         return "sign_page"
     if not unmatched:
-        raise _without_sign_page(found) if found else _unread()
+        raise _without_sign_page(found) if found else UploadRefused("scan_unread")
     return "other_page" if found else "unread"
 
 
 def _of_another(one: Printed, doc_no: str, record_hash: str) -> UploadRefused:
     due = f"{doc_no} {short_code(record_hash)}"
-    version = one.doc_no == doc_no
-    what = (
-        "另一版本" if version else "另一份文件",
-        "another version" if version else "another file",
-    )
-    return UploadRefused(
-        "scan_of_another",
-        f"扫描件第 {one.page} 页属于{what[0]}：{one.shown()}，应为 {due}",
-        f"Page {one.page} of the scan is of {what[1]}: {one.shown()}; due is {due}",
-        hint_zh="请核对纸面页脚的编号与校验码；内容改过的，重新打印后再签。",
-        hint_en="Compare number and code at the foot of the page; print what was changed anew.",
-        place=f"page {one.page}",
-        value=one.shown(),
-    )
+    code = "scan_of_another.version" if one.doc_no == doc_no else "scan_of_another"
+    return UploadRefused(code, place=f"page {one.page}", value=one.shown(), page=one.page, due=due)
 
 
 def _without_sign_page(found: Sequence[Printed]) -> UploadRefused:
     pages = ", ".join(sorted({str(one.page) for one in found}))
-    return UploadRefused(
-        "scan_without_sign_page",
-        f"扫描件是本版本的页（第 {pages} 页），但没有签署页",
-        f"The scan is of this version (page {pages}), but the page with the signatures is missing",
-        hint_zh="请上传带签署栏的那一页；确有签字的，以 unmatched=true 再传，并在 note 写明原因。",
-        hint_en="Upload the page with the sign-off blocks; if it is signed after all, send "
-        "unmatched=true and say why in note.",
-    )
-
-
-def _unread() -> UploadRefused:
-    return UploadRefused(
-        "scan_unread",
-        "扫描件上读不出二维码，无法确认属于哪一版本",
-        "No code can be read on the scan: which version it is of cannot be told",
-        hint_zh="请把整页连同页脚二维码拍清楚；确认无误的，加 unmatched=true 与 note（原因）再传。",
-        hint_en="Photograph the whole page with the code at its foot; if it is right as it is, "
-        "send unmatched=true and say why in note.",
-    )
+    return UploadRefused("scan_without_sign_page", pages=pages)

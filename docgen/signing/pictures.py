@@ -45,13 +45,7 @@ def clean(data: bytes) -> bytes:
     """
     picture = drawn(data)
     if max(picture.size) < LEAST_INK:
-        raise UploadRefused(
-            "signature_empty",
-            "签名太小，像是误触",
-            "The signature is only a dot",
-            hint_zh="请在签名区写下姓名。",
-            hint_en="Write your name in the field.",
-        )
+        raise UploadRefused("signature_empty")
     out = io.BytesIO()
     picture.save(out, "PNG")
     return out.getvalue()

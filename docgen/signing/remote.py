@@ -55,7 +55,7 @@ class RemoteSealer:
         try:
             return roots(pem, self.url)
         except SettingWrong as wrong:
-            raise _failed("应答不是证书", "its answer is no certificate", self.url) from wrong
+            raise RenderFailed("signer_failed.no_certificate", place=self.url) from wrong
 
     async def _asked(
         self, method: str, headers: dict[str, str], kind: str, body: bytes = b""
@@ -65,7 +65,7 @@ class RemoteSealer:
                 method, self.url, headers, kind=kind, body=body, timeout_s=self.timeout_s
             )
         except Unanswered as wrong:
-            raise _failed(wrong.zh, wrong.en, self.url) from wrong
+            raise RenderFailed("signer_failed", place=self.url, why=wrong.why) from wrong
 
     def _headers(self, kind: str) -> dict[str, str]:
         own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
@@ -88,20 +88,5 @@ class RemoteSigner(Signer):
             return bytes(512)
         signature = await self.sealer.signature(hashlib.sha256(data).digest())
         if not matches(self.sealer.certificate, data, signature):
-            raise _failed(
-                "它的签名与它的证书不符",
-                "its signature does not belong to its certificate",
-                self.sealer.url,
-            )
+            raise RenderFailed("signer_failed.mismatch", place=self.sealer.url)
         return signature
-
-
-def _failed(zh: str, en: str, url: str) -> RenderFailed:
-    return RenderFailed(
-        "signer_failed",
-        f"签名服务没有签名：{zh}",
-        f"The signing service did not sign: {en}",
-        hint_zh="没有写入任何内容，请稍后重试；docgen doctor 检查 DOCGEN_SEAL。",
-        hint_en="Nothing was written; try again later. docgen doctor looks at DOCGEN_SEAL.",
-        place=url,
-    )

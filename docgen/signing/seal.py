@@ -99,40 +99,32 @@ def _made(signer: _Signer, pdf: bytes) -> bytes:
             output = signer.sign_pdf(Appending(pdf), existing_fields_only=True)
             return bytes(output.getvalue())
     except SigningError as wrong:
-        raise _failed(str(wrong)) from wrong
+        raise RenderFailed("seal_failed.seal", reason=str(wrong)) from wrong
 
 
 def _checked(pdf: bytes, field: str) -> list[str]:
     """Return the fields signed so far; refuse to sign what was altered, or what is signed."""
     names = field_names(pdf)
     if field not in names:
-        raise _conflict(
-            "no_field", f"文件没有签名域 {field}", f"The file has no signature field {field}"
-        )
+        raise Conflict("no_field", field=field)
     if names[field]:
-        raise _conflict("already_signed", f"{field} 已签署", f"{field} is signed already")
+        raise Conflict("already_signed.field", field=field)
     signed = [name for name, done in names.items() if done]
     if signed and not verify_pdf(pdf, (), expected=signed).untouched:
-        raise _conflict(
-            "altered_before",
-            "已有的签名验证不通过，不能再签",
-            "The signatures that are there do not verify; nothing was signed",
-        )
+        raise Conflict("altered_before")
     return signed
 
 
 def _still_whole(pdf: bytes, made: bytes, sealer: Sealer, fields: list[str]) -> None:
     verdict: Verdict = verify_pdf(made, [sealer.certificate], expected=fields)
     if not made.startswith(pdf) or not verdict.untouched:
-        raise _failed(", ".join(one.code for one in verdict.findings))
+        raise RenderFailed("seal_failed", reason=", ".join(one.code for one in verdict.findings))
 
 
 def _box(pdf: bytes, field: str) -> Box:
     found = {field_name(block): box for block, box in blocks(pdf).items()}
     if field not in found:
-        raise _conflict(
-            "no_field", f"{field} 没有签署栏", f"There is no sign-off block for {field}"
-        )
+        raise Conflict("no_field.block", field=field)
     return found[field]
 
 
@@ -143,23 +135,3 @@ def _lines(name: str, moment: datetime, certificate: x509.Certificate) -> tuple[
 
 def _fonts() -> Path:
     return templates_dir() / "theme" / "fonts"
-
-
-def _conflict(code: str, zh: str, en: str) -> Conflict:
-    return Conflict(
-        code,
-        zh,
-        en,
-        hint_zh="请核对文件与签署人；先用 docgen verify 查看。",
-        hint_en="Check the file and who signs; look at it with docgen verify.",
-    )
-
-
-def _failed(reason: str) -> RenderFailed:
-    return RenderFailed(
-        "seal_failed",
-        f"签章没有完成：{reason}",
-        f"The seal was not set: {reason}",
-        hint_zh="没有写入任何内容。",
-        hint_en="Nothing was written.",
-    )

@@ -36,25 +36,19 @@ def drawn(data: bytes) -> Image.Image:
     """
     kind = next((name for magic, name in _KINDS if data.startswith(magic)), "")
     if not kind or len(data) > MOST_BYTES:
-        raise _bad("不是 PNG 或 JPEG，或太大", "it is no PNG or JPEG, or too large")
+        raise UploadRefused("signature_image_bad.kind")
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as opened:
             if opened.width * opened.height > MOST_PIXELS:
-                raise _bad("像素太多", "it has too many pixels")
+                raise UploadRefused("signature_image_bad.pixels")
             look_at_image(kind, data)  # WeasyPrint lets Pillow read cut pictures, this does not
             picture = opened.convert("RGBA")
     except (OSError, SyntaxError, ValueError) as wrong:
-        raise _bad("已损坏", "it is damaged") from wrong
+        raise UploadRefused("signature_image_bad.damaged") from wrong
     ink = _ink(picture)
     box = ink.getbbox()
     if box is None:
-        raise UploadRefused(
-            "signature_empty",
-            "签名是空白的",
-            "The signature is blank",
-            hint_zh="请在签名区写下姓名。",
-            hint_en="Write your name in the field.",
-        )
+        raise UploadRefused("signature_empty.blank")
     return picture.crop(box)
 
 
@@ -145,13 +139,3 @@ def _ink(picture: Image.Image) -> Image.Image:
     paper.alpha_composite(picture)
     grey = ImageChops.invert(paper.convert("L"))
     return grey.point(lambda level: 255 if level > _INK else 0)
-
-
-def _bad(zh: str, en: str) -> UploadRefused:
-    return UploadRefused(
-        "signature_image_bad",
-        f"签名图片不可用：{zh}",
-        f"The picture of the signature cannot be used: {en}",
-        hint_zh="请用 PNG 或 JPEG，2 MB、四百万像素以内。",
-        hint_en="Use PNG or JPEG, of at most 2 MB and four million pixels.",
-    )

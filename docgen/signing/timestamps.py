@@ -52,11 +52,11 @@ class TimeAuthority(TimeStamper):
             token = await super().async_timestamp(message_digest, md_algorithm)
             await self._look_at(token, message_digest)
         except Unanswered as wrong:
-            raise tsa_failed(wrong.zh, wrong.en, self.url) from wrong
+            raise RenderFailed("tsa_failed", place=self.url, why=wrong.why) from wrong
         except TimestampRequestError as wrong:
-            raise tsa_failed(f"拒绝了请求：{wrong}", f"it refused: {wrong}", self.url) from wrong
+            raise RenderFailed("tsa_failed.refused", place=self.url, reason=str(wrong)) from wrong
         except (*DAMAGES, SignatureValidationError) as wrong:
-            raise tsa_failed("应答不是时间戳", "its answer is no time stamp", self.url) from wrong
+            raise RenderFailed("tsa_failed.no_stamp", place=self.url) from wrong
         return token
 
     async def _look_at(self, token: cms.ContentInfo, digest: bytes) -> None:
@@ -67,28 +67,12 @@ class TimeAuthority(TimeStamper):
         told = await validate_tst_signed_data(found, context, lambda _: digest)
         status = TimestampSignatureStatus(**told)
         if not (status.intact and status.valid):
-            raise tsa_failed("时间戳的签名不对", "its stamp has a wrong signature", self.url)
+            raise RenderFailed("tsa_failed.wrong_signature", place=self.url)
         if self.roots and not status.trusted:
-            raise tsa_failed(
-                "它的证书不在 DOCGEN_SEAL_ROOTS 之列，或不能签发时间戳",
-                "its certificate comes from none in DOCGEN_SEAL_ROOTS, or may not stamp times",
-                self.url,
-            )
+            raise RenderFailed("tsa_failed.not_trusted", place=self.url)
 
 
 def moment_of(stamp: cms.SignedData) -> datetime:
     """Return the time that a stamp tells."""
     moment: datetime = stamp["encap_content_info"]["content"].parsed["gen_time"].native
     return moment
-
-
-def tsa_failed(zh: str, en: str, place: str = "") -> RenderFailed:
-    """Say that there is no time stamp, and that nothing was written for want of it."""
-    return RenderFailed(
-        "tsa_failed",
-        f"没有取得时间戳：{zh}",
-        f"There is no time stamp: {en}",
-        hint_zh="没有写入任何内容，请稍后重试；docgen doctor 检查 DOCGEN_TSA。",
-        hint_en="Nothing was written; try again later. docgen doctor looks at DOCGEN_TSA.",
-        place=place,
-    )

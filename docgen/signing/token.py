@@ -19,7 +19,7 @@ from pyhanko.sign.pkcs11 import PKCS11Signer
 from pyhanko.sign.signers import Signer
 
 from docgen.errors import RenderFailed, SettingWrong
-from docgen.signing.keys import matches, mismatch, registry
+from docgen.signing.keys import matches, registry
 
 _ALONE = threading.Lock()
 _EXAMPLE = "pkcs11:token=docgen;object=seal?module-path=/usr/lib/softhsm/libsofthsm2.so"
@@ -69,10 +69,16 @@ class TokenSealer:
                     for one in objects
                 ]
         except PKCS11Error as wrong:
-            raise _missing(self.place, str(wrong) or type(wrong).__name__) from wrong
+            raise SettingWrong(
+                "seal_missing.token",
+                place=str(self.place),
+                reason=str(wrong) or type(wrong).__name__,
+            ) from wrong
         own = [one for label, one in made if label == self.place.label]
         if len(own) != 1:
-            raise _missing(self.place, f"{len(own)} certificates")
+            raise SettingWrong(
+                "seal_missing.token", place=str(self.place), reason=f"{len(own)} certificates"
+            )
         return own + [one for label, one in made if one.ca and label != self.place.label]
 
     def signer(self) -> Signer:
@@ -107,7 +113,7 @@ class TokenSigner(Signer):
         except PKCS11Error as wrong:
             raise _failed(self.sealer.place, wrong) from wrong
         if not matches(certificate, data, signature):
-            raise mismatch(str(self.sealer.place))
+            raise SettingWrong("seal_mismatch", place=str(self.sealer.place))
         return signature
 
 
@@ -122,14 +128,7 @@ def place_of(uri: str) -> Place:
     except ValueError:
         named = {}
     if named.keys() != {"token", "object", "module-path"} or not all(named.values()):
-        raise SettingWrong(
-            "seal_address",
-            "DOCGEN_SEAL 的 PKCS#11 地址须有且只有 token、object、module-path",
-            "The PKCS#11 address of DOCGEN_SEAL needs token, object and module-path, and no more",
-            hint_zh=f"例如 {_EXAMPLE}；PIN 放在 DOCGEN_SEAL_PASSPHRASE。",
-            hint_en=f"Such as {_EXAMPLE}; the PIN belongs in DOCGEN_SEAL_PASSPHRASE.",
-            place="DOCGEN_SEAL",
-        )
+        raise SettingWrong("seal_address", place="DOCGEN_SEAL", example=_EXAMPLE)
     return Place(named["module-path"], named["token"], named["object"])
 
 
@@ -153,37 +152,16 @@ def _opened(place: Place, pin: str) -> Iterator[pkcs11.Session]:
             session = token.open(user_pin=pin or None)
         except _PIN_WRONG as wrong:
             raise SettingWrong(
-                "seal_unreadable",
-                f"令牌不接受 DOCGEN_SEAL_PASSPHRASE 里的 PIN（{type(wrong).__name__}）",
-                f"The token does not take the PIN ({type(wrong).__name__})",
-                hint_zh="改正 DOCGEN_SEAL_PASSPHRASE；多次输错会锁住令牌。",
-                hint_en="Mend DOCGEN_SEAL_PASSPHRASE; tokens lock after some wrong ones.",
-                place=str(place),
+                "seal_unreadable.token", place=str(place), kind=type(wrong).__name__
             ) from wrong
         except (PKCS11Error, OSError, RuntimeError) as wrong:
-            raise _missing(place, str(wrong) or type(wrong).__name__) from wrong
+            raise SettingWrong(
+                "seal_missing.token", place=str(place), reason=str(wrong) or type(wrong).__name__
+            ) from wrong
         with session:
             yield session
 
 
-def _missing(place: Place, reason: str) -> SettingWrong:
-    return SettingWrong(
-        "seal_missing",
-        f"令牌里没有可用的签章密钥：{reason}",
-        f"There is no key for the seal in the token: {reason}",
-        hint_zh="核对模块、令牌标签，以及标签相同的密钥与证书，各须恰好一个。",
-        hint_en="Look at module, token, and the labels of key and certificate: one each.",
-        place=str(place),
-    )
-
-
 def _failed(place: Place, wrong: PKCS11Error) -> RenderFailed:
     reason = str(wrong) or type(wrong).__name__
-    return RenderFailed(
-        "seal_failed",
-        f"令牌没有签名：{reason}",
-        f"The token did not sign: {reason}",
-        hint_zh="没有写入任何内容；用 docgen doctor 检查令牌。",
-        hint_en="Nothing was written; look at the token with docgen doctor.",
-        place=str(place),
-    )
+    return RenderFailed("seal_failed.token", place=str(place), reason=reason)

@@ -8,7 +8,7 @@ be signed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,24 +31,28 @@ from docgen.signing.reading import Reader
 from docgen.signing.timestamps import moment_of
 from docgen.signing.trust import FOLLOWING, Trust, stamp_of
 from schemas.problems import SHANGHAI
+from schemas.wording import Worded
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Worded):
     """Something that is not as it should be; `place` names the field, if it is one's."""
 
-    code: str
-    zh: str
-    en: str
+    entry: str
     place: str = ""
+
+    @property
+    def code(self) -> str:
+        """What programs know it by."""
+        return self.entry.partition(".")[0]
+
+    def wording(self) -> tuple[str, Mapping[str, Any]]:
+        """Return its entry in the catalogues; the place fills it."""
+        return self.entry, {"place": self.place}
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
-        return {
-            "code": self.code,
-            "place": self.place,
-            "message": {"zh": self.zh, "en": self.en},
-        }
+        return {"code": self.code, "place": self.place, "message": self.messages()}
 
 
 @dataclass(frozen=True)
@@ -138,18 +142,14 @@ def verify_pdf(
     """
     verdict = Verdict(hashlib.sha256(data).hexdigest())
     if sha256 and sha256 != verdict.sha256:
-        verdict.findings.append(
-            Finding("hash_differs", "与存档的 sha256 不符", "The sha256 is not that on record")
-        )
+        verdict.findings.append(Finding("hash_differs"))
     try:
         reader = Reader(data)
         embedded = list(reader.embedded_signatures)
         empty = [name for name, value, _ in enumerate_sig_fields(reader) if value is None]
         trust = Trust(roots, reader)
     except DAMAGES:
-        verdict.findings.append(
-            Finding("unreadable", "文件已损坏，或不是 PDF", "The file is damaged, or no PDF")
-        )
+        verdict.findings.append(Finding("unreadable"))
         return verdict
     for one in embedded:
         _examine(one, trust, verdict)
@@ -171,7 +171,7 @@ def _examine(one: EmbeddedPdfSignature, trust: Trust, verdict: Verdict) -> None:
         verdict.signatures.append(_told(name, one, status))
         verdict.findings += _faults(name, status)
     except Exception:  # noqa: BLE001 # pyHanko may raise anything for a broken signature
-        verdict.findings.append(_altered(name))
+        verdict.findings.append(Finding("signature_broken", name))
 
 
 def _examine_stamp(name: str, one: EmbeddedPdfSignature, trust: Trust, verdict: Verdict) -> None:
@@ -179,7 +179,7 @@ def _examine_stamp(name: str, one: EmbeddedPdfSignature, trust: Trust, verdict: 
     status = validate_pdf_timestamp(one, context, diff_policy=FOLLOWING)
     assert isinstance(status, DocumentTimestampStatus)
     if not _unaltered(status):
-        verdict.findings.append(_altered(name))
+        verdict.findings.append(Finding("signature_broken", name))
         return
     told = _stamp(status)
     covers = _covers_file(status)
@@ -233,31 +233,12 @@ def _unaltered(status: PdfSignatureStatus | DocumentTimestampStatus) -> bool:
 
 def _faults(name: str, status: PdfSignatureStatus) -> Iterator[Finding]:
     if not _unaltered(status):
-        yield _altered(name)
+        yield Finding("signature_broken", name)
     stamp = status.timestamp_validity
     if stamp and not (stamp.intact and stamp.valid):
-        yield Finding(
-            "timestamp_broken",
-            f"签名 {name} 的时间戳已损坏，或不是它的",
-            f"The time stamp of signature {name} is damaged, or another's",
-            name,
-        )
+        yield Finding("timestamp_broken", name)
     if not status.trusted:
-        yield Finding(
-            "signer_unknown",
-            f"签名 {name} 的证书不在可信证书之列",
-            f"The certificate of signature {name} is none of those to be trusted",
-            name,
-        )
-
-
-def _altered(name: str) -> Finding:
-    return Finding(
-        "signature_broken",
-        f"签名 {name} 之后内容被改动，或签名已损坏",
-        f"The content was altered after signature {name}, or the signature is damaged",
-        name,
-    )
+        yield Finding("signer_unknown", name)
 
 
 def _completeness(
@@ -268,21 +249,12 @@ def _completeness(
 ) -> Iterator[Finding]:
     """Find what no single signature tells: none at all, bytes after the last, one that is gone."""
     if not embedded and not expected:
-        yield Finding("not_signed", "文件没有签名", "The file has no signature")
+        yield Finding("not_signed")
     covering = [one.covers_file for one in verdict.signatures]
     covering += [one.covers_file for one in verdict.timestamps]
     if embedded and verdict.signatures and not any(covering):
-        yield Finding(
-            "bytes_after_signature",
-            "最后一个签名之后还有未签的内容",
-            "There are bytes after the last signature that nobody signed",
-        )
+        yield Finding("bytes_after_signature")
     signed = {str(one.field_name) for one in embedded}
     for name in expected:
         if name not in signed:
-            yield Finding(
-                "signature_absent",
-                f"应有的签名 {name} 不在文件中" + ("（签名域为空）" if name in empty else ""),
-                f"The signature {name} that is due is not in the file",
-                name,
-            )
+            yield Finding("signature_absent.empty" if name in empty else "signature_absent", name)

@@ -36,13 +36,7 @@ class Anchor:
                 os.close(handle)
         except OSError as wrong:
             raise StoreFault(
-                "anchor_unwritable",
-                f"审计锚点无法写入：{wrong.strerror}",
-                f"The audit trail's anchor cannot be written: {wrong.strerror}",
-                hint_zh="更改已保存；请检查数据目录的空间和权限，锚点会在下一次写入时补上。",
-                hint_en="The change is kept; check space and permissions of the data folder,"
-                " the next change renews the anchor.",
-                place=str(self.path),
+                "anchor_unwritable", place=str(self.path), reason=wrong.strerror
             ) from wrong
 
     def read(self) -> dict[int, str]:
@@ -74,12 +68,7 @@ class Anchor:
             return
         except OSError as wrong:
             raise StoreFault(
-                "anchor_unreadable",
-                f"审计锚点无法读取：{wrong.strerror}",
-                f"The audit trail's anchor cannot be read: {wrong.strerror}",
-                hint_zh="请检查数据目录的权限。",
-                hint_en="Check the permissions of the data folder.",
-                place=str(self.path),
+                "anchor_unreadable", place=str(self.path), reason=wrong.strerror
             ) from wrong
 
 

@@ -89,7 +89,7 @@ class FolderBlobs:
             try:
                 data = path.read_bytes()
             except FileNotFoundError as wrong:
-                raise missing(sha256) from wrong
+                raise StoreFault("blob_missing", place=sha256) from wrong
         return checked(data, sha256)
 
     def names(self) -> Iterator[tuple[str, datetime]]:
@@ -138,8 +138,10 @@ class FolderBlobs:
             cause = wrong.__cause__ if isinstance(wrong, OutputRefused) else wrong
             assert isinstance(cause, OSError)  # write_aside refuses for no other reason
             if cause.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise _full(str(self.root)) from wrong
-            raise unusable(str(self.root), cause.strerror or str(cause)) from wrong
+                raise StoreFault("no_space", place=str(self.root)) from wrong
+            raise StoreFault(
+                "store_unusable", place=str(self.root), reason=cause.strerror or str(cause)
+            ) from wrong
 
 
 @dataclass(frozen=True)
@@ -186,12 +188,7 @@ def open_blobs(folder: Path, url: str | None, *, environ: Mapping[str, str] = os
 def shard(sha256: str) -> str:
     """Return where a blob lies below the root; StoreFault for anything but 64 hex digits."""
     if not SHA256.fullmatch(sha256):
-        raise StoreFault(
-            "bad_sha256",
-            "不是 SHA-256：应为 64 位小写十六进制数字",
-            "This is no SHA-256 of 64 lower-case hex digits",
-            value=sha256,
-        )
+        raise StoreFault("bad_sha256", value=sha256)
     return f"{sha256[:2]}/{sha256}"
 
 
@@ -199,49 +196,7 @@ def checked(data: bytes, sha256: str) -> bytes:
     """Return `data`, which must have that hash. StoreFault: blob_damaged."""
     if hashlib.sha256(data).hexdigest() == sha256:
         return data
-    raise StoreFault(
-        "blob_damaged",
-        "文件内容与其 SHA-256 不符，已损坏",
-        "The bytes are not those of their SHA-256: they are damaged",
-        hint_zh="请从备份恢复该文件，并检查磁盘。",
-        hint_en="Restore this file from a backup, and check the disk.",
-        place=sha256,
-    )
-
-
-def missing(sha256: str) -> StoreFault:
-    """Return the fault of a blob that is not there."""
-    return StoreFault(
-        "blob_missing",
-        "存储中没有这个文件",
-        "The store does not have this file",
-        hint_zh="请从备份恢复该文件。",
-        hint_en="Restore this file from a backup.",
-        place=sha256,
-    )
-
-
-def unusable(place: str, reason: str) -> StoreFault:
-    """Return the fault of a store that does not answer as it should."""
-    return StoreFault(
-        "store_unusable",
-        f"文件存储不可用：{reason}",
-        f"The store of files cannot be used: {reason}",
-        hint_zh="请检查其地址、权限和网络。",
-        hint_en="Check its address, its rights and the network.",
-        place=place,
-    )
-
-
-def _full(place: str) -> StoreFault:
-    return StoreFault(
-        "no_space",
-        "磁盘已满，没有写入",
-        "The disk is full; nothing was written",
-        hint_zh="请清理空间后重试。",
-        hint_en="Free some space and try again.",
-        place=place,
-    )
+    raise StoreFault("blob_damaged", place=sha256)
 
 
 # ---------------------------------------------------------------- folders

@@ -103,26 +103,14 @@ def _version(session: Session) -> str:
     number = int(session.scalar(text("SHOW server_version_num")) or 0)
     version = f"PostgreSQL {number // 10000}.{number % 10000}"
     if number // 10000 < OLDEST_POSTGRES:
-        raise StoreFault(
-            "old_postgresql",
-            f"{version} 过旧",
-            f"{version} is too old",
-            hint_zh=f"请升级到 PostgreSQL {OLDEST_POSTGRES} 或更新。",
-            hint_en=f"Upgrade to PostgreSQL {OLDEST_POSTGRES} or newer.",
-        )
+        raise StoreFault("old_postgresql", version=version, oldest=OLDEST_POSTGRES)
     _compare_clocks(session.scalar(text("SELECT clock_timestamp()")))
     return version
 
 
 def _compare_clocks(there: datetime | None) -> None:
     if there and abs(there - datetime.now(UTC)) > APART:
-        raise StoreFault(
-            "clocks_differ",
-            f"数据库的时钟与本机相差超过 {APART.seconds} 秒：{there.isoformat()}",
-            f"The database's clock differs by more than {APART.seconds} s: {there.isoformat()}",
-            hint_zh="在两边启用时间同步（NTP）。",
-            hint_en="Synchronise both clocks (NTP).",
-        )
+        raise StoreFault("clocks_differ", seconds=APART.seconds, there=there.isoformat())
 
 
 def _blobs(settings: Settings, folder: Path) -> str:
@@ -136,4 +124,9 @@ def _told(subject: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(subject, True, look())
     except DocgenError as wrong:
-        return Finding(subject, False, f"{wrong.code}: {wrong.zh}", wrong.hint_zh or wrong.hint_en)
+        return Finding(
+            subject,
+            False,
+            f"{wrong.code}: {wrong.message('zh')}",
+            wrong.hint("zh") or wrong.hint("en"),
+        )

@@ -65,7 +65,7 @@ class Database:
     def begun(self) -> Iterator[Connection]:
         """Give a connection whose changes, of tables as well, are kept together or not at all."""
         if self._writing is not None and not self._writing.acquire(timeout=BUSY_S):
-            raise _busy()
+            raise StoreFault("store_busy")
         try:
             engine = self.engine.execution_options(docgen_writes=True)
             with _faults_told(), engine.begin() as connection:
@@ -97,14 +97,7 @@ def _engine(url: str) -> Engine:
         parsed = make_url(url)
         driver = DRIVERS[parsed.drivername.partition("+")[0]]
     except (ArgumentError, KeyError) as wrong:
-        raise SettingWrong(
-            "bad_database_url",
-            "DOCGEN_DATABASE 不是可用的数据库地址",
-            "DOCGEN_DATABASE is not the address of a database",
-            hint_zh="形如 postgresql://用户@主机/库；不设则用数据目录里的 SQLite。",
-            hint_en="Like postgresql://user@host/database; unset means SQLite in the data folder.",
-            place="DOCGEN_DATABASE",
-        ) from wrong
+        raise SettingWrong("bad_database_url", place="DOCGEN_DATABASE") from wrong
     parsed = parsed.set(drivername=driver)
     if driver.startswith("sqlite"):
         engine = create_engine(parsed, connect_args={"timeout": BUSY_S}, pool_size=POOL)
@@ -137,26 +130,6 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _busy() -> StoreFault:
-    return StoreFault(
-        "store_busy",
-        "数据库繁忙",
-        "The database is busy",
-        hint_zh="请稍后再试。",
-        hint_en="Try again soon.",
-    )
-
-
-def _damaged() -> StoreFault:
-    return StoreFault(
-        "store_damaged",
-        "数据库文件已损坏",
-        "The database's file is damaged",
-        hint_zh="请检查磁盘，并从备份恢复到新的目录：docgen restore。",
-        hint_en="Check the disk, and restore a backup into a new folder: docgen restore.",
-    )
-
-
 @contextmanager
 def _faults_told() -> Iterator[None]:
     """Tell a full disk, a lock and a lost database apart from faults of the program."""
@@ -171,36 +144,17 @@ def _faults_told() -> Iterator[None]:
     except DatabaseError as fault:
         if not any(sign in str(fault.orig) for sign in DAMAGED):
             raise
-        raise _damaged() from fault
+        raise StoreFault("store_damaged") from fault
     except PoolEmpty as fault:
-        raise _busy() from fault
+        raise StoreFault("store_busy") from fault
 
 
 def _told(fault: DBAPIError) -> StoreFault:
     text = str(fault.orig)
     if "locked" in text or "deadlock" in text:
-        return _busy()
+        return StoreFault("store_busy")
     if any(sign in text for sign in DISK_FULL):
-        return StoreFault(
-            "no_space",
-            "数据盘已满，未作任何更改",
-            "The disk is full; nothing was changed",
-            hint_zh="请清理数据目录所在的磁盘后重试。",
-            hint_en="Free space on the disk of the data folder, then try again.",
-        )
+        return StoreFault("no_space.database")
     if any(sign in text for sign in READ_ONLY):
-        return StoreFault(
-            "store_unusable",
-            "数据库只读，未作任何更改",
-            "The database can only be read; nothing was changed",
-            hint_zh="请检查数据目录及其中文件的权限，用 docgen doctor 检查。",
-            hint_en="Check the rights of the data folder and its files; docgen doctor looks.",
-        )
-    return StoreFault(
-        "store_unreachable",
-        f"数据库不可用：{text.splitlines()[0] if text else ''}",
-        f"The database cannot be used: {text.splitlines()[0] if text else ''}",
-        hint_zh="请检查数据库是否在运行、DOCGEN_DATABASE 是否正确；docgen doctor 逐项检查。",
-        hint_en="Check that the database runs and that DOCGEN_DATABASE is right;"
-        " docgen doctor looks at everything.",
-    )
+        return StoreFault("store_unusable.read_only")
+    return StoreFault("store_unreachable", reason=text.splitlines()[0] if text else "")

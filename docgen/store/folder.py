@@ -21,19 +21,7 @@ def prepare(folder: Path) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder.resolve()
     except OSError as wrong:
-        raise refused(folder, wrong) from wrong
-
-
-def refused(folder: Path, wrong: OSError) -> OutputRefused:
-    """Say that the data folder cannot be used."""
-    return OutputRefused(
-        "data_folder",
-        f"数据目录不可用：{wrong.strerror}",
-        f"The data folder cannot be used: {wrong.strerror}",
-        hint_zh="用 DOCGEN_DATA 指定可写的目录。",
-        hint_en="Name a folder that can be written with DOCGEN_DATA.",
-        place=str(folder),
-    )
+        raise OutputRefused("data_folder", place=str(folder), reason=wrong.strerror) from wrong
 
 
 def secret_key(folder: Path, given: str, *, make: bool) -> bytes:
@@ -46,11 +34,7 @@ def secret_key(folder: Path, given: str, *, make: bool) -> bytes:
     path = folder / KEY_NAME
     if not path.is_file():
         if not make:
-            raise _wrong(
-                "secret_missing",
-                "没有设置 DOCGEN_SECRET_KEY",
-                "DOCGEN_SECRET_KEY is not set",
-            )
+            raise SettingWrong("secret_missing", place="DOCGEN_SECRET_KEY")
         write_aside(path, secrets.token_hex(KEY_BYTES).encode())
         path.chmod(0o600)
     return _derived(path.read_text("ascii").strip())
@@ -59,20 +43,5 @@ def secret_key(folder: Path, given: str, *, make: bool) -> bytes:
 def _derived(text: str) -> bytes:
     plain = text.casefold()
     if len(text) < KEY_BYTES or len(set(text)) < 10 or any(word in plain for word in EXAMPLES):
-        raise _wrong(
-            "secret_weak",
-            "密钥太短，或是文档中的示例",
-            "The secret is too short, or an example from a manual",
-        )
+        raise SettingWrong("secret_weak", place="DOCGEN_SECRET_KEY")
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
-
-
-def _wrong(code: str, zh: str, en: str) -> SettingWrong:
-    return SettingWrong(
-        code,
-        zh,
-        en,
-        hint_zh="用 openssl rand -hex 32 生成，写入环境变量 DOCGEN_SECRET_KEY。",
-        hint_en="Make one with openssl rand -hex 32 and set DOCGEN_SECRET_KEY.",
-        place="DOCGEN_SECRET_KEY",
-    )

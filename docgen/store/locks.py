@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from docgen.errors import OutputRefused
 from docgen.store.database import Database
-from docgen.store.folder import refused
 
 NAME = "sweep.lock"
 _LOCK = 0x73776570  # of PostgreSQL's advisory locks
@@ -51,7 +51,7 @@ def _flocked(path: Path, *, shared: bool, wait: bool) -> Iterator[bool]:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as wrong:
-        raise refused(path.parent, wrong) from wrong
+        raise OutputRefused("data_folder", place=str(path.parent), reason=wrong.strerror) from wrong
     try:
         yield _locked(handle, kind if wait else kind | fcntl.LOCK_NB)
     finally:

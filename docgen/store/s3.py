@@ -15,8 +15,8 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from docgen.errors import SettingWrong
-from docgen.store.blobs import SHA256, checked, missing, shard, unusable
+from docgen.errors import SettingWrong, StoreFault
+from docgen.store.blobs import SHA256, checked, shard
 
 if TYPE_CHECKING:  # obstore ships these for checkers only
     from obstore.store import ClientConfig, RetryConfig, S3Config
@@ -46,7 +46,7 @@ class S3Blobs:
         """Take the place from `url`, keys and endpoint from AWS_ variables; send nothing yet."""
         place = PLACE.fullmatch(url)
         if place is None:
-            raise _bad_url()
+            raise SettingWrong("bad_blob_url")
         endpoint = _endpoint(environ)
         self.place = f"s3://{place['bucket']}{place['prefix']}"
         self._store = S3Store(
@@ -70,7 +70,7 @@ class S3Blobs:
             data = self._fetched(key)
             if data is not None:
                 return checked(data, sha256)
-        raise missing(sha256)
+        raise StoreFault("blob_missing", place=sha256)
 
     def names(self) -> Iterator[tuple[str, datetime]]:
         """List the bucket; a blob that was set aside and put again comes twice."""
@@ -122,7 +122,7 @@ class S3Blobs:
         try:
             yield
         except (BaseError, FileNotFoundError) as wrong:
-            raise unusable(self.place, _reason(wrong)) from wrong
+            raise StoreFault("store_unusable", place=self.place, reason=_reason(wrong)) from wrong
 
 
 def _keys(sha256: str) -> tuple[str, str]:
@@ -144,14 +144,7 @@ def _config(environ: Mapping[str, str], endpoint: str) -> S3Config:
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     for name in names:
         if not environ.get(name):
-            raise SettingWrong(
-                "no_s3_keys",
-                f"使用 S3 存储需要环境变量 {name}",
-                f"A store in S3 needs the environment variable {name}",
-                hint_zh="请设置 " + " 和 ".join(names) + "。",
-                hint_en="Set " + " and ".join(names) + ".",
-                place=name,
-            )
+            raise SettingWrong("no_s3_keys", place=name)
     config: S3Config = {
         "access_key_id": environ["AWS_ACCESS_KEY_ID"],
         "secret_access_key": environ["AWS_SECRET_ACCESS_KEY"],
@@ -172,21 +165,5 @@ def _endpoint(environ: Mapping[str, str]) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise SettingWrong(
-            "bad_endpoint",
-            f"{name} 应为 http:// 或 https:// 地址",
-            f"{name} must be an address with http:// or https://",
-            place=name,
-        )
+        raise SettingWrong("bad_endpoint", place=name)
     return environ[name]
-
-
-def _bad_url() -> SettingWrong:
-    """Return the refusal of an address; it is not shown, because people put passwords there."""
-    return SettingWrong(
-        "bad_blob_url",
-        "文件存储的地址应为 s3://桶/前缀",
-        "The address of the store of files must be s3://bucket/prefix",
-        hint_zh="密钥只能放在 AWS_ 环境变量中；不设地址则使用本地目录。",
-        hint_en="Keys belong in AWS_ variables only; without an address a folder is used.",
-    )

@@ -26,19 +26,5 @@ def scratch(name: str) -> Iterator[Path]:
 
 def _fault(wrong: Exception) -> StoreFault:
     if isinstance(wrong, OSError) and wrong.errno in FULL:
-        return StoreFault(
-            "no_space",
-            "临时目录已满，没有写入",
-            "The temporary folder is full; nothing was written",
-            hint_zh="请清理空间后重试。",
-            hint_en="Free some space and try again.",
-            place=gettempdir(),
-        )
-    return StoreFault(
-        "scratch_unusable",
-        f"临时目录不可用：{wrong}",
-        f"The temporary folder cannot be used: {wrong}",
-        hint_zh="请检查 TMPDIR 的空间和权限。",
-        hint_en="Check the space and permissions of TMPDIR.",
-        place=gettempdir(),
-    )
+        return StoreFault("no_space.scratch", place=gettempdir())
+    return StoreFault("scratch_unusable", place=gettempdir(), reason=str(wrong))

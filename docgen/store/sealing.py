@@ -17,11 +17,4 @@ def opened(key: bytes, token: str) -> str:
     try:
         return Fernet(key).decrypt(token).decode()
     except InvalidToken as wrong:
-        raise StoreFault(
-            "sealed_otherwise",
-            "封存的内容无法打开：密钥已更换，或内容被改动",
-            "What was sealed cannot be opened: the key was changed, or the content was",
-            hint_zh="请恢复原来的 DOCGEN_SECRET_KEY（或数据目录中的 secret.key）；回调密钥可更换。",
-            hint_en="Bring back the former DOCGEN_SECRET_KEY (or secret.key in the data folder);"
-            " a webhook's secret can be replaced.",
-        ) from wrong
+        raise StoreFault("sealed_otherwise") from wrong

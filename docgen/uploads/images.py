@@ -13,7 +13,6 @@ from itertools import count
 from PIL import Image, ImageFile
 
 from docgen.errors import UploadRefused
-from docgen.uploads.refusals import refusal
 
 PIXELS = 80_000_000  # A3 at 600 dpi has 69.6 million; below Pillow's own warning
 PIXELS_OF_ALL_PAGES = 500_000_000
@@ -49,9 +48,9 @@ def look_at_image(kind: str, data: bytes) -> Picture:
     except (UploadRefused, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as large:
-        raise refusal("image_too_large", "", str(large)) from large
+        raise UploadRefused("image_too_large", value=str(large)) from large
     except Exception as wrong:  # Pillow's plugins fail in every way there is
-        raise refusal("image_broken", "", f"{type(wrong).__name__}: {wrong}") from wrong
+        raise UploadRefused("image_broken", value=f"{type(wrong).__name__}: {wrong}") from wrong
 
 
 @contextmanager
@@ -70,10 +69,10 @@ def _decoded(image: Image.Image) -> Picture:
     for width, height in _pages(image):
         sizes.append((width, height))
         if len(sizes) > PAGES:
-            raise refusal("too_many_pages", "", PAGES)
+            raise UploadRefused("too_many_pages", value=PAGES)
         all_pixels = sum(w * h for w, h in sizes)
         if width * height > PIXELS or all_pixels > PIXELS_OF_ALL_PAGES:
-            raise refusal("image_too_large", "", f"{width} × {height}")
+            raise UploadRefused("image_too_large", value=f"{width} × {height}")
         image.load()
     return Picture(*sizes[0], len(sizes))
 
@@ -97,9 +96,9 @@ def _check_end(kind: str, data: bytes) -> None:
         return
     end = _png_end(data) if kind == "png" else _last_jpeg_end(data)
     if not 0 < end <= len(data):
-        raise refusal("image_broken")
+        raise UploadRefused("image_broken")
     if data[end:].strip(_PADDING if kind == "jpeg" else b""):
-        raise refusal("polyglot")
+        raise UploadRefused("polyglot")
 
 
 def _png_end(data: bytes) -> int:

@@ -14,7 +14,6 @@ from docgen.uploads.images import look_at_image
 from docgen.uploads.names import display_name, extension_of
 from docgen.uploads.packages import Unpacking, judge_archive
 from docgen.uploads.pdfs import look_at_pdf
-from docgen.uploads.refusals import refusal
 from docgen.uploads.sniff import (
     CONTENT_TYPES,
     EXTENSIONS,
@@ -65,14 +64,14 @@ def inspect(name: str, data: bytes, *, purpose: Purpose) -> Upload:
     """
     shown = display_name(name)
     if not shown:
-        raise refusal("upload_name")
+        raise UploadRefused("upload_name")
     if not data:
-        raise refusal("upload_empty", shown)
+        raise UploadRefused("upload_empty", place=shown)
     if len(data) > MOST_BYTES[purpose]:
-        raise refusal("upload_too_large", shown, len(data))
+        raise UploadRefused("upload_too_large", place=shown, value=len(data))
     kind = sniff(data[:HEAD_BYTES])
     if purpose == "scan" and kind in EXTENSIONS.keys() - SCANS:
-        raise refusal("upload_kind_refused", shown, kind)
+        raise UploadRefused("upload_kind_refused", place=shown, value=kind)
     try:
         facts = _facts(kind, data, Unpacking(Budget(len(data))))
     except UploadRefused as wrong:
@@ -80,7 +79,7 @@ def inspect(name: str, data: bytes, *, purpose: Purpose) -> Upload:
         raise
     extension = extension_of(shown)
     if extension not in EXTENSIONS[facts.kind]:
-        raise refusal("upload_extension_differs", shown, facts.kind)
+        raise UploadRefused("upload_extension_differs", place=shown, value=facts.kind)
     return Upload(
         shown,
         _content_type(facts, extension),
@@ -96,7 +95,7 @@ def inspect(name: str, data: bytes, *, purpose: Purpose) -> Upload:
 def _facts(kind: str, data: bytes, unpacking: Unpacking) -> _Facts:
     _check_kind(kind, data)
     if is_two_things(kind, data):
-        raise refusal("polyglot", "", kind)
+        raise UploadRefused("polyglot", value=kind)
     if kind == "pdf":
         return _Facts(kind, pages=look_at_pdf(data))
     if kind in IMAGES:
@@ -106,7 +105,7 @@ def _facts(kind: str, data: bytes, unpacking: Unpacking) -> _Facts:
         return _Facts(judge_archive(data, unpacking, _kind_inside))
     if encoding := text_encoding(data):
         return _Facts(kind, encoding)
-    raise refusal("upload_kind_unknown")
+    raise UploadRefused("upload_kind_unknown")
 
 
 def _kind_inside(kind: str, data: bytes, unpacking: Unpacking) -> str:
@@ -116,11 +115,11 @@ def _kind_inside(kind: str, data: bytes, unpacking: Unpacking) -> str:
 def _check_kind(kind: str, data: bytes) -> None:
     """Refuse what is never stored. Old .doc and .xls too: macros in them show to no cheap look."""
     if kind == "ole":
-        raise refusal("office_encrypted" if _OLE_ENCRYPTED in data else "upload_kind_refused")
+        raise UploadRefused("office_encrypted" if _OLE_ENCRYPTED in data else "upload_kind_refused")
     if kind in FORBIDDEN:
-        raise refusal("upload_kind_refused", "", kind)
+        raise UploadRefused("upload_kind_refused", value=kind)
     if kind == "unknown":
-        raise refusal("upload_kind_unknown")
+        raise UploadRefused("upload_kind_unknown")
 
 
 def _content_type(facts: _Facts, extension: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.parsers import expat
 
-from docgen.uploads.refusals import refusal
+from docgen.errors import UploadRefused
 
 DEPTH = 256
 TOKEN_BYTES = 4 * 2**20  # expat reads an unfinished token anew with every piece
@@ -45,27 +45,27 @@ class XmlPart:
         try:
             self._parser.Parse(piece, final)
         except expat.ExpatError as wrong:
-            raise refusal("xml_broken", self.name, str(wrong)) from wrong
+            raise UploadRefused("xml_broken", place=self.name, value=str(wrong)) from wrong
         if self._fed - self._parser.CurrentByteIndex > TOKEN_BYTES:
-            raise refusal("xml_broken", self.name, TOKEN_BYTES)
+            raise UploadRefused("xml_broken", place=self.name, value=TOKEN_BYTES)
 
     def _refuse_dtd(self, *_: object) -> None:
-        raise refusal("xml_entities", self.name)
+        raise UploadRefused("xml_entities", place=self.name)
 
     def _check_encoding(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if encoding and encoding.upper() not in _ENCODINGS:
-            raise refusal("xml_broken", self.name, encoding)
+            raise UploadRefused("xml_broken", place=self.name, value=encoding)
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > DEPTH:
-            raise refusal("xml_broken", self.name, DEPTH)
+            raise UploadRefused("xml_broken", place=self.name, value=DEPTH)
         if "ContentType" in attributes:
             self._check_type(attributes["ContentType"])
         if tag.endswith("Relationship"):
             self._check_relation(attributes)
         if tag.endswith("ddeLink"):
-            raise refusal("macros", self.name, tag)
+            raise UploadRefused("macros", place=self.name, value=tag)
 
     def _end(self, _tag: str) -> None:
         self._depth -= 1
@@ -74,13 +74,13 @@ class XmlPart:
         if self.name != "[Content_Types].xml":
             return
         if _ACTIVE_TYPES.search(content_type):
-            raise refusal("macros", self.name, content_type)
+            raise UploadRefused("macros", place=self.name, value=content_type)
         self.content_types.append(content_type)
 
     def _check_relation(self, attributes: dict[str, str]) -> None:
         kind, target = attributes.get("Type", ""), attributes.get("Target", "")
         outside = attributes.get("TargetMode", "").lower() == "external"
         if _ACTIVE_RELATIONS.search(kind) or (kind.endswith("/oleObject") and not outside):
-            raise refusal("macros", self.name, kind)
+            raise UploadRefused("macros", place=self.name, value=kind)
         if outside and _LOADED_RELATIONS.search(kind) and _REMOTE.match(target):
-            raise refusal("remote_content", self.name, target)
+            raise UploadRefused("remote_content", place=self.name, value=target)

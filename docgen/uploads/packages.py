@@ -14,7 +14,6 @@ from docgen.errors import UploadRefused
 from docgen.renderers.unzip import is_xml
 from docgen.uploads.markup import XmlPart
 from docgen.uploads.names import extension_of
-from docgen.uploads.refusals import refusal
 from docgen.uploads.sniff import (
     BINARY_EXTENSIONS,
     EXTENSIONS,
@@ -57,11 +56,11 @@ def judge_archive(data: bytes, unpacking: Unpacking, judge: Judge) -> str:
     """
     found = entries(data, unpacking.budget)
     if not found:
-        raise refusal("upload_empty")
+        raise UploadRefused("upload_empty")
     package = any(entry.name == CONTENT_TYPES_PART for entry in found)
     kind = "package" if package else "zip"
     if unpacking.around.count(kind) >= NESTING:
-        raise refusal("zip_nested")
+        raise UploadRefused("zip_nested")
     inner = Unpacking(unpacking.budget, (*unpacking.around, kind))
     if package:
         return _package(found, inner, judge)
@@ -74,10 +73,10 @@ def _package(found: list[Entry], inner: Unpacking, judge: Judge) -> str:
     kinds: set[str] = set()
     for entry in found:
         if _MACROS.search(entry.name):
-            raise refusal("macros", entry.name)
+            raise UploadRefused("macros", place=entry.name)
         kinds |= {_MAIN[one] for one in _check_part(entry, inner, judge) if one in _MAIN}
     if len(kinds) != 1:
-        raise refusal("upload_kind_refused", CONTENT_TYPES_PART, sorted(kinds))
+        raise UploadRefused("upload_kind_refused", place=CONTENT_TYPES_PART, value=sorted(kinds))
     return kinds.pop()
 
 
@@ -88,9 +87,9 @@ def _check_part(entry: Entry, inner: Unpacking, judge: Judge) -> list[str]:
         return _check_xml(entry.name, parts)
     kind = sniff(head)
     if kind == "ole":
-        raise refusal("macros", entry.name)
+        raise UploadRefused("macros", place=entry.name)
     if kind in FORBIDDEN:
-        raise refusal("upload_kind_refused", entry.name, kind)
+        raise UploadRefused("upload_kind_refused", place=entry.name, value=kind)
     if kind == "zip":
         _judge_whole(entry.name, kind, parts, inner=inner, judge=judge)
     else:
@@ -118,17 +117,17 @@ def _check_member(entry: Entry, inner: Unpacking, judge: Judge) -> None:
     head, parts = _headed(entry, inner.budget)
     kind, extension = sniff(head), extension_of(entry.name)
     if kind in FORBIDDEN or kind == "ole" or extension in RUNNABLE:
-        raise refusal("upload_kind_refused", entry.name, extension)
+        raise UploadRefused("upload_kind_refused", place=entry.name, value=extension)
     if kind == "text" or head.startswith(_MAC_LEFTOVERS):
         _drain(parts)
         fits = extension not in BINARY_EXTENSIONS
     elif kind == "unknown":
-        raise refusal("upload_kind_unknown", entry.name)
+        raise UploadRefused("upload_kind_unknown", place=entry.name)
     else:
         found = _judge_whole(entry.name, kind, parts, inner=inner, judge=judge)
         fits = extension in EXTENSIONS[found]
     if not fits and not head.startswith(_MAC_LEFTOVERS):
-        raise refusal("upload_extension_differs", entry.name, kind)
+        raise UploadRefused("upload_extension_differs", place=entry.name, value=kind)
 
 
 def _judge_whole(

@@ -13,7 +13,6 @@ import pikepdf
 
 from docgen.errors import UploadRefused
 from docgen.uploads.names import extension_of
-from docgen.uploads.refusals import refusal
 from docgen.uploads.sniff import FORBIDDEN, HEAD_BYTES, RUNNABLE, sniff
 
 PAGES = 2_000
@@ -31,20 +30,20 @@ def look_at_pdf(data: bytes) -> int:
     Raises UploadRefused: pdf_broken, pdf_encrypted, pdf_active, too_many_pages, polyglot.
     """
     if not data.rstrip(_PADDING).endswith(b"%%EOF"):
-        raise refusal("polyglot" if b"%%EOF" in data else "pdf_broken")
+        raise UploadRefused("polyglot" if b"%%EOF" in data else "pdf_broken")
     try:
         with _bounded(), _opened(data) as pdf:
             if pdf.is_encrypted:
-                raise refusal("pdf_encrypted")
+                raise UploadRefused("pdf_encrypted")
             _check_objects(pdf)
             return _count_pages(pdf.Root.Pages)
     except (UploadRefused, MemoryError):
         raise
     except pikepdf.PasswordError as locked:
-        raise refusal("pdf_encrypted") from locked
+        raise UploadRefused("pdf_encrypted") from locked
     except Exception as wrong:  # a damaged object may be of any type where another is expected
         told = str(wrong).rpartition(">: ")[2]  # without the stream's address in memory
-        raise refusal("pdf_broken", "", f"{type(wrong).__name__}: {told}") from wrong
+        raise UploadRefused("pdf_broken", value=f"{type(wrong).__name__}: {told}") from wrong
 
 
 def _opened(data: bytes) -> pikepdf.Pdf:
@@ -72,14 +71,14 @@ def _bounded() -> Iterator[None]:
 
 def _check_objects(pdf: pikepdf.Pdf) -> None:
     if int(pdf.trailer.get("/Size", 0)) > OBJECTS:
-        raise refusal("too_many_pages", "", int(pdf.trailer.Size))
+        raise UploadRefused("too_many_pages", value=int(pdf.trailer.Size))
     _check_opening(pdf.Root.get("/OpenAction"))
     for node in _nodes(pdf):
         keys = set(node.keys())
         if found := keys & _KEYS:
-            raise refusal("pdf_active", "", sorted(found))
+            raise UploadRefused("pdf_active", value=sorted(found))
         if "/S" in keys and str(node["/S"]) in _ACTIONS:
-            raise refusal("pdf_active", "", str(node["/S"]))
+            raise UploadRefused("pdf_active", value=str(node["/S"]))
         if "/AA" in keys:
             for action in dict(node["/AA"].items()).values():
                 _check_opening(action)
@@ -112,7 +111,7 @@ def _check_opening(action: Any) -> None:
     if isinstance(action, pikepdf.Dictionary):
         kind = str(action.get("/S", ""))
         if kind not in _HARMLESS_AT_OPENING:
-            raise refusal("pdf_active", "", kind)
+            raise UploadRefused("pdf_active", value=kind)
 
 
 def _check_attached(node: Any) -> None:
@@ -120,10 +119,10 @@ def _check_attached(node: Any) -> None:
     for key in ("/UF", "/F", "/DOS", "/Unix", "/Mac"):
         name = str(node.get(key, ""))
         if extension_of(name.strip(" .")) in RUNNABLE:
-            raise refusal("upload_kind_refused", name)
+            raise UploadRefused("upload_kind_refused", place=name)
     for stream in dict(node["/EF"].items()).values():
         if isinstance(stream, pikepdf.Stream) and sniff(_head(stream)) in FORBIDDEN:
-            raise refusal("upload_kind_refused", str(node.get("/UF", "")))
+            raise UploadRefused("upload_kind_refused", place=str(node.get("/UF", "")))
 
 
 def _head(stream: pikepdf.Stream) -> bytes:
@@ -134,7 +133,7 @@ def _head(stream: pikepdf.Stream) -> bytes:
     if filters is None or not names:
         return raw[:HEAD_BYTES]
     if names != ["/FlateDecode"]:
-        raise refusal("pdf_active", "", names)
+        raise UploadRefused("pdf_active", value=names)
     return zlib.decompressobj().decompress(raw, HEAD_BYTES)
 
 
@@ -146,10 +145,10 @@ def _count_pages(root: Any) -> int:
         node, seen = waiting.pop(), seen + 1
         if "/Kids" in node:
             if len(node.Kids) > PAGES:
-                raise refusal("too_many_pages", "", len(node.Kids))
+                raise UploadRefused("too_many_pages", value=len(node.Kids))
             waiting += list(node.Kids)
         else:
             pages += 1
         if pages > PAGES or seen > 4 * PAGES:
-            raise refusal("too_many_pages", "", PAGES)
+            raise UploadRefused("too_many_pages", value=PAGES)
     return pages

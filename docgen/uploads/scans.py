@@ -16,7 +16,6 @@ import zxingcpp
 from PIL import Image, ImageFilter, ImageOps
 
 from docgen.errors import UploadRefused
-from docgen.uploads.refusals import refusal
 
 PAGES, HARD_PAGES = 30, 6
 DPI = 200
@@ -57,7 +56,7 @@ def _pdf_pages(data: bytes) -> Iterator[tuple[int, Image.Image]]:
             for index in range(len(pdf)):
                 yield index + 1, _drawn(pdf[index])
     except pypdfium2.PdfiumError as wrong:
-        raise refusal("pdf_broken", "", str(wrong)) from wrong
+        raise UploadRefused("pdf_broken", value=str(wrong)) from wrong
 
 
 def _drawn(page: pypdfium2.PdfPage) -> Image.Image:
@@ -78,7 +77,7 @@ def _image_pages(data: bytes) -> Iterator[tuple[int, Image.Image]]:
     except UploadRefused:
         raise
     except (OSError, SyntaxError, ValueError) as wrong:
-        raise refusal("image_broken", "", f"{type(wrong).__name__}: {wrong}") from wrong
+        raise UploadRefused("image_broken", value=f"{type(wrong).__name__}: {wrong}") from wrong
 
 
 def _grey(image: Image.Image) -> Image.Image:
@@ -94,7 +93,7 @@ def _grey(image: Image.Image) -> Image.Image:
 
 def _check_count(count: int) -> None:
     if count > PAGES:
-        raise refusal("too_many_pages", "", count)
+        raise UploadRefused("too_many_pages", value=count)
 
 
 def _texts(page: Image.Image, *, hard: bool) -> list[str]:

@@ -24,7 +24,6 @@ from docgen.renderers.unzip import (
     RATIO,
     TOTAL_BYTES,
 )
-from docgen.uploads.refusals import refusal
 
 HELD_BYTES = 32 * 2**20
 COMMENT_BYTES = 128
@@ -68,7 +67,7 @@ def entries(data: bytes, budget: Budget) -> list[Entry]:
     Raises UploadRefused: zip_*, polyglot (bytes that belong to no entry).
     """
     if data.count(b"PK\1\2") > 2 * ENTRIES:
-        raise refusal("zip_bomb")
+        raise UploadRefused("zip_bomb")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             found = [_entry(data, info) for info in archive.infolist()]
@@ -76,13 +75,13 @@ def entries(data: bytes, budget: Budget) -> list[Entry]:
     except UploadRefused:
         raise
     except _BROKEN as wrong:
-        raise refusal("zip_broken", "", str(wrong)) from wrong
+        raise UploadRefused("zip_broken", value=str(wrong)) from wrong
     _check_names([entry.name for entry in found])
     files = [entry for entry in found if not entry.info.is_dir()]
     budget.entries_left -= len(files)
     declared = sum(entry.info.file_size for entry in files)
     if budget.entries_left < 0 or declared > budget.bytes_left:
-        raise refusal("zip_bomb", "", f"{len(files)} / {declared}")
+        raise UploadRefused("zip_bomb", value=f"{len(files)} / {declared}")
     return files
 
 
@@ -96,10 +95,10 @@ def pieces(entry: Entry, budget: Budget) -> Iterator[bytes]:
         size_bytes += len(piece)
         crc = zlib.crc32(piece, crc)
         if not budget.spend(len(piece)) or _too_much(size_bytes, entry.info):
-            raise refusal("zip_bomb", entry.name, size_bytes)
+            raise UploadRefused("zip_bomb", place=entry.name, value=size_bytes)
         yield piece
     if size_bytes != entry.info.file_size or crc != entry.info.CRC:
-        raise refusal("zip_broken", entry.name, size_bytes)
+        raise UploadRefused("zip_broken", place=entry.name, value=size_bytes)
 
 
 def hold(name: str, parts: Iterable[bytes], budget: Budget) -> bytes:
@@ -110,7 +109,7 @@ def hold(name: str, parts: Iterable[bytes], budget: Budget) -> bytes:
     whole = io.BytesIO()
     for part in parts:
         if whole.tell() + len(part) > budget.held_left:
-            raise refusal("zip_nested", name, whole.tell())
+            raise UploadRefused("zip_nested", place=name, value=whole.tell())
         whole.write(part)
     budget.held_left -= whole.tell()
     return whole.getvalue()
@@ -119,22 +118,22 @@ def hold(name: str, parts: Iterable[bytes], budget: Budget) -> bytes:
 def _entry(data: bytes, info: zipfile.ZipInfo) -> Entry:
     name = _readable(info)
     if info.orig_filename != info.filename or _ELSEWHERE.search(name.removesuffix("/")):
-        raise refusal("zip_path", name, info.orig_filename)
+        raise UploadRefused("zip_path", place=name, value=info.orig_filename)
     _check_attributes(name, info)
     return Entry(name, info, _packed(data, info, name))
 
 
 def _check_attributes(name: str, info: zipfile.ZipInfo) -> None:
     if info.flag_bits & ENCRYPTED:
-        raise refusal("zip_encrypted", name)
+        raise UploadRefused("zip_encrypted", place=name)
     if stat.S_IFMT(info.external_attr >> 16) not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        raise refusal("zip_link", name)
+        raise UploadRefused("zip_link", place=name)
     if info.is_dir() and info.file_size:
-        raise refusal("zip_path", name, info.file_size)
+        raise UploadRefused("zip_path", place=name, value=info.file_size)
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise refusal("zip_method", name, info.compress_type)
+        raise UploadRefused("zip_method", place=name, value=info.compress_type)
     if _too_much(info.file_size, info):
-        raise refusal("zip_bomb", name, info.file_size)
+        raise UploadRefused("zip_bomb", place=name, value=info.file_size)
 
 
 def _too_much(size_bytes: int, info: zipfile.ZipInfo) -> bool:
@@ -152,15 +151,15 @@ def _packed(data: bytes, info: zipfile.ZipInfo, name: str) -> memoryview:
     own_name = data[at + _LOCAL.size :][:name_length] if name_length < 2**12 else b""
     encoding = "utf-8" if info.flag_bits & _UTF8 else "cp437"
     if magic != b"PK\3\4" or own_name != info.orig_filename.encode(encoding):
-        raise refusal("zip_broken", name)
+        raise UploadRefused("zip_broken", place=name)
     if flags & ENCRYPTED:
-        raise refusal("zip_encrypted", name)
+        raise UploadRefused("zip_encrypted", place=name)
     told = [(packed, info.compress_size), (size, info.file_size)]
     lies = any(own not in (_UNKNOWN, directory) for own, directory in told)
     if method != info.compress_type or (lies and not flags & _DESCRIBED):
-        raise refusal("zip_bomb", name, size)
+        raise UploadRefused("zip_bomb", place=name, value=size)
     if start + info.compress_size > len(data):
-        raise refusal("zip_broken", name)
+        raise UploadRefused("zip_broken", place=name)
     return memoryview(data)[start : start + info.compress_size]
 
 
@@ -170,14 +169,14 @@ def _check_tiling(data: bytes, found: list[Entry], archive: zipfile.ZipFile) -> 
     for entry in sorted(found, key=lambda entry: entry.info.header_offset):
         at = entry.info.header_offset
         if not 0 <= at - end <= (_DESCRIPTOR_BYTES if end else 0):
-            raise refusal("polyglot" if at > end else "zip_bomb", entry.name)
+            raise UploadRefused("polyglot" if at > end else "zip_bomb", place=entry.name)
         _, _, _, _, *_, name_length, extra = _LOCAL.unpack_from(data, at)
         end = at + _LOCAL.size + name_length + extra + entry.info.compress_size
     comment = archive.comment
     tail = len(data) - 22 - len(comment)
     whole = data[tail : tail + 4] == b"PK\5\6" and len(comment) <= COMMENT_BYTES
     if not whole or not 0 <= archive.start_dir - end <= _DESCRIPTOR_BYTES:
-        raise refusal("polyglot")
+        raise UploadRefused("polyglot")
 
 
 def _check_names(names: list[str]) -> None:
@@ -185,7 +184,7 @@ def _check_names(names: list[str]) -> None:
     for name in names:
         folded = unicodedata.normalize("NFC", name).casefold().rstrip("/")
         if folded in seen:
-            raise refusal("zip_duplicate", name)
+            raise UploadRefused("zip_duplicate", place=name)
         seen.add(folded)
 
 
@@ -212,11 +211,11 @@ def _inflated(entry: Entry) -> Iterator[bytes]:
         try:
             piece = stream.decompress(fed, _PIECE_BYTES)
         except zlib.error as wrong:
-            raise refusal("zip_broken", entry.name, str(wrong)) from wrong
+            raise UploadRefused("zip_broken", place=entry.name, value=str(wrong)) from wrong
         tail = stream.unconsumed_tail
         if piece:
             yield piece
         elif not fed:
             break
     if not stream.eof or stream.unused_data or at < len(packed):
-        raise refusal("zip_broken", entry.name)
+        raise UploadRefused("zip_broken", place=entry.name)

@@ -68,27 +68,6 @@ _AUTHORITY = re.compile(
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
-_REASONS = {
-    "form": ("回调地址不是合法的网址", "The webhook's address is no valid URL"),
-    "scheme": ("回调地址必须以 https:// 开头", "The webhook's address must begin with https://"),
-    "userinfo": (
-        "回调地址不能含用户名或密码",
-        "The webhook's address may hold no user name or password",
-    ),
-    "fragment": ("回调地址不能含 # 片段", "The webhook's address may hold no fragment (#)"),
-    "port": ("回调地址的端口不在 1–65535 之内", "The webhook's port is not within 1 to 65535"),
-    "host": ("回调地址的主机名不规范", "The webhook's host is not spelt as it should be"),
-    "inner": ("回调地址指向内部网络", "The webhook's address leads to an inner network"),
-}
-_HINT = (
-    "请填写公网 https 地址；确需内网接收方时，由运维人员设置 DOCGEN_WEBHOOK_NETWORKS。",
-    "Give a public https address; an operator may open inner ones by DOCGEN_WEBHOOK_NETWORKS.",
-)
-_HOST_HINT = (
-    "主机名用 ASCII 字母、数字、连字符（国际化域名写成 xn--），末尾不加点；IPv4 用四段十进制。",
-    "Use ASCII letters, digits, hyphens (xn-- names), no final dot; four decimal parts for IPv4.",
-)
-
 
 @dataclass(frozen=True)
 class Target:
@@ -127,41 +106,41 @@ def public_addresses(
     """
     scheme, authority, path = _split(url)
     if scheme != "https" and not (networks and scheme == "http"):
-        raise _inadmissible("scheme", scheme)
+        raise NotAllowed("webhook_address_refused.scheme", place="url", value=scheme)
     host, port = _host_and_port(authority, PORTS[scheme])
     addresses = (_literal(host),) if _is_number(host) else _looked_up(host, port, resolve)
     if not all(_allowed(address, networks) for address in addresses):
-        raise _inadmissible("inner", host)
+        raise NotAllowed("webhook_address_refused.inner", place="url", value=host)
     if scheme == "http" and not all(_permitted(address, networks) for address in addresses):
-        raise _inadmissible("scheme", scheme)
+        raise NotAllowed("webhook_address_refused.scheme", place="url", value=scheme)
     return Target("https" if scheme == "https" else "http", host, port, path, addresses)
 
 
 def _split(url: str) -> tuple[str, str, str]:
     """Return scheme, authority, path with query; no value is shown, a URL may hold secrets."""
     if "#" in url:
-        raise _inadmissible("fragment")
+        raise NotAllowed("webhook_address_refused.fragment", place="url")
     parts = _URL.fullmatch(url)
     if parts is None or len(url) > MOST_CHARACTERS:
-        raise _inadmissible("form")
+        raise NotAllowed("webhook_address_refused.form", place="url")
     if "@" in parts["authority"]:
-        raise _inadmissible("userinfo")
+        raise NotAllowed("webhook_address_refused.userinfo", place="url")
     return parts["scheme"].lower(), parts["authority"], (parts["path"] or "/") + parts["query"]
 
 
 def _host_and_port(authority: str, usual: int) -> tuple[str, int]:
     parts = _AUTHORITY.fullmatch(authority)
     if parts is None:
-        raise _inadmissible("host")
+        raise NotAllowed("webhook_address_refused.host", place="url")
     digits = parts["port"] if parts["port"] is not None else str(usual)
     if not 0 < len(digits) <= 5 or not 0 < int(digits) <= 65535:
-        raise _inadmissible("port", digits[:20])
+        raise NotAllowed("webhook_address_refused.port", place="url", value=digits[:20])
     if parts["six"]:
         return str(_literal(parts["six"], IPv6Address)), int(digits)
     host = parts["name"].lower()
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _inadmissible("host", host[:253])
+        raise NotAllowed("webhook_address_refused.host", place="url", value=host[:253])
     return host, int(digits)
 
 
@@ -175,16 +154,16 @@ def _literal(host: str, read: Callable[[str], Address] = ip_address) -> Address:
     try:
         return read(host)
     except ValueError as wrong:
-        raise _inadmissible("host", host[:253]) from wrong
+        raise NotAllowed("webhook_address_refused.host", place="url", value=host[:253]) from wrong
 
 
 def _looked_up(host: str, port: int, resolve: Resolve) -> tuple[Address, ...]:
     try:
         found = tuple(dict.fromkeys(ip_address(text) for text in resolve(host, port)))
     except OSError as wrong:
-        raise _unknown(host) from wrong
+        raise NotAllowed("webhook_host_unknown", place="url", value=host) from wrong
     if not found:
-        raise _unknown(host)
+        raise NotAllowed("webhook_host_unknown", place="url", value=host)
     return found
 
 
@@ -212,29 +191,3 @@ def _is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address) and address not in UNICAST6:
         return False
     return address.is_global and not any(address in network for network in SPECIAL)
-
-
-def _inadmissible(reason: str, value: str | None = None) -> NotAllowed:
-    zh, en = _REASONS[reason]
-    hint_zh, hint_en = _HOST_HINT if reason == "host" else _HINT
-    return NotAllowed(
-        "webhook_address_refused",
-        zh,
-        en,
-        hint_zh=hint_zh,
-        hint_en=hint_en,
-        place="url",
-        value=value,
-    )
-
-
-def _unknown(host: str) -> NotAllowed:
-    return NotAllowed(
-        "webhook_host_unknown",
-        f"查不到主机 {host} 的地址",
-        f"The host {host} has no address",
-        hint_zh="请检查主机名和本机的域名解析。",
-        hint_en="Check the name, and name resolution on this machine.",
-        place="url",
-        value=host,
-    )

@@ -22,17 +22,6 @@ MOST_SIGNATURES = 16
 
 _ID = re.compile(r"[\x21-\x2d\x2f-\x7e]{1,128}")  # a full stop would move the signed parts' borders
 _SECONDS = re.compile(r"[0-9]{1,12}")
-REASONS = {
-    "webhook_signature_missing": (
-        "缺少签名头，或签名头格式不对",
-        "A header of the signature is missing or malformed",
-    ),
-    "webhook_signature_expired": (
-        "签名时间与当前时间相差超过五分钟",
-        "The signature's time is more than five minutes away",
-    ),
-    "webhook_signature_wrong": ("签名不符", "No signature fits the body and the secret"),
-}
 
 
 def new_secret(random_bytes: Callable[[int], bytes]) -> str:
@@ -65,11 +54,11 @@ def verify(
         raise ValueError("the present moment needs a time zone")
     message_id, seconds, given = _read(headers)
     if abs(now.timestamp() - int(seconds)) > TOLERANCE.total_seconds():
-        raise _refused("webhook_signature_expired")
+        raise NotSignedIn("webhook_signature_expired", place="header")
     wanted = [_signature(key_of(secret), message_id, seconds, body) for secret in secrets]
     fits = [hmac.compare_digest(one.encode(), other) for one in wanted for other in given]
     if not any(fits):
-        raise _refused("webhook_signature_wrong")
+        raise NotSignedIn("webhook_signature_wrong", place="header")
 
 
 def key_of(secret: str) -> bytes:
@@ -82,11 +71,10 @@ def key_of(secret: str) -> bytes:
         return key
     raise SettingWrong(
         "webhook_secret_unusable",
-        "回调密钥不可用",
-        "The webhook's secret cannot be used",
-        hint_zh=f"形如 {PREFIX}<base64>，{LEAST_BYTES}–{MOST_BYTES} 字节。",
-        hint_en=f"It reads {PREFIX}<base64> and holds {LEAST_BYTES} to {MOST_BYTES} bytes.",
         place="secret",
+        prefix=PREFIX,
+        least_bytes=LEAST_BYTES,
+        most_bytes=MOST_BYTES,
     )
 
 
@@ -104,10 +92,5 @@ def _read(headers: Mapping[str, str]) -> tuple[str, str, list[bytes]]:
     known = [one.encode("utf-8", "replace") for one in given if one.startswith("v1,")]
     whole = _ID.fullmatch(message_id) and _SECONDS.fullmatch(seconds)
     if not whole or not known or len(given) > MOST_SIGNATURES:
-        raise _refused("webhook_signature_missing")
+        raise NotSignedIn("webhook_signature_missing", place="header")
     return message_id, seconds, known
-
-
-def _refused(code: str) -> NotSignedIn:
-    zh, en = REASONS[code]
-    return NotSignedIn(code, zh, en, place="header")

@@ -10,6 +10,7 @@ from jinja2 import Template, TemplateSyntaxError
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from lxml import etree
 
+from docgen.errors import TemplateFaulty
 from docgen.renderers.package import Frozen, Package
 from docgen.renderers.pictures import picture_parts
 from docgen.renderers.properties import CORE, with_core_tags
@@ -71,11 +72,7 @@ def read_package(template: bytes) -> tuple[Package, str, etree._Element]:
     part = package.main_part()
     root = etree.fromstring(package.parts[part])
     if root.tag != f"{M}workbook":
-        zh, en = (
-            "不是 Excel 工作簿（.xlsx，非 Strict 格式）",
-            "It is no Excel workbook (.xlsx, not Strict)",
-        )
-        raise tags.faulty("not_excel", (zh, en), part)
+        raise TemplateFaulty("not_excel", place=part, value="")
     refusals.check_package(package)
     refusals.check_names(root)
     return package, part, root
@@ -90,9 +87,7 @@ def read_sheets(
         name = str(element.get("name"))
         link = targets.get(str(element.get(_R_ID)))
         if link is None or not link.kind.endswith("/worksheet") or link.target not in package.parts:
-            raise tags.faulty(
-                "sheet_unsupported", ("只支持普通工作表", "Only worksheets are supported"), name
-            )
+            raise TemplateFaulty("sheet_unsupported", place=name, value="")
         sheet = read_sheet(name, link.target, package.parts[link.target], kept)
         refusals.check_sheet(sheet)
         yield sheet
@@ -141,7 +136,9 @@ def _code(sheet: Sheet, styles: Stylebook, slots: Slots, engine: Sandbox) -> She
     try:
         template = engine.from_string(plan.source)
     except TemplateSyntaxError as wrong:
-        raise tags.broken(str(wrong.message), *plan.where(wrong.lineno)) from wrong
+        raise tags.broken(
+            "broken_tag.engine", *plan.where(wrong.lineno), reason=str(wrong.message)
+        ) from wrong
     name = slots.add(f"{sheet.name}!", sheet.name) if slots.wants(sheet.name) else -1
     return SheetCode(plan, template, read_edges(sheet, slots), name)
 
@@ -200,8 +197,7 @@ def tags_in_core(data: bytes) -> None:
 def _styles_part(package: Package, part: str) -> str:
     found = part_of_kind(package, part, "styles")
     if not found:
-        message = ("工作簿缺少样式", "The workbook has no styles")
-        raise tags.faulty("not_excel", message, part)
+        raise TemplateFaulty("not_excel.styles", place=part, value="")
     return found
 
 

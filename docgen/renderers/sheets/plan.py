@@ -118,19 +118,17 @@ class _Nesting:
                 self.open.append((word, row))
             elif word.startswith("end"):
                 if not self.open or self.open[-1][0] != word[3:]:
-                    raise tags.broken(
-                        f"{word} 没有对应的开始标签 (nothing to end)", *self.place(row)
-                    )
+                    raise tags.broken("broken_tag.nothing_to_end", *self.place(row), word=word)
                 self.open.pop()
             elif word in ("else", "elif") and (
                 not self.open or self.open[-1][0] not in ("if", "for")
             ):
-                raise tags.broken(f"{word} 没有对应的 if (stands alone)", *self.place(row))
+                raise tags.broken("broken_tag.stands_alone", *self.place(row), word=word)
 
     def end(self) -> None:
         if self.open:
             word, row = self.open[-1]
-            raise tags.broken(f"缺少 end{word} (is missing)", *self.place(row))
+            raise tags.broken("broken_tag.not_ended", *self.place(row), word=word)
 
 
 @dataclass

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from docgen.errors import TemplateFaulty
 from docgen.renderers.sheets import refs, tags
 from docgen.renderers.sheets.strings import Strings, plain
 from docgen.renderers.sheets.styles import M
@@ -126,9 +127,9 @@ class _Reader:
         for cell in row.cells:
             if cell not in found and (cell.text.strip() or cell.formula or cell.fixed != "/>"):
                 place = f"{self.sheet}!{cell.column}{row.number}"
-                zh = f"第 {row.number} 行是控制行，不能有其他内容"
-                en = f"Row {row.number} is a control row and must hold nothing else"
-                raise tags.faulty("tag_misplaced", (zh, en), place, cell.text)
+                raise TemplateFaulty(
+                    "tag_misplaced.control_row", place=place, value=cell.text, number=row.number
+                )
         for cell in found:
             tags.checked(cell.text, f"{self.sheet}!{cell.column}{row.number}")
         return " ".join(tags.control(cell.text) for cell in found)
@@ -173,8 +174,7 @@ class _Reader:
         place = f"{self.sheet}!{column}{self.at}"
         text = element.text or ""
         if element.get("t") in ("array", "dataTable"):
-            zh, en = "不支持数组公式", "Array formulas are not supported"
-            raise tags.faulty("formula_unsupported", (zh, en), place, text)
+            raise TemplateFaulty("formula_unsupported", place=place, value=text)
         if element.get("t") == "shared":
             key = str(element.get("si"))
             if not text:

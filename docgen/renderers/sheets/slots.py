@@ -32,7 +32,7 @@ class Slots:
         """Take in a text; its number. TemplateFaulty names a broken or unsafe tag."""
         tags.checked(text, place)
         if tags.control(text):
-            raise tags.broken("这里不能用 {%tr %} (no rows here)", place, text)
+            raise tags.broken("broken_tag.no_rows", place, text)
         self.texts.append((place, text, header))
         return len(self.texts) - 1
 
@@ -81,13 +81,7 @@ def _source(text: str, header: bool) -> str:
 def _header(text: str, place: str) -> str:
     made = text.replace("&", "&&").replace(_CODE, "&")
     if len(made.encode("utf-16-le")) // 2 > HEADER_LIMIT:
-        raise RenderFailed(
-            "header_too_long",
-            f"页眉或页脚超过 {HEADER_LIMIT} 个字符",
-            f"A header or footer is longer than {HEADER_LIMIT} characters",
-            place=place,
-            value=made,
-        )
+        raise RenderFailed("header_too_long", place=place, value=made, limit=HEADER_LIMIT)
     return made
 
 

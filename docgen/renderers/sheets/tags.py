@@ -57,15 +57,7 @@ def read(text: str, place: str) -> Tagged:
     """Tell what kind of cell `text` makes. TemplateFaulty: broken, unsafe or misplaced tags."""
     checked(text, place)
     if _CONTROL.search(text):
-        raise faulty(
-            "tag_misplaced",
-            (
-                "{%tr … %} 所在行不能有其他内容",
-                "A row with {%tr … %} must hold nothing else",
-            ),
-            place,
-            text,
-        )
+        raise TemplateFaulty("tag_misplaced.row", place=place, value=text)
     tokens = list(_engine().lex(text))
     kinds = {kind for _, kind, _ in tokens}
     if kinds & {"block_begin", "comment_begin", "raw_begin"}:
@@ -100,15 +92,12 @@ def checked(text: str, place: str) -> None:
         tree = _engine().parse(plain)
         inner = [_statement_tree(found[1]) for found in _CONTROL.finditer(text)]
     except TemplateSyntaxError as wrong:
-        raise broken(str(wrong.message), place, text) from wrong
+        raise TemplateFaulty(
+            "broken_tag.engine", place=place, value=text, reason=str(wrong.message)
+        ) from wrong
     for part in [tree, *inner]:
         if part is not None and (name := _internal(part)):
-            raise faulty(
-                "template_unsafe",
-                (f"模板不能使用 {name}", f"A template may not use {name}"),
-                place,
-                text,
-            )
+            raise TemplateFaulty("template_unsafe.name", place=place, value=text, name=name)
 
 
 def _statement_tree(statement: str) -> nodes.Template | None:
@@ -148,12 +137,6 @@ def _engine() -> Sandbox:
     return _shared[0]
 
 
-def faulty(code: str, message: tuple[str, str], place: str, text: str = "") -> TemplateFaulty:
-    """Make the fault of a template at `place` (`Sheet!B7`), with the cell's text."""
-    shown = text if len(text) <= 120 else text[:119] + "…"
-    return TemplateFaulty(code, *message, place=place, value=shown)
-
-
-def broken(reason: str, place: str, text: str = "") -> TemplateFaulty:
-    """Make the fault of a tag that the engine cannot read or work out."""
-    return faulty("broken_tag", (f"标签有误：{reason}", f"Broken tag: {reason}"), place, text)
+def broken(code: str, place: str, text: str = "", **params: str) -> TemplateFaulty:
+    """Make the fault of a tag that the engine cannot read or work out, with the cell's text."""
+    return TemplateFaulty(code, place=place, value=text, **params)

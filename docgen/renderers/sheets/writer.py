@@ -180,6 +180,4 @@ def too_many_rows() -> DocgenError:
     """More rows than a sheet has."""
     from docgen.errors import RenderFailed
 
-    return RenderFailed(
-        "too_many_rows", f"超过 Excel 的 {LAST_ROW} 行", f"More than Excel's {LAST_ROW} rows"
-    )
+    return RenderFailed("too_many_rows.sheet", limit=LAST_ROW)

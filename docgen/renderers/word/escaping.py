@@ -80,9 +80,4 @@ def _refused(character: str) -> str:
     if character == "\r":
         return ""
     number = f"U+{ord(character):04X}"
-    raise RenderFailed(
-        "character_not_xml",
-        f"字符 {number} 无法写入文档",
-        f"The character {number} cannot be written into a document",
-        value=number,
-    )
+    raise RenderFailed("character_not_xml", value=number)

@@ -37,7 +37,7 @@ def check_links(package: Package) -> None:
             kind = rel.kind.rpartition("/")[2]
             plain = kind == "hyperlink" and rel.target.lower().startswith(LINK_SCHEMES)
             if REFUSED_KINDS.fullmatch(kind) or (rel.external and not plain):
-                raise _unsafe("unsafe_link", name, f"{kind} {rel.target}")
+                raise TemplateFaulty("unsafe_link", place=name, value=f"{kind} {rel.target}")
 
 
 def check_part(name: str, root: etree._Element) -> None:
@@ -48,14 +48,14 @@ def check_part(name: str, root: etree._Element) -> None:
     for instruction in _instructions(root):
         words = _SPLIT.split(instruction.strip())
         if not ALLOWED_FIELDS.fullmatch(words[0]) or "{{" in instruction or "{%" in instruction:
-            raise _unsafe("unsafe_field", name, instruction)
+            raise TemplateFaulty("unsafe_field", place=name, value=instruction)
     for element in root.iter(f"{{{W}}}mailMerge", f"{{{W}}}altChunk"):
-        raise _unsafe("unsafe_link", name, etree.QName(element).localname)
+        raise TemplateFaulty("unsafe_link", place=name, value=etree.QName(element).localname)
     for element in root.iter():
         for key, value in element.attrib.items():
             local = str(key).rpartition("}")[2]
             if local in _FETCHING and re.search(r"[:\\{]", str(value)):
-                raise _unsafe("unsafe_link", name, str(value))
+                raise TemplateFaulty("unsafe_link", place=name, value=str(value))
 
 
 def _instructions(root: etree._Element) -> Iterator[str]:
@@ -75,15 +75,3 @@ def _instructions(root: etree._Element) -> Iterator[str]:
         elif kind == "end" and open_fields:
             yield "".join(open_fields.pop())
     yield from ("".join(left) for left in open_fields)
-
-
-def _unsafe(code: str, part: str, value: str) -> TemplateFaulty:
-    return TemplateFaulty(
-        code,
-        f"模板含外部链接、嵌入对象或不允许的域：{value}",
-        f"The template has an outside link, an embedded object or a forbidden field: {value}",
-        hint_zh="在 Word 中删除该链接、对象或域；图片请嵌入而非链接。",
-        hint_en="Remove the link, object or field in Word; embed pictures instead of linking them.",
-        place=part,
-        value=value,
-    )

@@ -68,14 +68,13 @@ class Tagged:
 
     def _rewritten(self, text: str, piece: Piece, *, inline: bool) -> str:
         if OPENER.search(TAG.sub("", text)):
-            raise tag_fault("broken_tag", "标签没有结束", "A tag is not closed", piece=piece)
+            raise tag_fault("broken_tag.open", piece=piece)
         return TAG.sub(lambda found: self._tag(found[0], piece, inline=inline), text)
 
     def _tag(self, tag: str, piece: Piece, *, inline: bool) -> str:
         tag = tag.translate(_QUOTES).replace(MARK, "")
         if _PRINTS_XML.match(tag):
-            zh, en = "不支持 {{p、{{tr、{{tc、{{r 标签", "{{p, {{tr, {{tc and {{r are not supported"
-            raise tag_fault("unsupported_tag", zh, en, piece=piece, value=tag)
+            raise tag_fault("unsupported_tag", piece=piece, value=tag)
         if _MERGE.fullmatch(tag):
             return tag
         tag = _CELL.sub(r"\1\2 (\3)|\2\4", tag)
@@ -110,16 +109,13 @@ def plain_pieces(name: str, root: etree._Element) -> list[Piece]:
     return found
 
 
-def tag_fault(code: str, zh: str, en: str, *, piece: Piece, value: str = "") -> TemplateFaulty:
+def tag_fault(code: str, *, piece: Piece, value: str = "", **params: str) -> TemplateFaulty:
     """Make the refusal of a tag, with its place and the text around it."""
     return TemplateFaulty(
         code,
-        f"{zh}：{value or piece.text}",
-        f"{en}: {value or piece.text}",
-        hint_zh="用 docgen template lint 检查全部变量。",
-        hint_en="Check all names with docgen template lint.",
         place=f"{piece.place}：{piece.text.translate(_QUOTES)[:200]}",
         value=value or piece.text,
+        **params,
     )
 
 

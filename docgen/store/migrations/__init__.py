@@ -53,13 +53,8 @@ def check(database: Database) -> None:
         found = current(session.connection())
     refuse_unknown(found)
     if found != newest():
-        raise StoreFault(
-            "migration_needed",
-            f"数据库结构为 {found or '空'}，需要 {newest()}",
-            f"The tables are at {found or 'nothing'}, and must be at {newest()}",
-            hint_zh="请先备份，再运行 docgen migrate。",
-            hint_en="Make a backup, then run docgen migrate.",
-        )
+        shown = found or {"zh": "空", "en": "nothing"}
+        raise StoreFault("migration_needed", found=shown, needed=newest())
 
 
 def refuse_unknown(found: str) -> None:
@@ -68,13 +63,7 @@ def refuse_unknown(found: str) -> None:
         script.revision for script in ScriptDirectory(str(Path(__file__).parent)).walk_revisions()
     }
     if found and found not in known:
-        raise StoreFault(
-            "newer_store",
-            f"数据由更新的 docgen 写成（结构 {found}）",
-            f"The data were written by a newer docgen (tables at {found})",
-            hint_zh="请升级 docgen。",
-            hint_en="Upgrade docgen.",
-        )
+        raise StoreFault("newer_store", found=found)
 
 
 def _install_procrastinate(connection: Connection) -> None:
