@@ -7,8 +7,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from api.shapes import Entry, entries
 from docgen.service.links import Asked, Made
 from docgen.store import tables
+from schemas.problems import Problem
 
 
 class LinkDocument(BaseModel):
@@ -93,17 +95,24 @@ class LinkOut(BaseModel):
 
 
 class LinkMade(LinkOut):
-    """A link with its address, shown this once."""
+    """A link with its address, shown this once; `problems` warn of mail that is not sent."""
 
     url: str = Field(description="链接，只显示这一次 the link itself, shown this once")
+    problems: list[Entry] = []
 
     @classmethod
     def with_url(
-        cls, made: Made, asked: Iterable[Asked], mail: tables.Mail | None, base_url: str
+        cls,
+        made: Made,
+        asked: Iterable[Asked],
+        mail: tables.Mail | None,
+        base_url: str,
+        *,
+        problems: Iterable[Problem],
     ) -> LinkMade:
         """Make it."""
         plain = dict(LinkOut.of(made.link, asked, mail))
-        return cls(**plain, url=f"{base_url}/s/{made.token}")
+        return cls(**plain, url=f"{base_url}/s/{made.token}", problems=entries(problems))
 
 
 class Links(BaseModel):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from docgen.children import children
 from docgen.errors import DocgenError
+from docgen.mail.server import server_of
 from docgen.pipeline import ready
 from docgen.settings import Settings
 from docgen.signing import condition as seals
@@ -37,6 +38,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _fonts(settings)
     yield _render(settings)
     yield _space()
+    yield _mail(settings)
     yield from condition.examine(settings)
     yield from seals.examine(settings)
 
@@ -89,6 +91,19 @@ def _render(settings: Settings) -> Finding:
     except DocgenError as wrong:
         return Finding("模板 templates", False, f"{wrong.place} {wrong.en}", wrong.hint_en)
     return Finding("模板 templates", True, f"{found} 个模板可用")
+
+
+def _mail(settings: Settings) -> Finding:
+    """Look at the settings only; without a mail server all works, but nobody gets mail."""
+    subject = "邮件 mail"
+    try:
+        server = server_of(settings)
+    except DocgenError as wrong:
+        return Finding(subject, False, wrong.en, wrong.hint_en or "DOCGEN_SMTP")
+    if server is None:
+        told = "没有设 DOCGEN_SMTP：不发邀请，remind_days 无效 no invitations, no reminders"
+        return Finding(subject, True, told)
+    return Finding(subject, True, f"{server.host}:{server.port}")
 
 
 def _space() -> Finding:

@@ -89,7 +89,7 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(team: Team, record: Any) -> No
     listed = team.get("zhangwei", f"/records/{record['id']}/versions/1/links").json()["items"]
     read = team.get("wangqiang", f"/links/{made['id']}").json()
     assert listed == [read]
-    assert read == {name: value for name, value in made.items() if name != "url"}
+    assert read == {name: made[name] for name in made.keys() - {"url", "problems"}}
     with team.store.reading() as session:
         [kept] = session.scalars(select(LinkToken.token_hash))
     assert kept == hashlib.sha256(token.encode()).hexdigest()
@@ -128,6 +128,27 @@ def test_links_that_cannot_be_made(
     answer = team.post("zhangwei", f"/records/{record['id']}/versions/1/links", PERSON | changes)
     assert answer.status_code == 422
     assert code in answer.text
+
+
+@pytest.mark.parametrize(
+    ("wish", "codes"),
+    [
+        ({}, []),
+        ({"remind_days": []}, []),
+        ({"email": "a@b.cn"}, ["mail_not_sent"]),
+        ({"email": "a@b.cn", "remind_days": [3]}, ["mail_not_sent"]),
+        ({"remind_days": [3]}, ["mail_not_sent"]),
+    ],
+)
+def test_mail_that_will_not_be_sent_is_said(
+    team: Team, record: Any, wish: dict[str, Any], codes: list[str]
+) -> None:
+    made = link(team, record, **wish)
+    assert [one["code"] for one in made["problems"]] == codes
+    assert {one["level"] for one in made["problems"]} <= {"warning"}
+    assert made["remind_days"] == []
+    again = team.made(team.post("zhangwei", f"/links/{made['id']}/resend", {}))
+    assert [one["code"] for one in again["problems"]] == (codes if "email" in wish else [])
 
 
 def test_a_draft_has_no_links(team: Team) -> None:

@@ -75,7 +75,9 @@ def said(message: Any) -> str:
 def test_an_invitation_leads_to_the_page(team: Team, mails: Mailbox) -> None:
     record = submitted(team)
     made = link(team, record, email="liuyang@example.com")
-    assert made["mail"]["state"] == "pending"
+    assert (made["mail"]["state"], made["problems"]) == ("pending", [])
+    [told] = link(team, record, remind_days=[3])["problems"]
+    assert (told["pointer"], told["code"]) == ("/remind_days", "reminders_need_email")
     until(lambda: rows(team)[0].state == "sent")
     [message] = mails.messages()
     assert message["To"] == "刘洋 <liuyang@example.com>"

@@ -36,6 +36,16 @@ def test_doctor_makes_no_store(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_doctor_says_that_no_mail_is_sent(tmp_path: Path) -> None:
+    told = findings(DOCGEN_DATA=tmp_path / "data")["mail"]
+    assert (told["good"], "remind_days" in told["detail"]) == (True, True)
+    env = {"DOCGEN_SMTP": "smtp://mail.example", "DOCGEN_MAIL_FROM": "a@b.cn"}
+    told = findings(code=3, **env)["mail"]
+    assert (told["good"], told["detail"].split()[0]) == (False, "DOCGEN_PUBLIC_URL")
+    told = findings(**env, DOCGEN_PUBLIC_URL="https://docgen.example")["mail"]
+    assert (told["good"], told["detail"]) == (True, "mail.example:25")
+
+
 def test_doctor_looks_at_the_store(tmp_path: Path, store_url: str) -> None:
     env: Any = environment(tmp_path / "data", store_url)
     with store_at(tmp_path / "data", store_url):

@@ -16,7 +16,7 @@ from api.pages.showing import base_url
 from api.routes.records import Number
 from api.shapes_links import LinkMade, LinkOut, Links
 from docgen.service import links
-from docgen.service.inviting import invited, newest
+from docgen.service.inviting import invited, newest, unsent
 from docgen.service.links import DAYS, MOST_DAYS, MOST_DOCUMENTS, REMIND_DAYS, Made, Person, Terms
 from docgen.service.unit import Unit
 from schemas.envelope import Role
@@ -160,12 +160,14 @@ def _made(
     days = tuple(wish.remind_days) if desk.store.settings.smtp else ()
     terms = Terms(wish.days, wish.access_code or "", days)
     made = links.make(unit, where, person, terms, key=desk.store.key, contract_id=contract_id)
-    return _answered(desk, unit, made)
+    wished = "remind_days" in wish.model_fields_set and bool(wish.remind_days)
+    return _answered(desk, unit, made, wished=wished)
 
 
-def _answered(desk: Desk, unit: Unit, made: Made) -> Answer:
+def _answered(desk: Desk, unit: Unit, made: Made, *, wished: bool = False) -> Answer:
     base = base_url(desk.request)
     mail = invited(unit, desk.store, made, base)
     asked = links.asked(unit.session, made.link)
-    body = LinkMade.with_url(made, asked, mail, base)
+    problems = unsent(desk.store, made.link, wished=wished)
+    body = LinkMade.with_url(made, asked, mail, base, problems=problems)
     return Answer(body, 201, location=f"/api/v1/links/{made.link.id}")

@@ -19,6 +19,7 @@ from docgen.service.unit import Store, Unit
 from docgen.store.sealing import opened, sealed
 from docgen.store.tables import Contract, Link, Mail, User
 from docgen.workflow import OPEN
+from schemas.problems import Problem, warning
 
 LEASE = timedelta(minutes=2)
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720))
@@ -39,6 +40,15 @@ def invited(unit: Unit, store: Store, made: Made, base_url: str) -> Mail | None:
     if not made.link.email or not store.settings.smtp:
         return None
     return _leave(unit, store, made, base_url, kind="invitation")
+
+
+def unsent(store: Store, link: Link, *, wished: bool) -> list[Problem]:
+    """Warn that nobody gets mail, where an e-mail or reminders (`wished`) were given."""
+    if not store.settings.smtp and (link.email or wished):
+        return [warning("email" if link.email else "remind_days", "mail_not_sent")]
+    if wished and not link.email:
+        return [warning("remind_days", "reminders_need_email")]
+    return []
 
 
 def remind(unit: Unit, store: Store) -> int:
