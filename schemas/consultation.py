@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from schemas.chronology import in_future, moments, out_of_order
 from schemas.clocks import LAST_SECOND, CalendarUnknown, Response, respond_state
-from schemas.config_change import config_change_in
 from schemas.contract import Calendar
 from schemas.envelope import CONTROL, RecordType, Role
 from schemas.fields import Choice, Setting, field, labels_of, rule
 from schemas.problems import Problem, error, warning
+from schemas.statements import config_change_in
 from schemas.ticket import DefectNo, Ticket
 from schemas.values import Instant, Name, Text
 
@@ -146,10 +146,13 @@ class Consultation(Ticket):
 
     @rule("answer", "converted_to")
     def configuration_is_left_alone(self) -> Iterator[Problem]:
-        """Refuse an answer that changed the configuration and did not become a defect ticket."""
+        """Warn of an answer that seems to change the configuration without a defect ticket.
+
+        What is written as rows (`config_changes`) is refused; prose is only a guess.
+        """
         found = config_change_in(self.answer or "")
         if found and not self.converted_to:
-            yield error("answer", "config_change_in_consultation", found)
+            yield warning("answer", "config_change_in_consultation", found)
 
     def fill(self, setting: Setting) -> None:
         """Say how the answer stands to its clock; unknown workdays leave it open."""

@@ -1,13 +1,12 @@
-"""Whether a text says that a statement changed a database, where only reading was allowed.
+"""Whether a text seems to say that a statement changed a database, or its configuration.
 
 Statements that a text denies, advises or plans, looks for in a log, or only explains do not count.
+Prose is only guessed at, so what is found here is worth a warning and never refuses a record.
 """
 
 from __future__ import annotations
 
 import re
-
-from schemas.config_change import config_change_in
 
 FLAGS = re.IGNORECASE | re.ASCII  # ASCII: a word begins after a Chinese character, 执行了ALTER
 _OBJECT = (
@@ -33,6 +32,17 @@ _STATEMENT = re.compile(
     r"|\bdb\.[\w.]+\.(?:insert|update|delete|remove|drop|replace)\w*\s*\("
     r"|\bconfig\s+set\b|\bflush(?:all|db)\b",
     FLAGS | re.MULTILINE,
+)
+_CONFIG = re.compile(
+    r"\balter\s+system\s+(?:set\s+[\"'`]?[\w.$]+[\"'`]?\s*(?:=|to\b)|reset\s+\w)"
+    r"|\bset\s+(?:global|persist)\s+[\w.`]+\s*:?=|\bsp_configure\s+N?'[^'\n]{1,60}'\s*,"
+    r"|\bsp_set_para_\w+\s*\(|\bgs_guc\s+(?:set|reload)\b|\bsysctl\s+-w\b"
+    # done, a name, a change, and a value: 已为客户把 open_cursors 提到 1000
+    r"|已[^，。；,;\n]{0,20}?(?:\b[a-z][\w.$]{4,40}|参数|配置)[^，。；,;\n]{0,20}?"
+    r"[改调设提增升降][^，。；,;\n]{0,3}?[为到至成]\s?[\"'“]?[\w.]+"
+    r"|已(?:[^，。；,;\n]{0,8}?)(?:修改|调整|更改|变更)了?[^，。；,;\n]{0,6}?(?:参数|配置)"
+    r"|\b(?:changed|set|raised|increased|reduced)\s+[\w.$]{4,60}\s+(?:from\s+\S{1,40}\s+)?to\s+\d",
+    FLAGS,
 )
 _CLAUSE_END = re.compile(r"[，。；;,\n]")
 _NOT_RUN = re.compile(
@@ -60,10 +70,15 @@ _LIMIT = 80
 
 def changing_statement_in(text: str) -> str | None:
     """Give the first words of `text` that change data, objects or the configuration, or None."""
-    for found in _STATEMENT.finditer(text):
-        if not _is_told_otherwise(text, found.start()):
-            return " ".join(found[0].split())[:_LIMIT]
-    return config_change_in(text)
+    return _first(_STATEMENT, text) or config_change_in(text)
+
+
+def config_change_in(text: str) -> str | None:
+    """Give the first words of `text` that seem to change the configuration, or None.
+
+    Who did it is not judged: the customer's own administrator may have.
+    """
+    return _first(_CONFIG, text)
 
 
 def is_read_only(permission: str) -> bool:
@@ -71,6 +86,13 @@ def is_read_only(permission: str) -> bool:
     clauses = [part for part in _CLAUSE_END.split(permission) if not _FORBIDDEN.search(part)]
     allowed = "\n".join(clauses)
     return bool(_READ_ONLY.search(allowed)) and not _CHANGING.search(allowed)
+
+
+def _first(wanted: re.Pattern[str], text: str) -> str | None:
+    for found in wanted.finditer(text):
+        if not _is_told_otherwise(text, found.start()):
+            return " ".join(found[0].split())[:_LIMIT]
+    return None
 
 
 def _is_told_otherwise(text: str, start: int) -> bool:

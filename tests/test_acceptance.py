@@ -164,8 +164,13 @@ def test_case_7_a_consultation_never_changes_configuration(tmp_path: Path) -> No
     def change(record: dict[str, Any]) -> None:
         record["answer"] = "已执行 alter system set processes=2000 scope=spfile; 并重启。"
 
-    errors, _ = checked(changed(tmp_path, "ZX/basic.json", change))
-    assert errors == ["/answer config_change_in_consultation"]
+    def change_rows(record: dict[str, Any]) -> None:
+        record["config_changes"] = [{"param_name": "processes", "value_after": "2000"}]
+
+    errors, warned = checked(changed(tmp_path, "ZX/basic.json", change))
+    assert (errors, warned) == ([], ["/answer config_change_in_consultation"])
+    errors, _ = checked(changed(tmp_path, "ZX/basic.json", change_rows))
+    assert errors == ["/config_changes config_changes_in_consultation"]
     converted = json.loads((samples_dir() / "ZX" / "converted.json").read_text("utf-8"))
     defect = json.loads((samples_dir() / "QX" / "basic.json").read_text("utf-8"))
     assert converted["converted_to"] == defect["doc_no"]

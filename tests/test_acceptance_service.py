@@ -167,10 +167,10 @@ def test_cases_7_and_8_a_consultation_becomes_a_defect_that_the_customer_signs(
     changing = "已将 processes 由 1500 调整为 2000。"
     given = draft("ZX", "converted", converted_to=None, pm_delivery=None, prepared_at=None)
     zx = team.made(team.post("zhangwei", "/records?code=ZX", given | {"answer": changing}))
-    refused = team.submit(zx)
-    assert (refused.status_code, codes(refused)) == (422, {"config_change_in_consultation"})
-    foreign = team.record("ZX", config_changes=[])
-    assert ("/config_changes", "config_changes_in_consultation") in problems(team, foreign)
+    assert ("/answer", "config_change_in_consultation") in problems(team, zx)
+    foreign = team.record("ZX", config_changes=[], pm_delivery=None)
+    refused = team.submit(foreign)
+    assert (refused.status_code, codes(refused)) == (422, {"config_changes_in_consultation"})
     team.made(team.post("zhangwei", f"{path_of(foreign)}/void", {"reason": "误建"}), 200)
 
     made = team.made(team.post("zhangwei", f"{path_of(zx)}/conversion"))

@@ -39,7 +39,7 @@ def test_doctor_makes_no_store(tmp_path: Path) -> None:
 def test_doctor_says_that_no_mail_is_sent(tmp_path: Path) -> None:
     told = findings(DOCGEN_DATA=tmp_path / "data")["mail"]
     assert (told["good"], "remind_days" in told["detail"]) == (True, True)
-    env = {"DOCGEN_SMTP": "smtp://mail.example", "DOCGEN_MAIL_FROM": "a@b.cn"}
+    env: Any = {"DOCGEN_SMTP": "smtp://mail.example", "DOCGEN_MAIL_FROM": "a@b.cn"}
     told = findings(code=3, **env)["mail"]
     assert (told["good"], told["detail"].split()[0]) == (False, "DOCGEN_PUBLIC_URL")
     told = findings(**env, DOCGEN_PUBLIC_URL="https://docgen.example")["mail"]
