@@ -156,6 +156,17 @@ class Folder:
             ) from wrong
 
 
+def placed(target: str, name: str) -> tuple[Path, str]:
+    """Return the folder and the name of a file that goes to `target`, as somebody typed it.
+
+    A folder, or what ends in a slash, takes it under `name`; anything else is the file itself.
+    """
+    path = Path(target)
+    if target.endswith(os.sep) or path.is_dir():
+        return path, name
+    return path.parent, path.name
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Let no other run write to `folder` meanwhile, where its file system knows locks."""

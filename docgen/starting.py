@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
 from docgen.errors import SettingWrong
+from docgen.paths import samples_dir
 from schemas.checklists import checklist, engines
 from schemas.chronology import day_of
 from schemas.contract import Contract
 from schemas.envelope import SCHEMA_VERSION, Record
-from schemas.fields import shape
+from schemas.fields import Part, shape
 
 ENGINES = engines()
 
@@ -23,7 +25,9 @@ def starting_record(
     lang: str = "zh",
     contract: Contract | None = None,
 ) -> dict[str, Any]:
-    """Plain JSON of a draft: every required field is there, what must be typed is empty.
+    """Plain JSON of a draft: what must be typed is an empty text, what may be is null.
+
+    Every required field is there, those of `starts_with`, and of each list of rows one row.
 
     Raises SettingWrong for an engine that has no check list.
     """
@@ -38,7 +42,9 @@ def starting_record(
             value=engine,
         )
     made = {
-        name: _empty(model, name) for name, info in model.model_fields.items() if info.is_required()
+        name: _empty(model, name)
+        for name, info in model.model_fields.items()
+        if info.is_required() or name in model.starts_with
     }
     made |= _envelope(model, now, contract)
     if engine and "check_items" in model.model_fields:
@@ -46,11 +52,31 @@ def starting_record(
     return made
 
 
-def _empty(model: type[Record], name: str) -> Any:
+def example(model: type[Record]) -> dict[str, Any]:
+    """Return a record that is filled in and valid; its people and systems are invented."""
+    path = samples_dir() / model.record_type.code / "basic.json"
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def _empty(model: type[Part], name: str) -> Any:
     kind = shape(model, name)
-    if kind.is_list:
-        return []
-    return {} if kind.part else ""
+    if kind.part:
+        row = _row(kind.part)
+        return [row] if kind.is_list else row
+    return [] if kind.is_list else ""
+
+
+def _row(part: type[Part]) -> dict[str, Any]:
+    """Show every field that a person may type; what has another default than null is left out."""
+    made: dict[str, Any] = {}
+    for name, info in part.model_fields.items():
+        kind = shape(part, name)
+        if info.is_required() or kind.part:
+            made[name] = _empty(part, name)
+        elif kind.optional:
+            made[name] = None
+    return made
 
 
 def _envelope(model: type[Record], now: datetime, contract: Contract | None) -> dict[str, Any]:

@@ -147,11 +147,13 @@ CONTROL = ("control", "文档信息", "Document information")
 class Record(Part):
     """Base of every record type; a concrete one sets `record_type`.
 
-    `archive_needs` names the optional fields that an archived record must have.
+    `archive_needs` names the optional fields that an archived record must have, `starts_with`
+    those that `docgen new` shows beside the required ones.
     """
 
     record_type: ClassVar[RecordType]
     archive_needs: ClassVar[tuple[str, ...]] = ()
+    starts_with: ClassVar[tuple[str, ...]] = ()
 
     doc_no: DocNo = field("文档编号", "Document no.", section="control")
     schema_version: Literal["1.0"] = field("模式版本", "Schema version", widget="hidden")

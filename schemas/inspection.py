@@ -97,6 +97,8 @@ class Inspection(Record):
         ),
     )
 
+    starts_with: ClassVar[tuple[str, ...]] = tuple(AbsentSection.__members__)
+
     type: InspectionType = field("巡检类型", "Inspection type", section="summary")
     asset_nos: list[Name] = field("巡检对象", "Assets", section="summary", min_length=1)
     started_at: Instant = field("开始时间", "Started", section="summary", aliases=("巡检开始时间",))

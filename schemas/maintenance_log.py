@@ -60,6 +60,7 @@ class MaintenanceLog(Record):
             ("problem_log", "问题记录", "Problem log"),
         ),
     )
+    starts_with: ClassVar[tuple[str, ...]] = ("entries",)
 
     entries: list[Entry] = field("参数维护记录", "Changed parameters", [], section="entries")
     problem_log: list[LoggedTicket] = field("问题记录", "Problem log", [], section="problem_log")

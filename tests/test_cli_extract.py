@@ -91,6 +91,8 @@ def test_the_record_overwrites_nothing(tmp_path: Path, documents: dict[str, byte
     assert docgen("extract", path, "-o", tmp_path / "r.json").returncode == 1
     assert (tmp_path / "r.json").read_text("utf-8") == "mine"
     assert docgen("extract", path, "-o", tmp_path / "r.json", "--force").returncode == 0
+    assert docgen("extract", path, "-o", f"{tmp_path}/there/").returncode == 0
+    assert (tmp_path / "there" / "a.json").read_text("utf-8") == (tmp_path / "r.json").read_text()
     assert json.loads((tmp_path / "r.json").read_text("utf-8"))
 
 

@@ -316,7 +316,8 @@ def filled(record: dict[str, Any]) -> dict[str, Any]:
     """Type what a starting inspection leaves to a person."""
     why = "首次巡检，尚未采集"
     sections = ("params", "backup_policies", "backup_files", "data_files", "security")
-    return record | {
+    kept = {name: value for name, value in record.items() if name not in sections}
+    return kept | {
         "prepared_by": "张伟",
         "type": "initial",
         "started_at": f"{record['doc_date']} 00:10",
@@ -366,6 +367,46 @@ def test_every_type_has_a_starting_record(code: str) -> None:
     assert needed <= record.keys() <= set(model.model_fields)
 
 
+@pytest.mark.parametrize(
+    ("code", "place"),
+    [
+        ("XJ", ("params", 0, "name")),
+        ("XJ", ("backup_policies", 0, "object")),
+        ("XJ", ("backup_files", 0, "result")),
+        ("XJ", ("data_files", 0, "used_gb")),
+        ("XJ", ("security", "accounts", 0, "user")),
+        ("XJ", ("security", "audit", "on")),
+        ("XJ", ("check_items", 0, "standard")),
+        ("WH", ("entries", 0, "reason")),
+        ("QX", ("submit_chain", 0, "person")),
+        ("QX", ("stages", 0, "stage")),
+        ("QX", ("consent", "opinion")),
+    ],
+)
+def test_a_starting_record_shows_a_row_of_what_is_hardest(
+    tmp_path: Path, code: str, place: tuple[str | int, ...]
+) -> None:
+    """What is left empty in it is told, and what is null may stay so."""
+    target = tmp_path / "start.json"
+    assert docgen("new", code, "--contract", CONTRACT, "-o", target).returncode == 0
+    [found] = as_json("validate", target, code=1)["files"]
+    pointers = {one["pointer"]: one["value"] for one in found["errors"]}
+    assert pointers["/" + "/".join(map(str, place))] == ""
+    assert "unknown_field" not in {one["code"] for one in found["errors"]}
+    nulls = [one for one in found["errors"] if one["value"] is None]
+    assert not [one for one in nulls if one["code"] in ("not_text", "blank", "missing")]
+
+
+@pytest.mark.parametrize("code", list(record_types()))
+def test_an_example_is_valid(tmp_path: Path, code: str) -> None:
+    run = docgen("new", code, "--example", "-o", f"{tmp_path}/examples/")
+    assert run.returncode == 0, run.stderr
+    [made] = (tmp_path / "examples").iterdir()
+    assert made.name == json.loads(made.read_text("utf-8"))["doc_no"] + ".json"
+    [found] = as_json("validate", made)["files"]
+    assert found["valid"]
+
+
 def test_english_check_items() -> None:
     record = json.loads(docgen("new", "XJ", "--engine", "dm", "--lang", "en").stdout)
     assert record["check_items"] == checklist("dm", "en")
@@ -379,6 +420,7 @@ def test_english_check_items() -> None:
         (("QQ",), "unknown_record_type"),
         (("XJ", "--engine", "db2"), "oracle, mysql, postgresql, sqlserver, dm"),
         (("XJ", "--lang", "fr"), "unknown_lang"),
+        (("XJ", "--example", "--engine", "dm"), "example_stands_alone"),
         ((), "Missing argument"),
     ],
 )
@@ -396,6 +438,19 @@ def test_a_starting_record_overwrites_nothing(tmp_path: Path) -> None:
     assert "file_exists" in run.stderr
     assert target.read_text("utf-8") == "typed by hand"
     assert docgen("new", "XJ", "-o", target, "--force").returncode == 0
+
+
+def test_a_folder_takes_the_file_under_its_own_name(tmp_path: Path) -> None:
+    """A folder that is there, or a path that ends in a slash."""
+    (tmp_path / "there").mkdir()
+    for out, folder in ((tmp_path / "there", "there"), (f"{tmp_path}/new/", "new")):
+        assert docgen("intake-template", "WB", "--out", out).returncode == 0
+        [book] = (tmp_path / folder).glob("*.xlsx")
+        assert book.name.startswith("WB-")
+        assert docgen("new", "ZX", "--out", out).returncode == 0
+        assert (tmp_path / folder / "ZX-CODE-20261101-001.json").is_file()
+    assert docgen("intake-template", "WB", "--out", tmp_path / "own.xlsx").returncode == 0
+    assert (tmp_path / "own.xlsx").is_file()
 
 
 # ---------------------------------------------------------------- schema

@@ -23,14 +23,14 @@ from docgen.cli.console import (
 )
 from docgen.cli.options import AsJson, ContractFile, Files, Force
 from docgen.cli.sources import Source, contract_bytes, read_agreed, read_bytes, shown, sources
-from docgen.delivery import Folder
-from docgen.errors import DocgenError, RecordRefused
+from docgen.delivery import Folder, placed
+from docgen.errors import DocgenError, RecordRefused, SettingWrong
 from docgen.extract import SIZE_LIMIT as DOCUMENT_LIMIT
 from docgen.extract import Extracted, extract
 from docgen.pipeline import Order, read_record, validate
 from docgen.renderers.isolate import Children
 from docgen.settings import load_settings
-from docgen.starting import ENGINES, starting_record
+from docgen.starting import ENGINES, example, starting_record
 from schemas.asset_archive import AssetArchive
 from schemas.contract import Contract
 from schemas.coverage import coverage
@@ -160,27 +160,43 @@ def new_command(
     lang: Annotated[
         str | None, typer.Option(help="检查项语言 zh 或 en，缺省由 DOCGEN_LANG 定")
     ] = None,
-    target: Annotated[
-        Path | None, typer.Option("--out", "-o", help="写入文件，缺省为标准输出")
-    ] = None,
+    filled: Annotated[
+        bool, typer.Option("--example", help="改为一份填好的样例，人名都是虚构的")
+    ] = False,
+    target: Annotated[str, typer.Option("--out", "-o", help="写入文件或目录，缺省为标准输出")] = "",
     force: Force = False,
 ) -> None:
-    """生成一份待填的单据。Make a starting record to fill in."""
+    """生成一份待填的单据。Make a starting record to fill in.
+
+    空文本是必填的，null 是选填的。An empty text must be typed, null may be.
+    """
     agreed: Contract | None = None
     with errors_told():
         settings = load_settings()
         model = record_type(code)
+        if filled and (engine or contract or lang):
+            raise SettingWrong(
+                "example_stands_alone",
+                "--example 不与 --engine、--contract、--lang 同用",
+                "--example goes without --engine, --contract and --lang",
+                place="--example",
+            )
         lang = chosen_lang(lang, settings.lang)
     if contract is not None:
         with errors_told(name=shown(contract)):
             _, agreed = read_agreed(contract, settings)
     with errors_told():
-        made = starting_record(model, settings.clock(), engine=engine, lang=lang, contract=agreed)
-        if target is None:
+        now = settings.clock()
+        if filled:
+            made = example(model)
+        else:
+            made = starting_record(model, now, engine=engine, lang=lang, contract=agreed)
+        if not target:
             print_json(made)
         else:
             text = json.dumps(made, ensure_ascii=False, indent=2) + "\n"
-            Folder(target.parent, force=force).deliver(target.name, text.encode())
+            place, name = placed(target, f"{made['doc_no']}.json")
+            Folder(place, force=force).deliver(name, text.encode())
 
 
 def schema_command(
@@ -194,7 +210,7 @@ def schema_command(
 
 def extract_command(
     file: Annotated[Path, typer.Argument(help="docgen 生成的 docx、xlsx 或 pdf")],
-    target: Annotated[Path | None, typer.Option("--out", "-o", help="把单据 JSON 写入文件")] = None,
+    target: Annotated[str, typer.Option("--out", "-o", help="把单据 JSON 写入文件或目录")] = "",
     attachments: Annotated[Path | None, typer.Option(help="把日志附件写入目录")] = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -208,15 +224,16 @@ def extract_command(
         data = read_bytes(file, DOCUMENT_LIMIT)
         with children(replace(settings, jobs=1), ()) as pool:
             found = pool.run(extract, data, settings.clock(), size_bytes=len(data))
-        if target is not None:
-            Folder(target.parent, force=force).deliver(target.name, found.record_json)
+        if target:
+            place, name = placed(target, f"{file.stem}.json")
+            Folder(place, force=force).deliver(name, found.record_json)
         if attachments is not None:
             folder = Folder(attachments, force=force)
             for attached in found.attached:
                 folder.deliver(attached.name, attached.data)
         if as_json:
             print_json(found.as_json())
-        elif target is None:
+        elif not target:
             print_json(found.record())
         if not as_json:
             _tell_extracted(shown(file), found)

@@ -14,7 +14,7 @@ from docgen.cli.choices import record_type
 from docgen.cli.console import errors_told, out, print_json
 from docgen.cli.options import AsJson, ContractFile, Force
 from docgen.cli.sources import read_agreed, shown
-from docgen.delivery import Folder
+from docgen.delivery import Folder, placed
 from docgen.errors import SettingWrong
 from docgen.settings import load_settings
 from docgen.sheets.intake import layouts
@@ -94,7 +94,7 @@ def show_command(
 def intake_template_command(
     code: Annotated[str, typer.Argument(help="单据类型，如 XJ")],
     contract: ContractFile = None,
-    target: Annotated[Path | None, typer.Option("--out", "-o", help="文件名")] = None,
+    target: Annotated[str, typer.Option("--out", "-o", help="文件，或放它的目录")] = "",
     force: Force = False,
 ) -> None:
     """生成给人填写的 Excel 登记表。Make a workbook for people to fill in.
@@ -105,9 +105,9 @@ def intake_template_command(
         settings = load_settings()
         model = record_type(code)
         agreed = read_agreed(contract, settings)[1] if contract else None
-        path = target or Path(f"{model.record_type.code}-{model.record_type.zh}登记表.xlsx")
+        folder, name = placed(target, f"{model.record_type.code}-{model.record_type.zh}登记表.xlsx")
         data = intake_workbook(model.record_type.code, agreed)
-        made, state = Folder(path.parent, force=force).deliver(path.name, data)
+        made, state = Folder(folder, force=force).deliver(name, data)
         out.print(f"{'已生成' if state == 'made' else '未变'} {escape(shown(made))}")
 
 
