@@ -14,10 +14,10 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.fields import Choice, Part, Setting, broken_fields, labels_of, shape
+from schemas.fields import Choice, Part, Setting, broken_fields, extra, labels_of, shape
 from schemas.problems import Problem, Step, error, errors_of, messages
 from schemas.secrets import MASK, is_secret_name, masked, secret_problems
-from schemas.values import ROW_LIMIT
+from schemas.values import ROW_LIMIT, fold
 
 P = TypeVar("P", bound=Part)
 NAME_LIMIT = 100
@@ -168,7 +168,7 @@ def _problems(model: type[Part], item: Any) -> Iterator[Problem]:
         context["label"] = labels_of(owner, str(path[-1]))
     if code == "unknown_field":
         code = owner.foreign.get(str(path[-1]), code) if owner else code
-        context |= _nearest(str(path[-1]), list(owner.model_fields) if owner else [])
+        context |= _nearest(str(path[-1]), owner)
     if code == "not_a_choice":
         context["choices"] = _choices(owner, path, item)
     if code == "wrong_value":
@@ -176,11 +176,26 @@ def _problems(model: type[Part], item: Any) -> Iterator[Problem]:
     yield error(path, code, value, **context)
 
 
-def _nearest(name: str, known: list[str]) -> dict[str, Any]:
-    near = difflib.get_close_matches(name[:NAME_LIMIT], known, n=1, cutoff=0.5)
+def _nearest(name: str, owner: type[Part] | None) -> dict[str, Any]:
+    """Find the field whose name, label or alias is like `name`: people write 参数名称 as well."""
+    known = _said_names(owner) if owner else {}
+    near = difflib.get_close_matches(fold(name[:NAME_LIMIT]), known, n=1, cutoff=0.5)
     if near:
-        return {"nearest": {"zh": f"是否想写 {near[0]}？", "en": f"Did you mean {near[0]}?"}}
+        found = known[near[0]]
+        return {"nearest": {"zh": f"是否想写 {found}？", "en": f"Did you mean {found}?"}}
     return {"nearest": {"zh": "请删除该字段。", "en": "Remove it."}}
+
+
+@cache
+def _said_names(model: type[Part]) -> Mapping[str, str]:
+    """Give what fields may be called, folded, and their names; a name goes before a label."""
+    said: dict[str, str] = {}
+    for name in model.model_fields:
+        labels = labels_of(model, name).values()
+        aliases = extra(model.model_fields[name]).get("x-aliases", ())
+        for one in (*labels, *aliases):
+            said.setdefault(fold(one), name)
+    return said | {fold(name): name for name in model.model_fields}
 
 
 def _choices(owner: type[Part] | None, path: tuple[Step, ...], item: Any) -> Any:

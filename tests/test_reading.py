@@ -73,6 +73,31 @@ def test_a_wrong_name_is_met_with_the_right_one() -> None:
     assert "current_value" in unknown.hint("zh")
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("维护参数名称", "param_name"),  # the label
+        ("参数名称", "param_name"),  # an alias
+        ("维护的参数名称", "param_name"),
+        ("Parameter", "param_name"),
+        ("parm_name", "param_name"),
+        ("修改后参数值", "value_after"),
+        ("资产编号", "asset_no"),
+    ],
+)
+def test_a_label_is_met_with_the_fields_name(said: str, meant: str) -> None:
+    record = draft("WH")
+    record["entries"][0][said] = "x"
+    [unknown] = [p for p in read_as(record).errors if p.code == "unknown_field"]
+    assert unknown.hint("zh") == f"是否想写 {meant}？"
+    assert unknown.hint("en") == f"Did you mean {meant}?"
+
+
+def test_a_name_that_is_like_none_is_to_go() -> None:
+    [unknown] = read_as(draft("WH", 天气="晴")).errors
+    assert unknown.hint("zh") == "请删除该字段。"
+
+
 def test_a_wrong_choice_lists_the_choices() -> None:
     (problem,) = read_as(draft("XJ", type="yearly")).errors
     assert "initial 初始巡检" in problem.hint("zh")
