@@ -180,7 +180,8 @@ def _short(texts: list[str]) -> str:
 
 
 def _wording(entry: Any, lang: str) -> str:
-    hint = str(entry["hint"][lang]).replace("{nearest}", "").replace("{{", "{").replace("}}", "}")
+    hint = str(entry["hint"][lang]).replace("{nearest}", "").replace("{remedy}", "")
+    hint = hint.replace("{{", "{").replace("}}", "}")
     return (
         f"{entry['message'][lang]}。{hint}" if lang == "zh" else f"{entry['message'][lang]}. {hint}"
     )

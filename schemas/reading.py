@@ -169,6 +169,8 @@ def _problems(model: type[Part], item: Any) -> Iterator[Problem]:
     if code == "unknown_field":
         code = owner.foreign.get(str(path[-1]), code) if owner else code
         context |= _nearest(str(path[-1]), owner)
+    if code == "blank":
+        context["remedy"] = _filling(path, owner)
     if code == "not_a_choice":
         context["choices"] = _choices(owner, path, item)
     if code == "wrong_value":
@@ -196,6 +198,16 @@ def _said_names(model: type[Part]) -> Mapping[str, str]:
         for one in (*labels, *aliases):
             said.setdefault(fold(one), name)
     return said | {fold(name): name for name in model.model_fields}
+
+
+def _filling(path: tuple[Step, ...], owner: type[Part] | None) -> Mapping[str, str]:
+    """Say what to do about nothing: only what is optional may be left out, an item taken out."""
+    if isinstance(path[-1], int):
+        return {"zh": "请填写内容，或删去这一项。", "en": "Fill it in, or take this item out."}
+    info = owner.model_fields.get(str(path[-1])) if owner else None
+    if info is None or info.is_required():
+        return {"zh": "必填，请填写内容。", "en": "It is required; fill it in."}
+    return {"zh": "请填写内容；没有时请省略该字段。", "en": "Fill it in, or leave the field out."}
 
 
 def _choices(owner: type[Part] | None, path: tuple[Step, ...], item: Any) -> Any:

@@ -198,7 +198,8 @@ def test_what_differs_is_told_each_by_itself(capsys: pytest.CaptureFixture[str])
     paths: list[tuple[str | int, ...]] = [
         ("a",), ("a", 0), ("a", 1), ("a", 1, "b"), ("a", 1, "b", 2, "c"), ("a", 3, "b"),
     ]  # fmt: skip
-    show_problems("x.json", [Problem(path, "blank") for path in [*paths, ("a",)]])
+    why = {"detail": "no"}
+    show_problems("x.json", [Problem(path, "wrong_value", params=why) for path in [*paths, ("a",)]])
     said = capsys.readouterr().err.splitlines()
     places = [line.split()[2] for line in said if line.startswith("✗")]
     assert places == ["a", "a[0-1]", "a[1,3].b", "a[1].b[2].c"]

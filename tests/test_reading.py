@@ -98,6 +98,34 @@ def test_a_name_that_is_like_none_is_to_go() -> None:
     assert unknown.hint("zh") == "请删除该字段。"
 
 
+@pytest.mark.parametrize(
+    ("where", "zh", "en"),
+    [
+        (("entries", 0, "reason"), "必填，请填写内容。", "It is required; fill it in."),
+        (
+            ("project_name",),
+            "请填写内容；没有时请省略该字段。",
+            "Fill it in, or leave the field out.",
+        ),
+    ],
+)
+def test_only_what_is_optional_may_be_left_out(
+    where: tuple[str | int, ...], zh: str, en: str
+) -> None:
+    record: Any = draft("WH")
+    at: Any = record
+    for step in where[:-1]:
+        at = at[step]
+    at[where[-1]] = " "
+    [blank] = [p for p in read_as(record).errors if p.code == "blank"]
+    assert (blank.path, blank.hint("zh"), blank.hint("en")) == (where, zh, en)
+
+
+def test_an_empty_item_of_a_list_is_to_be_taken_out() -> None:
+    [blank] = [p for p in read_as(draft("XJ", inspectors=["张伟", ""])).errors if p.code == "blank"]
+    assert blank.hint("en") == "Fill it in, or take this item out."
+
+
 def test_a_wrong_choice_lists_the_choices() -> None:
     (problem,) = read_as(draft("XJ", type="yearly")).errors
     assert "initial 初始巡检" in problem.hint("zh")
