@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from docgen.renderers.isolate import private_fontconfig
 from docgen.theme import default_folder
+from tests.sizes import FULL
+
+# The gate draws the same examples each time, so that no change fails by another's luck; the full
+# size draws new ones. Neither counts seconds: the machine may be busy.
+settings.register_profile(
+    "gate", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("full" if FULL else "gate")
 
 pytest_plugins = [
     "tests.postgres",

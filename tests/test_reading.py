@@ -214,7 +214,7 @@ def test_control_characters_are_for_logs_only(character: str) -> None:
         (" \n", "blank"),
         (5, "not_text"),
         (True, "not_text"),
-        ("x" * 20001, "too_long"),
+        pytest.param("x" * 20001, "too_long", id="too_long"),
     ],
 )
 def test_texts(value: Any, code: str) -> None:
@@ -355,7 +355,20 @@ def test_numbers(value: Any, number: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["64G", "", "一", "NaN", "inf", True, None, [], "1e5", 10**400, 1e300]
+    "value",
+    [
+        "64G",
+        "",
+        "一",
+        "NaN",
+        "inf",
+        True,
+        None,
+        [],
+        "1e5",
+        pytest.param(10**400, id="large"),
+        1e300,
+    ],
 )
 def test_what_is_no_number(value: Any) -> None:
     record = draft("XJ", performance=[{"metric": "x", "value": value}])
