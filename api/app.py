@@ -9,11 +9,12 @@ from functools import partial
 from fastapi import FastAPI
 
 import docgen
-from api.errors import install_errors
-from api.limits import BodyLimit, Compressed, HeadAsGet, SafeHeaders
-from api.observing import Metrics, Observed
-from api.openapi import described
-from api.rates import RateLimit
+from api.http.limits import BodyLimit, Compressed, HeadAsGet, SafeHeaders
+from api.http.observing import Metrics, Observed
+from api.http.openapi import described
+from api.http.problems import install_errors
+from api.http.rates import RateLimit
+from api.http.work import QUEUE, Work
 from api.routes import (
     accounts,
     attachments,
@@ -34,16 +35,16 @@ from api.routes import (
     webhooks,
     workflow,
 )
-from api.work import QUEUE, Work
-from docgen.jobs.handlers import handlers
-from docgen.jobs.worker import Bench, Workers
-from docgen.mail.server import server_of
-from docgen.service import oidc, trail
-from docgen.service.delivering import Deliverer
-from docgen.service.reminding import Postman
-from docgen.service.sweeping import Sweeper
-from docgen.service.unit import Store
+from docgen.accounts import oidc
+from docgen.audit import trail
+from docgen.batches.handlers import handlers
+from docgen.batches.worker import Bench, Workers
+from docgen.links.mail_sender import MailSender
+from docgen.mail.smtp import server_of
+from docgen.operations.sweeping import Sweeper
 from docgen.settings import Settings, load_settings
+from docgen.store.unit_of_work import Store
+from docgen.webhooks.sender import Deliverer
 
 GZIP_FROM, GZIP_LEVEL = 1000, 5
 
@@ -110,7 +111,7 @@ async def _running(app: FastAPI, settings: Settings, queue: int) -> AsyncIterato
     workers = _workers(settings, store, work)
     deliverer.start()
     sweeper.start()
-    postman = Postman(store, mail) if mail else None
+    postman = MailSender(store, mail) if mail else None
     if postman:
         postman.start()
     if workers:

@@ -19,31 +19,26 @@ from rich.table import Table
 from bench.measure import exponent
 from bench.report import GREATEST_EXPONENT, Verdict
 from docgen.access import SERVICE, Actor
-from docgen.archive import evidence
-from docgen.archive.evidence import Page
+from docgen.accounts import users
+from docgen.archive import evidence, packages
+from docgen.archive.evidence import EvidencePage
+from docgen.archive.packages import ArchivePackage
 from docgen.archive.packing import below, moment_of, zipped
-from docgen.children import children
+from docgen.contracts import contracts
 from docgen.paths import samples_dir
-from docgen.pipeline import Order, render
-from docgen.renderers.isolate import Children
-from docgen.service import (
-    archiving,
-    contracts,
-    packages,
-    records,
-    review,
-    signed,
-    signing,
-    submission,
-    users,
-)
-from docgen.service.documents import Made, keep
-from docgen.service.packages import Package
-from docgen.service.review import Given, Word
-from docgen.service.signed import Mark
-from docgen.service.unit import Store, Unit
+from docgen.pipeline import RenderRequest, render
+from docgen.pipeline.children import children
+from docgen.records import records
+from docgen.records.documents import StoredDocument, keep
+from docgen.renderers.isolation import Children
 from docgen.settings import Settings
-from schemas.envelope import Opinion, Role
+from docgen.signing import signed_pdf
+from docgen.signing.signed_pdf import SealMark
+from docgen.store.unit_of_work import Store, UnitOfWork
+from docgen.workflow import archiving, review, signing, submission
+from docgen.workflow.review import PendingSignoff, SignoffWish
+from schemas.envelope import Opinion
+from schemas.vocabulary import Role
 
 MOST_MB = 200
 CONTRACT = "contract/HT-2026-017.json"
@@ -112,7 +107,7 @@ def _package(folder: Path) -> bytes:
         return b"".join(zipped(entries, moment_of(made.statement)))
 
 
-def _archived(store: Store, pool: Children) -> Package:
+def _archived(store: Store, pool: Children) -> ArchivePackage:
     author, manager = _people(store)
     with store.change(manager) as unit:
         contract = contracts.create(unit, (samples_dir() / CONTRACT).read_bytes())
@@ -122,7 +117,7 @@ def _archived(store: Store, pool: Children) -> Package:
         where = (record.id, 1)
     submitted = submission.prepare(store, author, record.id, "*")
     files = _files(store, pool, submitted.order)
-    sealed = signed.begun(store, files, Mark(Role.engineer, author.name, "bench"))
+    sealed = signed_pdf.begun(store, files, SealMark(Role.engineer, author.name, "bench"))
     with store.change(author) as unit:
         submission.finish(unit, submitted, files, sealed)
     _receive(store, manager, where)
@@ -131,7 +126,7 @@ def _archived(store: Store, pool: Children) -> Package:
     with store.change(author) as unit:
         archiving.finish(unit, final, files)
 
-    def made(page: Page) -> bytes:
+    def made(page: EvidencePage) -> bytes:
         return pool.run(evidence.render, page, size_bytes=evidence.size_of(page))
 
     return packages.packed(store, author, packages.target(store, author, *where), made)
@@ -154,7 +149,7 @@ def _draft() -> bytes:
     return json.dumps(plain).encode()
 
 
-def _files(store: Store, pool: Children, order: Order) -> dict[str, Made]:
+def _files(store: Store, pool: Children, order: RenderRequest) -> dict[str, StoredDocument]:
     size = len(order.data)
     return {
         name: keep(store, order, name, pool.run(render, order, name, size_bytes=size))
@@ -163,10 +158,10 @@ def _files(store: Store, pool: Children, order: Order) -> dict[str, Made]:
 
 
 def _receive(store: Store, manager: Actor, where: tuple[str, int]) -> None:
-    def ask(unit: Unit, lock: bool) -> Given:
-        return review.own_word(unit, where, Word(Opinion.agree), lock=lock)
+    def ask(unit: UnitOfWork, lock: bool) -> PendingSignoff:
+        return review.own_word(unit, where, SignoffWish(Opinion.agree), lock=lock)
 
-    def change(work: Callable[[Unit], Given]) -> Given:
+    def change(work: Callable[[UnitOfWork], PendingSignoff]) -> PendingSignoff:
         with store.change(manager) as unit:
             return work(unit)
 

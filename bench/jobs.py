@@ -32,17 +32,18 @@ from bench.report import GREATEST_EXPONENT, Line, Verdict, show_lines, show_verd
 from bench.workers import NOW, order
 from bench.workloads import workloads
 from docgen.access import SERVICE, Actor
-from docgen.jobs import queue
-from docgen.jobs.rendering import KIND
+from docgen.accounts import users
+from docgen.batches import queue
+from docgen.batches.rendering import KIND
+from docgen.contracts import contracts
 from docgen.paths import samples_dir
 from docgen.pipeline import render
-from docgen.renderers.isolate import NICENESS
-from docgen.service import contracts, users
-from docgen.service.unit import Store
+from docgen.renderers.isolation import NICENESS
 from docgen.settings import Settings
 from docgen.store import migrations
 from docgen.store.database import Database
-from docgen.store.tables import Batch
+from docgen.store.tables import BatchRow
+from docgen.store.unit_of_work import Store
 
 BOTH = 2  # processes of the bare loop, and children of the queue
 LEAST_SHARE, LEAST_GAIN = 0.7, 1.7
@@ -284,7 +285,7 @@ class Orders:
 
     def _state(self, batch_id: str) -> str:
         with self.store.reading() as session:
-            return session.get_one(Batch, batch_id).state
+            return session.get_one(BatchRow, batch_id).state
 
     @contextmanager
     def workers(self, count: int, at_once: int, *, own_core: bool = False) -> Iterator[list[int]]:

@@ -151,8 +151,8 @@ def _point(format_name: str, rows: int) -> tuple[float, float]:
 
 def isolation() -> Isolation:
     """Make a ticket in Word here and in children; call it last: it sets this process's fonts."""
-    from docgen.children import children
     from docgen.pipeline import render
+    from docgen.pipeline.children import children
     from docgen.settings import Settings
 
     own = order(workloads()["T"])

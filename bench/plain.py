@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import Any
 
 from docgen.document import Document, Label, Rows, Value, View
-from docgen.renderers import page, template_context
+from docgen.renderers import template_context
+from docgen.renderers.pdf import page
 from docgen.renderers.qr import qr_png, sign_png
-from docgen.sandbox import numeral, widths
-from docgen.templates import find
-from docgen.theme import Theme
+from docgen.templates.catalog import find
+from docgen.templates.sandbox import numeral, widths
+from docgen.templates.theme import Theme
 
 SERIF, SANS = "Noto Serif CJK SC", "Noto Sans CJK SC"
 ANYWHERE = "overflow-wrap: anywhere"

@@ -16,10 +16,10 @@ def main() -> None:
     from dataclasses import replace
 
     from bench.jobs import Place
-    from docgen.children import children
-    from docgen.jobs.handlers import handlers
-    from docgen.jobs.worker import Bench, run_worker
-    from docgen.service.unit import Store
+    from docgen.batches.handlers import handlers
+    from docgen.batches.worker import Bench, run_worker
+    from docgen.pipeline.children import children
+    from docgen.store.unit_of_work import Store
 
     stopping = Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())

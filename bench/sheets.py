@@ -105,21 +105,21 @@ def bare(path: Path) -> int:
 
 def ours(path: Path) -> int:
     """Take the file in, every row judged and reported."""
-    from docgen.sheets.intake import take
-    from docgen.sheets.order import Order
+    from docgen.intake.sheets.intake import take
+    from docgen.intake.sheets.order import ConversionRequest
 
     with tempfile.TemporaryDirectory() as folder:
-        result = take(Order(path, path.name, NOW, Path(folder), given=GIVEN, dry=True))
+        result = take(ConversionRequest(path, path.name, NOW, Path(folder), given=GIVEN, dry=True))
     assert not result.faults, result.faults[:3]
     return sum(len(one.rows) for one in result.documents)
 
 
 def openpyxl_read_only(path: Path) -> int:
     """Read with openpyxl, then judge as `ours` does."""
-    from docgen.sheets import intake
-    from docgen.sheets.book import Book, Sheet
+    from docgen.intake.sheets import intake
+    from docgen.intake.sheets.book import Sheet, SourceWorkbook
 
-    def opened(file: Path, name: str) -> Book:
+    def opened(file: Path, name: str) -> SourceWorkbook:
         from openpyxl import load_workbook
 
         source = load_workbook(file, read_only=True).worksheets[0]
@@ -128,7 +128,7 @@ def openpyxl_read_only(path: Path) -> int:
             for cells in source.iter_rows(values_only=True):
                 yield ["" if cell is None else cell for cell in cells]
 
-        return Book(name, "xlsx", sheets=[Sheet(source.title, source=rows)])
+        return SourceWorkbook(name, "xlsx", sheets=[Sheet(source.title, source=rows)])
 
     vars(intake)["open_book"] = opened
     return ours(path)

@@ -23,14 +23,15 @@ from bench.measure import exponent
 from bench.report import GREATEST_EXPONENT, Verdict
 from bench.workers import own_fonts
 from docgen.access import SERVICE, Actor
+from docgen.accounts import users
+from docgen.contracts import contracts
+from docgen.links import links, opening
+from docgen.links import signing as link_signing
+from docgen.links.links import LinkRecipient, LinkTerms
+from docgen.links.opening import LinkVisitor
+from docgen.links.signing import Hand, SigningStatement
 from docgen.paths import samples_dir, templates_dir
-from docgen.pipeline import Order, render
-from docgen.service import contracts, links, links_opening, links_signing, users
-from docgen.service.links import Person, Terms
-from docgen.service.links_opening import Comer
-from docgen.service.links_signing import Hand, Statement
-from docgen.service.review import Word
-from docgen.service.unit import Store
+from docgen.pipeline import RenderRequest, render
 from docgen.settings import Settings
 from docgen.signing.blocks import blocks
 from docgen.signing.fields import add_fields
@@ -38,7 +39,10 @@ from docgen.signing.keys import FileSealer, make_trial
 from docgen.signing.seal import seal
 from docgen.signing.verify import verify_pdf
 from docgen.store import tables
-from schemas.envelope import Opinion, Role
+from docgen.store.unit_of_work import Store
+from docgen.workflow.review import SignoffWish
+from schemas.envelope import Opinion
+from schemas.vocabulary import Role
 
 MOST_SHARE = 0.25
 CHECKS = 6  # of a check list; the inspection has about ten pages then
@@ -110,9 +114,9 @@ def _timed(work: Callable[[], object]) -> float:
     return process_time() - began
 
 
-def _order(code: str, change: Callable[[Any], Any] = lambda plain: plain) -> Order:
+def _order(code: str, change: Callable[[Any], Any] = lambda plain: plain) -> RenderRequest:
     plain = change(json.loads((samples_dir() / code / "basic.json").read_bytes()))
-    return Order(
+    return RenderRequest(
         json.dumps(plain).encode(),
         datetime.now(UTC),
         code=code,
@@ -125,17 +129,17 @@ def _visit(folder: Path, count: int) -> float:
     """Return the processor seconds in which a person signs so many authorisations."""
     with closing(Store.open(Settings(data=folder))) as store:
         where, maker = _submitted(store, count)
-        person = Person(Role.cust_owner, "刘洋")
+        person = LinkRecipient(Role.cust_owner, "刘洋")
         with store.change(maker) as unit:
-            made = links.make(unit, where, person, Terms(), key=store.key)
-        comer = Comer(made.token)
-        said = Statement(Word(Opinion.agree), "bench", Hand(typed="刘洋"))
+            made = links.make(unit, where, person, LinkTerms(), key=store.key)
+        comer = LinkVisitor(made.token)
+        said = SigningStatement(SignoffWish(Opinion.agree), "bench", Hand(typed="刘洋"))
         for position in range(1, count + 1):
-            links_opening.open_document(store, comer, position)
+            opening.open_document(store, comer, position)
 
         def sign_all() -> None:
             for position in range(1, count + 1):
-                links_signing.sign(store, comer, position, said)
+                link_signing.sign(store, comer, position, said)
 
         return _timed(sign_all)
 
@@ -187,9 +191,9 @@ class _Rows:
         content = {"body": body, "record_hash": record_hash, "submitted_at": self.now}
         kind = {"stage": "submitted", "format": "pdf", "lang": "zh", "created_at": self.now}
         kept = {"sha256": file[0], "size_bytes": file[1], "skip_key": file[0]}
-        session.execute(insert(tables.Record).values(**same, **record))
-        session.execute(insert(tables.Version).values(**same, **version, **content))
-        session.execute(insert(tables.Document).values(**version, **kind, **kept))
+        session.execute(insert(tables.RecordRow).values(**same, **record))
+        session.execute(insert(tables.VersionRow).values(**same, **version, **content))
+        session.execute(insert(tables.DocumentRow).values(**version, **kind, **kept))
 
 
 def _contract() -> bytes:

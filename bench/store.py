@@ -13,11 +13,13 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from docgen.access import SERVICE, Actor
+from docgen.accounts import tokens, users
+from docgen.contracts import contracts
 from docgen.paths import samples_dir
-from docgen.service import contracts, tokens, users
-from docgen.service.unit import Store
+from docgen.records import search
 from docgen.settings import Settings
-from docgen.store import search, tables
+from docgen.store import tables
+from docgen.store.unit_of_work import Store
 
 BATCH = 2000
 A_DAY = 900
@@ -95,7 +97,7 @@ def _insert(
         words = dict.fromkeys(search.tokens(search.record_text(body)))
         index.append({"seq": number + 1, "tokens": " ".join(words)})
     with store.database.writing() as session:
-        session.execute(insert(tables.Record), lines)
-        session.execute(insert(tables.Version), versions)
+        session.execute(insert(tables.RecordRow), lines)
+        session.execute(insert(tables.VersionRow), versions)
         into = text("INSERT INTO record_search (rowid, tokens) VALUES (:seq, :tokens)")
         session.execute(into, index)

@@ -15,12 +15,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench.cpu import peak_kb
-from docgen.pipeline import Order, read_record, render
-from docgen.renderers.isolate import private_fontconfig
+from docgen.pipeline import RenderRequest, read_record, render
+from docgen.renderers.isolation import private_fontconfig
 from docgen.settings import Settings
-from docgen.templates import compiled, find
-from docgen.theme import load_theme
-from schemas.fields import Setting
+from docgen.templates.catalog import compiled, find
+from docgen.templates.theme import load_theme
+from schemas.setting import Setting
 
 CODES = ("QX", "XJ")
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -39,10 +39,12 @@ class Made:
     peak_kb: int
 
 
-def order(data: bytes) -> Order:
+def order(data: bytes) -> RenderRequest:
     """Return the order to make a document of a record with docgen's own templates."""
     settings = Settings()
-    return Order(data, NOW, templates=settings.template_folders, theme=settings.theme_folder)
+    return RenderRequest(
+        data, NOW, templates=settings.template_folders, theme=settings.theme_folder
+    )
 
 
 class Worker:

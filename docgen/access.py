@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from docgen.errors import NotAllowed
-from schemas.envelope import Role
+from schemas.vocabulary import Role
 
 ROLES = (Role.engineer, Role.expert, Role.pm, Role.leader, Role.admin)
 

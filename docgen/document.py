@@ -18,9 +18,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from schemas.envelope import Record, Role, Signoff, Status
+from schemas.envelope import Record, Signoff, Status
 from schemas.fields import Choice, Part, extra, label_of, shape, unit_of
 from schemas.problems import SHANGHAI
+from schemas.vocabulary import Role
 
 LOG_LINES = 200
 LOG_LINES_SHOWN = 20

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from api.errors import STATUSES
+from api.http.problems import STATUSES
 from schemas.catalog import record_types
 from schemas.contract import Contract
 from schemas.fields import Choice, Part, extra, label_of, shape, unit_of

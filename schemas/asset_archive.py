@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from schemas.asset import AssetObject
-from schemas.envelope import CONTROL, Record, RecordType, Role
-from schemas.fields import Setting, field, rule
+from schemas.envelope import CONTROL, Record, RecordType
+from schemas.fields import field, rule
 from schemas.problems import Problem, error, warning
 from schemas.rows import repeated
+from schemas.setting import Setting
+from schemas.vocabulary import Role
 
 Address = tuple[str, int | None, str | None]
 

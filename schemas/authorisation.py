@@ -8,11 +8,13 @@ from typing import ClassVar
 
 from schemas.chronology import Moment, in_future, moments, out_of_order
 from schemas.defect_steps import WRITTEN_WITHIN, ConsentMethod
-from schemas.envelope import CONTROL, Record, RecordType, Role, Status
-from schemas.fields import Choice, Part, Setting, broken_fields, field, labels_of, rule
+from schemas.envelope import CONTROL, Record, RecordType, Status
+from schemas.fields import Choice, Part, broken_fields, field, labels_of, rule
 from schemas.problems import Problem, error, warning
+from schemas.setting import Setting
 from schemas.statements import changing_statement_in, is_read_only
 from schemas.values import DocNo, Instant, Name, Text
+from schemas.vocabulary import Role
 
 
 class LoginMethod(Choice):
@@ -30,7 +32,7 @@ class Scope(Choice):
     change = "change", "变更操作", "Changes", "warn", "变更", "读写"
 
 
-class Session(Part):
+class AccessSession(Part):
     """One visit: from when to when, who, under which account, doing what. Never a password."""
 
     start: Instant = field("登录时间", "Logged in", aliases=("开始时间", "登入时间"))
@@ -126,7 +128,7 @@ class Authorisation(Record):
         "书面补签时间", "Written down at", None, section="grant", aliases=("补签时间",)
     )
 
-    sessions: list[Session] = field("登录与操作记录", "Sessions", [], section="sessions")
+    sessions: list[AccessSession] = field("登录与操作记录", "Sessions", [], section="sessions")
 
     @rule()
     def times_follow(self, setting: Setting) -> Iterator[Problem]:
@@ -178,7 +180,7 @@ class Authorisation(Record):
     @rule()
     def sessions_follow(self) -> Iterator[Problem]:
         """Demand sessions in the order of their start, one person in one session at a time."""
-        label = labels_of(Session, "start")
+        label = labels_of(AccessSession, "start")
         yield from out_of_order(
             [
                 Moment(("sessions", index, "start"), label, start)
@@ -211,7 +213,7 @@ class Authorisation(Record):
         for index, session in enumerate(self.sessions):
             open_ended = session.end is None and "end" not in broken_fields(session)
             if open_ended and self.status is Status.archived:
-                label = labels_of(Session, "end")
+                label = labels_of(AccessSession, "end")
                 yield error(("sessions", index, "end"), "archive_needs", label=label)
 
     @rule("asset_nos")

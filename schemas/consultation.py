@@ -9,12 +9,14 @@ from typing import ClassVar
 from schemas.chronology import in_future, moments, out_of_order
 from schemas.clocks import LAST_SECOND, CalendarUnknown, Response, respond_state
 from schemas.contract import Calendar
-from schemas.envelope import CONTROL, RecordType, Role
-from schemas.fields import Choice, Setting, field, labels_of, rule
+from schemas.envelope import CONTROL, RecordType
+from schemas.fields import Choice, field, labels_of, rule
 from schemas.problems import Problem, error, warning
+from schemas.setting import Setting
 from schemas.statements import config_change_in
 from schemas.ticket import DefectNo, Ticket
 from schemas.values import Instant, Name, Text
+from schemas.vocabulary import Role
 
 
 class Category(Choice):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from schemas.envelope import Phase, Role
 from schemas.fields import Choice, Part, field, rule
 from schemas.problems import Problem, error
 from schemas.values import Day, DigitsText, Email, Name, Text
+from schemas.vocabulary import Phase, Role
 
 
 class Calendar(Choice):

@@ -8,22 +8,15 @@ from typing import ClassVar
 
 from schemas.chronology import Moment, in_future, moments, out_of_order
 from schemas.defect_steps import Consent, ConsentMethod, Stage, StageName, Submission, WorkStep
-from schemas.envelope import (
-    CONTROL,
-    FINISHED,
-    Opinion,
-    RecordType,
-    Role,
-    Signoff,
-    Status,
-)
-from schemas.fields import Choice, Setting, field, labels_of, rule
+from schemas.envelope import CONTROL, FINISHED, Opinion, RecordType, Signoff, Status
+from schemas.fields import Choice, field, labels_of, rule
 from schemas.param_change import ParamChange, continuity
 from schemas.problems import Problem, error
 from schemas.rows import repeated
+from schemas.setting import Setting
 from schemas.ticket import ConsultationNo, Ticket
 from schemas.values import Instant, Name, Text
-from schemas.vocabulary import Level, Method
+from schemas.vocabulary import Level, Method, Role
 
 STAGES = list(StageName)
 

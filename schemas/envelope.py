@@ -7,19 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from schemas.chronology import day_of
-from schemas.fields import Choice, Part, Setting, broken_fields, field, labels_of, rule
+from schemas.fields import Choice, Part, broken_fields, field, labels_of, rule
 from schemas.problems import Problem, error, warning
+from schemas.setting import Setting
 from schemas.values import Count, Day, DocNo, Instant, Name, Sha256, Text
+from schemas.vocabulary import Phase, Role
 
 SCHEMA_VERSION = "1.0"
-
-
-class Phase(Choice):
-    """Phase of the contract (handbook 2)."""
-
-    onboarding = "onboarding", "导入期", "Onboarding"
-    service = "service", "服务期", "Service"
-    closing = "closing", "结束期", "Closing"
 
 
 class Status(Choice):
@@ -40,21 +34,6 @@ class Confidentiality(Choice):
     public = "public", "公开", "Public"
     internal = "internal", "内部", "Internal"
     customer_confidential = "customer_confidential", "客户保密", "Customer confidential"
-
-
-class Role(Choice):
-    """People of the service and of the customer (`workflow.md`)."""
-
-    engineer = "engineer", "驻场工程师", "On-site engineer"
-    expert = "expert", "技术专家", "Technical expert"
-    pm = "pm", "项目经理", "Project manager"
-    leader = "leader", "公司领导", "Company leader"
-    admin = "admin", "管理员", "Administrator"
-    cust_owner = "cust_owner", "客户负责人", "Customer owner"
-    cust_contact = "cust_contact", "客户联系人", "Customer contact"
-    cust_coord = "cust_coord", "客户协调人", "Customer coordinator"
-    cust_noc = "cust_noc", "网络监控", "Network monitoring"
-    vendor = "vendor", "厂商", "Vendor"
 
 
 class Opinion(Choice):

@@ -10,19 +10,15 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as data_field
-from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from schemas.problems import Problem
 from schemas.values import fold
-
-if TYPE_CHECKING:
-    from schemas.contract import Contract
 
 REQUIRED: Any = ...
 P = TypeVar("P", bound="Part")
@@ -94,14 +90,6 @@ class Choice(StrEnum):
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What rules may look at beside the record: the time, and the contract where one is known."""
-
-    now: datetime
-    contract: Contract | None = None
-
-
-@dataclass(frozen=True)
 class _Marked:
     run: Rule
     needs: tuple[str, ...]
@@ -137,7 +125,7 @@ class Part(BaseModel):
 
     foreign: ClassVar[Mapping[str, str]] = {}
 
-    def fill(self, setting: Setting) -> None:
+    def fill(self, setting: Any) -> None:
         """Set derived fields that were not given; runs after the children's."""
 
     @classmethod

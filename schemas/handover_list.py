@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from schemas.chronology import in_future, moments, out_of_order
-from schemas.envelope import CONTROL, Record, RecordType, Role, Status
-from schemas.fields import Part, Setting, field, rule
+from schemas.envelope import CONTROL, Record, RecordType, Status
+from schemas.fields import Part, field, rule
 from schemas.problems import Problem, error
 from schemas.rows import repeated
+from schemas.setting import Setting
 from schemas.ticket import DefectNo, TicketNo
 from schemas.values import Count, Day, Instant, Name, Text, base_number
-from schemas.vocabulary import TicketClass
+from schemas.vocabulary import Role, TicketClass
 
 PREFIXES = {TicketClass.consultation: "ZX-", TicketClass.defect: "QX-"}
 

@@ -6,16 +6,93 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from schemas.backup import BackupFile, BackupPolicy
-from schemas.envelope import CONTROL, Record, RecordType, Role
-from schemas.fields import Choice, Part, Setting, field, rule
+from schemas.envelope import CONTROL, Record, RecordType
+from schemas.fields import Choice, Part, field, rule
 from schemas.findings import CheckItem, FoundProblem
 from schemas.problems import Problem, error, warning
 from schemas.rows import repeated
-from schemas.runtime import LogEvent, Metric, Replication, TopSql
-from schemas.security import Security
+from schemas.setting import Setting
 from schemas.space import DataFile, Disk, Tablespace
-from schemas.values import AnyText, Flag, Instant, Name, Text
-from schemas.vocabulary import AbsenceState, CheckState, Method
+from schemas.values import Amount, AnyText, Count, Day, Flag, Instant, LogText, Name, Number, Text
+from schemas.vocabulary import AbsenceState, CheckState, Method, Role
+
+
+class DefaultPassword(Choice):
+    """Whether an account still has its default password."""
+
+    yes = "yes", "是", "Yes", "bad"
+    no = "no", "否", "No", "good"
+    not_checked = "not_checked", "未检查", "Not checked", "muted"
+
+
+class DatabaseAccount(Part):
+    """One database account; never its password."""
+
+    user: Name = field("用户", "User", aliases=("用户名", "账号"))
+    status: Name | None = field("账号状态", "Account status", None)
+    profile: Name | None = field("概要文件", "Profile", None)
+    privilege_level: Name | None = field("权限级别", "Privileges", None)
+    last_login_at: Instant | None = field("最近登录", "Last login", None)
+    expires_on: Day | None = field("到期日", "Expires on", None)
+    default_password: DefaultPassword | None = field("默认口令", "Default password", None)
+
+
+class Audit(Part):
+    """Whether the database's audit is on, and where it writes."""
+
+    on: Flag = field("审计开启", "Audit on")
+    trail: Name | None = field("审计目标", "Audit trail", None)
+
+
+class Security(Part):
+    """Accounts, audit, patches and exposure."""
+
+    accounts: list[DatabaseAccount] = field("账号", "Accounts", [])
+    audit: Audit | None = field("审计", "Audit", None)
+    password_policy: Text | None = field("口令策略", "Password policy", None)
+    current_patch: Name | None = field("当前补丁", "Current patch", None)
+    latest_patch: Name | None = field("最新补丁", "Latest patch", None)
+    exposure: Text | None = field("网络暴露面", "Exposure", None)
+    tls: Flag | None = field("传输加密", "TLS", None)
+
+
+class Metric(Part):
+    """One performance figure and its threshold."""
+
+    metric: Name = field("指标", "Metric")
+    value: Number = field("数值", "Value")
+    unit: Name | None = field("单位", "Unit", None)
+    threshold: Name | None = field("阈值", "Threshold", None)
+    status: CheckState | None = field("状态", "Status", None)
+
+
+class TopSql(Part):
+    """One expensive statement."""
+
+    sql_id: Name | None = field("SQL 标识", "SQL id", None)
+    sql_text: Text = field("SQL 文本", "SQL text", widget="wide")
+    elapsed_s: Amount | None = field("耗时", "Elapsed", None, unit="s")
+    executions: Count | None = field("执行次数", "Executions", None)
+    module: Name | None = field("模块", "Module", None)
+    advice: Text | None = field("建议", "Advice", None)
+
+
+class Replication(Part):
+    """One replica or standby."""
+
+    role: Name = field("角色", "Role")
+    mode: Name | None = field("模式", "Mode", None)
+    lag_s: Amount | None = field("延迟", "Lag", None, unit="s")
+    status: CheckState | None = field("状态", "Status", None)
+
+
+class LogEvent(Part):
+    """An event in a log, with an excerpt."""
+
+    time: Instant | None = field("时间", "Time", None)
+    code: Name = field("错误码", "Code", aliases=("错误代码",))
+    count: Count | None = field("次数", "Count", None)
+    excerpt: LogText | None = field("日志摘录", "Excerpt", None, widget="log")
 
 
 class InspectionType(Choice):

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from schemas.chronology import in_future, moments
-from schemas.envelope import CONTROL, Phase, Record, RecordType, Role
-from schemas.fields import Part, Setting, field, rule
+from schemas.envelope import CONTROL, Record, RecordType
+from schemas.fields import Part, field, rule
 from schemas.param_change import ParamChange, continuity
 from schemas.problems import Problem, error, warning
 from schemas.rows import repeated
+from schemas.setting import Setting
 from schemas.ticket import TicketNo
 from schemas.values import Day, Name, Text
-from schemas.vocabulary import ServiceMode
+from schemas.vocabulary import Phase, Role, ServiceMode
 
 
-class Entry(ParamChange):
+class MaintenanceEntry(ParamChange):
     """One changed parameter, with the customer's permission for it."""
 
     @rule("authorised_by", "authorization_no")
@@ -62,7 +63,9 @@ class MaintenanceLog(Record):
     )
     starts_with: ClassVar[tuple[str, ...]] = ("entries",)
 
-    entries: list[Entry] = field("参数维护记录", "Changed parameters", [], section="entries")
+    entries: list[MaintenanceEntry] = field(
+        "参数维护记录", "Changed parameters", [], section="entries"
+    )
     problem_log: list[LoggedTicket] = field("问题记录", "Problem log", [], section="problem_log")
 
     @rule("entries")

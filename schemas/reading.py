@@ -14,9 +14,10 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.fields import Choice, Part, Setting, broken_fields, extra, labels_of, shape
+from schemas.fields import Choice, Part, broken_fields, extra, labels_of, shape
 from schemas.problems import Problem, Step, error, errors_of
 from schemas.secrets import MASK, is_secret_name, masked, secret_problems
+from schemas.setting import Setting
 from schemas.values import ROW_LIMIT, fold
 from schemas.wording import entries
 

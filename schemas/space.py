@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schemas.fields import Part, Setting, field, rule
+from schemas.fields import Part, field, rule
 from schemas.problems import Problem, error
+from schemas.setting import Setting
 from schemas.values import Amount, Flag, Name, Percent
 from schemas.vocabulary import CheckState
 

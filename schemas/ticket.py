@@ -8,11 +8,12 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from schemas.chronology import moments, out_of_order
-from schemas.envelope import Record, Role
-from schemas.fields import Part, Setting, field, rule
+from schemas.envelope import Record
+from schemas.fields import Part, field, rule
 from schemas.problems import Problem, error, warning
+from schemas.setting import Setting
 from schemas.values import DigitsText, Email, Instant, Name, Text
-from schemas.vocabulary import ServiceMode
+from schemas.vocabulary import Role, ServiceMode
 
 _REST = r"-[A-Z0-9]{2,12}-\d{8}-\d{3}(-R\d{1,2})?$"
 TicketNo = Annotated[str, StringConstraints(pattern=rf"^(ZX|QX){_REST}")]

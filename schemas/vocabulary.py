@@ -5,6 +5,29 @@ from __future__ import annotations
 from schemas.fields import Choice
 
 
+class Phase(Choice):
+    """Phase of the contract (handbook 2)."""
+
+    onboarding = "onboarding", "导入期", "Onboarding"
+    service = "service", "服务期", "Service"
+    closing = "closing", "结束期", "Closing"
+
+
+class Role(Choice):
+    """People of the service and of the customer (`workflow.md`)."""
+
+    engineer = "engineer", "驻场工程师", "On-site engineer"
+    expert = "expert", "技术专家", "Technical expert"
+    pm = "pm", "项目经理", "Project manager"
+    leader = "leader", "公司领导", "Company leader"
+    admin = "admin", "管理员", "Administrator"
+    cust_owner = "cust_owner", "客户负责人", "Customer owner"
+    cust_contact = "cust_contact", "客户联系人", "Customer contact"
+    cust_coord = "cust_coord", "客户协调人", "Customer coordinator"
+    cust_noc = "cust_noc", "网络监控", "Network monitoring"
+    vendor = "vendor", "厂商", "Vendor"
+
+
 class DbType(Choice):
     """Database products; `other` asks for a name."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
-from docgen.renderers.isolate import private_fontconfig
-from docgen.theme import default_folder
+from docgen.renderers.isolation import private_fontconfig
+from docgen.templates.theme import default_folder
 from tests.sizes import FULL
 
 # The gate draws the same examples each time, so that no change fails by another's luck; the full

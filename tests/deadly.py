@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from docgen.jobs.making import Answer, Documents
+from docgen.batches.rendering import Answer, Documents
 
 
 def act(rows: Sequence[bytes]) -> list[Answer]:

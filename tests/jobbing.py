@@ -23,10 +23,10 @@ from pathlib import Path
 from threading import Event
 from typing import IO
 
-from docgen.jobs.leases import LEASE, Claim, Item, Made, Result
-from docgen.jobs.worker import Bench, Groups, run_worker, singly
-from docgen.service.unit import Store
-from docgen.templates import FORMATS
+from docgen.batches.leases import LEASE, ChunkLease, ItemResult, LeasedItem, ResultFile
+from docgen.batches.worker import Bench, Groups, run_worker, singly
+from docgen.store.unit_of_work import Store
+from docgen.templates.catalog import FORMATS
 from tests.commands import surroundings
 from tests.stores import settings_of
 
@@ -43,14 +43,14 @@ def content(payload: str) -> bytes:
 def tripling(pause_s: float) -> Groups:
     """Return what does an item."""
 
-    def triple(held: Claim, item: Item) -> Result:
+    def triple(held: ChunkLease, item: LeasedItem) -> ItemResult:
         if item.payload == '"kill"':
             os.kill(os.getpid(), signal.SIGKILL)
         if item.payload == '"bad"':
-            return Result(item.seq, "failed", errors=[{"code": "bad"}])
+            return ItemResult(item.seq, "failed", errors=[{"code": "bad"}])
         time.sleep(pause_s)
-        made = Made("pdf", content(item.payload))
-        return Result(item.seq, "done", f"D-{item.seq}", (made,))
+        made = ResultFile("pdf", content(item.payload))
+        return ItemResult(item.seq, "done", f"D-{item.seq}", (made,))
 
     return singly(triple)
 
@@ -61,8 +61,8 @@ def bench_of(store: Store, pause_s: float = ITEM_S) -> Bench:
 
 def real_bench(store: Store, kind: str) -> Bench:
     """Return what makes documents, as `docgen worker` and the service do."""
-    from docgen.children import children
-    from docgen.jobs.handlers import handlers
+    from docgen.batches.handlers import handlers
+    from docgen.pipeline.children import children
 
     pool = children(replace(store.settings, jobs=REAL_JOBS + 1), FORMATS)
     lease = timedelta(seconds=SHORT_S) if "short" in kind else LEASE
@@ -95,7 +95,7 @@ def main() -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     if "crew" in kind:
-        from docgen.jobs.postgres import Crew
+        from docgen.batches.postgres import Crew
 
         asyncio.run(Crew(bench, url).run())
     run_worker(bench, Event())

@@ -16,11 +16,11 @@ from typing import Any
 from sqlalchemy import event
 
 from docgen.access import Actor
-from docgen.service import users
-from docgen.service.unit import Store
+from docgen.accounts import users
 from docgen.store.anchor import NAME
 from docgen.store.blobs import FolderBlobs
 from docgen.store.database import Database, sqlite_url
+from docgen.store.unit_of_work import Store
 from tests.stores import Filled, settings_of
 
 FILES = {"open", "os.rename", "os.mkdir", "os.utime", "os.truncate", "tempfile.mkstemp"}

@@ -11,13 +11,13 @@ from httpx2 import Response
 from PIL import Image, ImageDraw
 
 import docgen
-from docgen.pipeline import Outcome, render, skip_key
-from docgen.service import submission
-from docgen.service.documents import keep
+from docgen.pipeline import RenderedFile, render, skip_key
+from docgen.records.documents import keep
+from docgen.workflow import submission
 from tests.paperless import actor
 from tests.service import Team
 
-RENDERED: dict[str, Outcome] = {}
+RENDERED: dict[str, RenderedFile] = {}
 PERSON = {"role": "cust_owner", "name": "刘洋", "org": "华东移动信息部"}
 FORM_KEY = re.compile(r'name="form_key" value="([0-9a-f]{64})"')
 STROKES = b'{"width": 300, "height": 200, "strokes": [{"points": [{"x": 1, "y": 2}]}]}'

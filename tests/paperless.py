@@ -7,20 +7,21 @@ from typing import Any
 from sqlalchemy import select
 
 from docgen.access import Actor
-from docgen.service import archiving, review, submission
-from docgen.service.review import Paper, Word
-from docgen.store.tables import Record, User
-from schemas.envelope import Opinion, Role
+from docgen.store.tables import RecordRow, UserRow
+from docgen.workflow import archiving, review, submission
+from docgen.workflow.review import PaperSignature, SignoffWish
+from schemas.envelope import Opinion
 from schemas.values import parse_day
+from schemas.vocabulary import Role
 from tests.service import Team
 
-AGREED = Word(Opinion.agree)
+AGREED = SignoffWish(Opinion.agree)
 
 
 def actor(team: Team, who: str) -> Actor:
     """Return somebody of the team as the services see them."""
     with team.store.reading() as session:
-        user = session.scalars(select(User).where(User.username == who)).one()
+        user = session.scalars(select(UserRow).where(UserRow.username == who)).one()
         return Actor(user.id, user.name, user.role)
 
 
@@ -32,17 +33,19 @@ def submit(team: Team, record: Any, who: str = "zhangwei") -> None:
         submission.finish(unit, prepared, {})
 
 
-def sign(team: Team, record: Any, who: str, word: Word = AGREED) -> None:
+def sign(team: Team, record: Any, who: str, word: SignoffWish = AGREED) -> None:
     """Sign the newest version as leader or pm."""
     with team.store.change(actor(team, who)) as unit:
         where = (record["id"], _newest(team, record))
         review.keep(unit, review.own_word(unit, where, word, lock=True), None)
 
 
-def paper(team: Team, record: Any, role: Role, name: str, day: str, word: Word = AGREED) -> None:
+def paper(
+    team: Team, record: Any, role: Role, name: str, day: str, word: SignoffWish = AGREED
+) -> None:
     """Record a customer's signature with a scan."""
     scan = team.scan(record)
-    given = Paper(role, name, parse_day(day), scan)
+    given = PaperSignature(role, name, parse_day(day), scan)
     with team.store.change(actor(team, "zhangwei")) as unit:
         where = (record["id"], _newest(team, record))
         review.keep(unit, review.paper_word(unit, where, given, word, lock=True), None)
@@ -74,6 +77,6 @@ def change(team: Team, record: Any, who: str = "zhangwei", **changes: Any) -> An
 
 def _newest(team: Team, record: Any) -> int:
     with team.store.reading() as session:
-        number = session.scalar(select(Record.number).where(Record.id == record["id"]))
+        number = session.scalar(select(RecordRow.number).where(RecordRow.id == record["id"]))
         assert number
         return number

@@ -11,9 +11,9 @@ from docgen.paths import samples_dir
 from schemas.catalog import record_types
 from schemas.contract import Calendar, Contract
 from schemas.envelope import Record
-from schemas.fields import Setting
 from schemas.problems import Problem
 from schemas.reading import Read, read
+from schemas.setting import Setting
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
 SAMPLES = samples_dir()

@@ -21,12 +21,12 @@ from PIL import Image
 
 from api.app import create_app
 from docgen.access import SERVICE
+from docgen.accounts import tokens, users
 from docgen.paths import samples_dir
-from docgen.service import tokens, users
-from docgen.service.unit import Store
 from docgen.settings import Settings
 from docgen.store import migrations
 from docgen.store.database import Database
+from docgen.store.unit_of_work import Store
 
 NOW = datetime.fromisoformat("2026-03-10T10:00:00+08:00")
 PEOPLE = {

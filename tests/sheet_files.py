@@ -12,10 +12,10 @@ import openpyxl
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.worksheet.worksheet import Worksheet
 
+from docgen.intake.sheets.import_result import ImportResult
+from docgen.intake.sheets.intake import take
+from docgen.intake.sheets.order import ConversionRequest
 from docgen.paths import samples_dir
-from docgen.sheets.intake import take
-from docgen.sheets.order import Order
-from docgen.sheets.taken import Taken
 
 CONTRACT = samples_dir() / "contract" / "HT-2026-017.json"
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
@@ -124,20 +124,20 @@ def converted(path: Path, target: str, folder: Path) -> Path:
     return folder / f"{path.stem}.{target}"
 
 
-def taken(path: Path, folder: Path, **changes: Any) -> Taken:
+def taken(path: Path, folder: Path, **changes: Any) -> ImportResult:
     """Take a file in, with the contract of the acceptance cases."""
     order = {"contract": CONTRACT.read_bytes()} | changes
     folder.mkdir(exist_ok=True)
-    return take(Order(path, path.name, order.pop("now", NOW), folder, **order))
+    return take(ConversionRequest(path, path.name, order.pop("now", NOW), folder, **order))
 
 
-def faults(result: Taken) -> list[tuple[str, str, str]]:
+def faults(result: ImportResult) -> list[tuple[str, str, str]]:
     """Sheet, cell and code of every error, in the order of the file."""
     found = [(one.spot.sheet, one.spot.cell, one.problem.code) for one in result.faults]
     return sorted(found)
 
 
-def converted_rows(result: Taken) -> int:
+def converted_rows(result: ImportResult) -> int:
     """How many rows became part of a record."""
     return sum(len(one.rows) for one in result.documents)
 

@@ -16,17 +16,19 @@ import pytest
 from sqlalchemy import select
 
 from docgen.access import SERVICE, Actor
+from docgen.accounts import users
+from docgen.contracts import contracts
 from docgen.paths import samples_dir
-from docgen.service import contracts, outbox, users, webhooks
-from docgen.service.delivering import Deliverer
-from docgen.service.outbox import Claim
-from docgen.service.unit import Store
-from docgen.service.webhooks import Place, Wish
 from docgen.settings import Settings
 from docgen.store import migrations
 from docgen.store.database import Database
-from docgen.store.tables import Delivery, Webhook
-from docgen.webhooks.sending import trusted
+from docgen.store.tables import DeliveryRow, WebhookRow
+from docgen.store.unit_of_work import Store
+from docgen.webhooks import outbox, webhooks
+from docgen.webhooks.outbox import DeliveryClaim
+from docgen.webhooks.request import trusted
+from docgen.webhooks.sender import Deliverer
+from docgen.webhooks.webhooks import WebhookPlace, WebhookWish
 from tests.listener import Listener
 from tests.service import SECRET, Clock
 from tests.webhooks import LOOPBACK, answering
@@ -48,8 +50,8 @@ class Shop:
 
     def hook(self, url: str, *events: str) -> tuple[str, str]:
         """Make a webhook; its id and its secret."""
-        wish = Wish(url, events or ["*"])
-        place = Place(self.contract_id)
+        wish = WebhookWish(url, events or ["*"])
+        place = WebhookPlace(self.contract_id)
         wanted = webhooks.check(
             self.store, self.manager, place, wish, resolve=answering("127.0.0.1")
         )
@@ -63,7 +65,7 @@ class Shop:
             with self.store.change(SERVICE) as unit:
                 unit.tell("record.created", self.contract_id, id=record_id, doc_no=record_id)
 
-    def claim(self, most: int = 100) -> list[Claim]:
+    def claim(self, most: int = 100) -> list[DeliveryClaim]:
         with self.store.change(SERVICE) as unit:
             return outbox.claim(unit, most)
 
@@ -77,21 +79,23 @@ class Shop:
             assert deliverer.deliver(claims[0])
         raise AssertionError
 
-    def log(self) -> Sequence[Delivery]:
+    def log(self) -> Sequence[DeliveryRow]:
         with self.store.reading() as session:
-            return session.scalars(select(Delivery).order_by(Delivery.seq)).all()
+            return session.scalars(select(DeliveryRow).order_by(DeliveryRow.seq)).all()
 
-    def row(self, hook_id: str) -> Webhook:
+    def row(self, hook_id: str) -> WebhookRow:
         with self.store.reading() as session:
-            return session.get_one(Webhook, hook_id)
+            return session.get_one(WebhookRow, hook_id)
 
     def resend(self, hook_id: str, message_id: str) -> None:
         with self.store.change(self.manager) as unit:
-            webhooks.resend(unit, Place(self.contract_id, hook_id), message_id)
+            webhooks.resend(unit, WebhookPlace(self.contract_id, hook_id), message_id)
 
     def enable(self, hook_id: str) -> None:
-        place = Place(self.contract_id, hook_id)
-        wanted = webhooks.check(self.store, self.manager, place, Wish(self.row(hook_id).url, ["*"]))
+        place = WebhookPlace(self.contract_id, hook_id)
+        wanted = webhooks.check(
+            self.store, self.manager, place, WebhookWish(self.row(hook_id).url, ["*"])
+        )
         with self.store.change(self.manager) as unit:
             webhooks.change(unit, place, wanted, "*")
 

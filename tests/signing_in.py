@@ -10,10 +10,9 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import select
 
-from docgen import passwords
 from docgen.access import SERVICE
-from docgen.service import users
-from docgen.store.tables import AuditEntry, Base
+from docgen.accounts import passwords, users
+from docgen.store.tables import AuditEntryRow, Base
 from tests.service import Team
 
 PASSWORD, OTHER = "correct horse battery", "a wholly different sentence"
@@ -63,9 +62,9 @@ def signed_in(team: Team, username: str = "zhangwei") -> tuple[TestClient, dict[
     return client, {"X-CSRF-Token": answer.json()["csrf_token"], "Origin": ORIGIN}
 
 
-def trail(team: Team) -> list[AuditEntry]:
+def trail(team: Team) -> list[AuditEntryRow]:
     with team.store.reading() as session:
-        return list(session.scalars(select(AuditEntry).order_by(AuditEntry.seq)))
+        return list(session.scalars(select(AuditEntryRow).order_by(AuditEntryRow.seq)))
 
 
 def actions(team: Team) -> list[str]:

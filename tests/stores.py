@@ -15,17 +15,20 @@ from typing import Any
 import pytest
 
 from docgen.access import SERVICE, Actor
+from docgen.accounts import tokens, users
+from docgen.contracts import contracts
 from docgen.paths import samples_dir
-from docgen.pipeline import Outcome
-from docgen.service import attachments, contracts, documents, records, submission, tokens, users
-from docgen.service.etags import etag_of
-from docgen.service.unit import Store
+from docgen.pipeline import RenderedFile
+from docgen.records import documents, records
 from docgen.settings import Settings
 from docgen.store import migrations
 from docgen.store.database import Database
-from docgen.store.tables import Blob, Record
-from docgen.templates import FORMATS
+from docgen.store.etags import etag_of
+from docgen.store.tables import BlobRow, RecordRow
+from docgen.store.unit_of_work import Store
+from docgen.templates.catalog import FORMATS
 from docgen.uploads import Upload
+from docgen.workflow import attachments, submission
 from tests.service import NOW, SECRET, draft
 
 PEOPLE = {"zhangwei": "engineer", "wangqiang": "pm", "chenjianguo": "leader", "root": "admin"}
@@ -93,7 +96,7 @@ class Filled:
                 self.store,
                 prepared.order,
                 name,
-                Outcome("XJ", "", data=content_of(name, record_id)),
+                RenderedFile("XJ", "", data=content_of(name, record_id)),
             )
             for name in FORMATS
         }
@@ -139,7 +142,7 @@ def token(store: Store, username: str, *scopes: str) -> str:
 def whole(store: Store) -> int:
     """Check that every row has its bytes; returns how many blobs there are."""
     with store.reading() as session:
-        blobs = session.query(Blob).all()
+        blobs = session.query(BlobRow).all()
         for row in blobs:
             assert len(store.blobs.get(row.sha256)) == row.size_bytes
         return len(blobs)
@@ -147,7 +150,7 @@ def whole(store: Store) -> int:
 
 def record_ids(store: Store) -> set[str]:
     with store.reading() as session:
-        return {row.id for row in session.query(Record)}
+        return {row.id for row in session.query(RecordRow)}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

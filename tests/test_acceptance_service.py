@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from schemas.envelope import Role
+from schemas.vocabulary import Role
 from tests import paperless
 from tests.paperless import change, problems
 from tests.readers import docx_text, pdf_text, squeezed, xlsx_text

@@ -19,14 +19,14 @@ from httpx2 import Response
 
 from api.app import create_app
 from docgen.access import ROLES, SERVICE
-from docgen.jobs import queue
-from docgen.jobs.queue import Job
-from docgen.jobs.rendering import KIND
+from docgen.accounts import tokens, users
+from docgen.batches import queue
+from docgen.batches.queue import Job
+from docgen.batches.rendering import KIND
 from docgen.paths import samples_dir
-from docgen.service import tokens, users
-from docgen.service.unit import Unit
 from docgen.settings import Settings
-from docgen.store.tables import Link, User, Webhook
+from docgen.store.tables import LinkRow, UserRow, WebhookRow
+from docgen.store.unit_of_work import UnitOfWork
 from tests.service import Team, draft, picture
 from tests.signing_in import ORIGIN, browser, give_password, sign_in, trail
 
@@ -225,7 +225,7 @@ def things(team: Team, who: str, contract_id: str, **changes: str) -> dict[str, 
     )
     with team.store.change(SERVICE) as unit:
         user = users.by_username(unit.session, who)
-        hook = Webhook(
+        hook = WebhookRow(
             id=unit.new_id(),
             contract_id=contract_id,
             url="https://example.com/",
@@ -257,13 +257,13 @@ def things(team: Team, who: str, contract_id: str, **changes: str) -> dict[str, 
         }
 
 
-def batch(unit: Unit, user: User, contract_id: str) -> str:
+def batch(unit: UnitOfWork, user: UserRow, contract_id: str) -> str:
     options = {"formats": ["docx"], "lang": "zh"}
     return queue.enqueue(unit, Job(KIND, user.id, contract_id, options), [b"{}"]).id
 
 
-def signing_link(unit: Unit, user: User, contract_id: str) -> str:
-    link = Link(
+def signing_link(unit: UnitOfWork, user: UserRow, contract_id: str) -> str:
+    link = LinkRow(
         id=unit.new_id(),
         contract_id=contract_id,
         first_id="",

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from docgen import passwords
-from docgen.service import users
+from docgen.accounts import passwords, users
 from tests.service import Team
 from tests.signing_in import (
     ORIGIN,

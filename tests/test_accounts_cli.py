@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from docgen.service.unit import Store
 from docgen.settings import Settings
+from docgen.store.unit_of_work import Store
 from tests.commands import PROGRAM, as_json, docgen, surroundings
 
 PASSWORD = "correct horse battery\n"

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from docgen.service import attempts, users
+from docgen.accounts import attempts, users
 from tests.service import Team
 from tests.signing_in import PASSWORD, WRONG, browser, change_user, sign_in, trail
 

@@ -11,8 +11,8 @@ from httpx2 import Response
 from sqlalchemy import update
 
 from docgen.access import SERVICE
-from docgen.service import setup
-from docgen.store.tables import User
+from docgen.accounts import setup
+from docgen.store.tables import UserRow
 from tests.service import Team, at_work
 from tests.signing_in import PASSWORD, actions, browser, everything_kept, sign_in
 
@@ -27,7 +27,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Team]:
     url = request.getfixturevalue("database") if request.param == "postgresql" else ""
     with at_work(tmp_path / "data", url) as team:
         with team.store.change(SERVICE) as unit:
-            unit.session.execute(update(User).values(role="pm"))
+            unit.session.execute(update(UserRow).values(role="pm"))
         yield team
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from docgen.service import tokens
-from docgen.service.tokens import hash_of
+from docgen.accounts import tokens
+from docgen.accounts.tokens import hash_of
 from tests.service import Team
 from tests.signing_in import actions, browser, everything_kept, give_password, signed_in
 

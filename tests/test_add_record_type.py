@@ -78,7 +78,7 @@ RENDERER = '''
 
 from docgen.document import Document
 from docgen.renderers import Piece, template_context
-from docgen.sandbox import environment
+from docgen.templates.sandbox import environment
 
 
 class Text:

@@ -16,14 +16,14 @@ from typer.testing import CliRunner
 
 import docgen
 from api.app import create_app
-from api.errors import SAFE_HEADERS, STATUSES, status_of
-from api.limits import HELD_LIMIT, BodyLimit
+from api.http.limits import HELD_LIMIT, BodyLimit
+from api.http.problems import SAFE_HEADERS, STATUSES, status_of
 from docgen.cli import app
 from docgen.errors import DocgenError, RenderFailed, TemplateFaulty
-from docgen.intake import SIZE_LIMIT
 from docgen.paths import samples_dir
+from docgen.pipeline.json_input import SIZE_LIMIT
 from docgen.settings import Settings
-from docgen.templates import FORMATS
+from docgen.templates.catalog import FORMATS
 from schemas.catalog import record_types
 
 CODES = tuple(record_types())

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from docgen.intake import SIZE_LIMIT
 from docgen.paths import samples_dir, templates_dir
+from docgen.pipeline.json_input import SIZE_LIMIT
 
 pytestmark = [
     pytest.mark.enable_socket,

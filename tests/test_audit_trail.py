@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from docgen.audit import Entry
-from docgen.service import trail
-from docgen.service.unit import Store
+from docgen.audit import trail
 from docgen.store.anchor import EVERY, NEWEST, Anchor
+from docgen.store.audit_chain import ChainEntry
+from docgen.store.unit_of_work import Store
 from tests.commands import as_json, docgen
 from tests.service import Team
 from tests.stores import Filled, environment, filled_at
 
-NAMES = list(Entry.__dataclass_fields__)
+NAMES = list(ChainEntry.__dataclass_fields__)
 
 
 def found(store: Store) -> set[str]:
@@ -87,7 +87,7 @@ def rehash(connection: Connection, first: int, until: int) -> None:
             connection.execute(text("SELECT * FROM audit WHERE seq = :seq"), where).mappings().one()
         )
         plain = {name: row[name] for name in NAMES}
-        entry = Entry(**plain | {"seq": seq, "previous_hash": previous})
+        entry = ChainEntry(**plain | {"seq": seq, "previous_hash": previous})
         do(
             connection,
             "UPDATE audit SET previous_hash = :previous, entry_hash = :own WHERE seq = :seq",
@@ -198,7 +198,7 @@ def test_members_read_the_trail(team: Team) -> None:
     [entry] = page["items"]
     assert entry["actor_name"] == "张伟"
     plain = {name: entry[name] for name in NAMES}
-    assert Entry(**plain).entry_hash == entry["entry_hash"]
+    assert ChainEntry(**plain).entry_hash == entry["entry_hash"]
     canonical = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(canonical.encode()).hexdigest() == entry["entry_hash"]
     first = team.get("wangqiang", f"/contracts/{contract}/audit?limit=2").json()

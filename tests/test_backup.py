@@ -21,19 +21,20 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
+from docgen.audit import trail
 from docgen.backup.manifest import MANIFEST
 from docgen.backup.place import opened
 from docgen.backup.restoring import restore
 from docgen.backup.rows import tables
 from docgen.backup.writing import write
 from docgen.errors import Conflict, DocgenError, InputUnreadable, OutputRefused, StoreFault
-from docgen.service import documents, records, trail
-from docgen.service.unit import Store
+from docgen.records import documents, records
 from docgen.settings import Settings
+from docgen.signing.configuration import open_sealer, renew
 from docgen.signing.keys import SEAL_NAME
-from docgen.signing.known import known
-from docgen.signing.opening import open_sealer, renew
-from docgen.store.tables import Attachment, Base, Document, Record
+from docgen.signing.known_certificates import known
+from docgen.store.tables import AttachmentRow, Base, DocumentRow, RecordRow
+from docgen.store.unit_of_work import Store
 from tests.commands import as_json, docgen
 from tests.service import NOW
 from tests.stores import (
@@ -149,9 +150,9 @@ def test_a_store_under_load_moves_to_the_other_database(
 def check_files(store: Store, attachment: str) -> int:
     """Every submitted record has the files it was submitted with; returns how many files."""
     with store.reading() as session:
-        states = {row.id: row.state for row in session.scalars(select(Record))}
-        files = list(session.scalars(select(Document)))
-        kept = session.get_one(Attachment, attachment)
+        states = {row.id: row.state for row in session.scalars(select(RecordRow))}
+        files = list(session.scalars(select(DocumentRow)))
+        kept = session.get_one(AttachmentRow, attachment)
     assert len(files) == 3 * list(states.values()).count("submitted")
     for file in files:
         assert states[file.record_id] == "submitted"
@@ -167,7 +168,7 @@ def check_life_goes_on(store: Store, author: Any) -> None:
     with store.reading() as session:
         page = records.listed(session, author, records.Filter(words="巡检"), limit=200)
         assert {row.id for row in page.items} == before
-        last = max(row.base_no for row in session.scalars(select(Record)))
+        last = max(row.base_no for row in session.scalars(select(RecordRow)))
     new = filled.submitted()
     with store.reading() as session:
         row, _ = records.visible(session, author, new)
@@ -229,7 +230,7 @@ def backup(tmp_path: Path) -> Path:
 def test_a_blob_can_be_taken_out_with_tar(tmp_path: Path, backup: Path) -> None:
     with store_at(tmp_path / "old") as store:
         with store.reading() as session:
-            sha256 = session.scalars(select(Document.sha256)).first()
+            sha256 = session.scalars(select(DocumentRow.sha256)).first()
         assert sha256
         inner = f"blobs/{sha256[:2]}/{sha256}"
         (store.folder / inner).unlink()

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import pytest
 from pikepdf import Pdf
 
-from docgen.delivery import INDEX, JOURNAL
+from docgen.files.output import INDEX, JOURNAL
 from tests.commands import CONTRACT, PROGRAM, SAMPLES, as_json, docgen, surroundings
 from tests.test_jobs import wait_for
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from docgen.jobs.handlers import handlers
-from docgen.jobs.rendering import KIND
-from docgen.jobs.worker import Bench
-from docgen.renderers.isolate import Children, Limits
-from docgen.service.batches_ending import kept, sweep_batches
-from docgen.store.tables import Batch, BatchItem
+from docgen.batches.ending import kept, sweep_batches
+from docgen.batches.handlers import handlers
+from docgen.batches.rendering import KIND
+from docgen.batches.worker import Bench
+from docgen.renderers.isolation import ChildLimits, Children
+from docgen.store.tables import BatchItemRow, BatchRow
 from tests.service import Team
 from tests.stores import filled_at
 from tests.test_batches_sheets import SHEETS, handed_in, opened, previewed
@@ -25,7 +25,7 @@ from tests.test_jobs_rendering import order_rows
 def test_failures_are_counted_by_their_code_and_old_batches_go(
     tmp_path: Path, store_url: str
 ) -> None:
-    with filled_at(tmp_path / "data", store_url) as filled, Children(1, Limits()) as children:
+    with filled_at(tmp_path / "data", store_url) as filled, Children(1, ChildLimits()) as children:
         batch = order_rows(filled, [b"{}", b"[]", json.dumps({"doc_no": "ZX-1"}).encode()])
         order_rows(filled, [b"{}"])
         bench = Bench(filled.store, handlers(filled.store, children))
@@ -38,11 +38,11 @@ def test_failures_are_counted_by_their_code_and_old_batches_go(
         clock = filled.store.clock()
         assert sweep_batches(filled.store, clock) == 0
         with filled.store.change(filled.author) as unit:
-            unit.session.get_one(Batch, batch).ended_at = clock.replace(year=clock.year - 1)
+            unit.session.get_one(BatchRow, batch).ended_at = clock.replace(year=clock.year - 1)
         assert sweep_batches(filled.store, clock) == 1
         with filled.store.reading() as session:
-            assert session.scalar(select(func.count()).select_from(BatchItem)) == 1
-            assert session.scalar(select(Batch.kind)) == KIND
+            assert session.scalar(select(func.count()).select_from(BatchItemRow)) == 1
+            assert session.scalar(select(BatchRow.kind)) == KIND
 
 
 def test_a_preview_that_nobody_confirms_goes_as_well(office: Team) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import requests
 
-from docgen.service import batches, batches_sheets
-from docgen.service.batches_sheets import Handed, Wishes
-from docgen.store.tables import BatchItem
+from docgen.batches import batches, sheets
+from docgen.batches.sheets import SheetOptions, UploadedSheet
+from docgen.store.tables import BatchItemRow
 from tests.commands import PROGRAM, surroundings
 from tests.serving import Served, served
 from tests.stores import Filled, environment, filled_at, store_at, token, whole
@@ -82,7 +82,7 @@ def test_workers_elsewhere_read_and_make_them(tmp_path: Path, database: str) -> 
         try:
             wait_for(lambda: told(filled, batch_id).state == "preview", 90)
             with filled.store.change(filled.author) as unit:
-                batches_sheets.confirm(unit, batch_id)
+                sheets.confirm(unit, batch_id)
             wait_for(lambda: told(filled, batch_id).counts.done >= 3, 90)
             workers[0].kill()
             wait_for(lambda: told(filled, batch_id).state == "done", 120)
@@ -92,18 +92,18 @@ def test_workers_elsewhere_read_and_make_them(tmp_path: Path, database: str) -> 
                 worker.wait()
         assert told(filled, batch_id).counts.done == COUNT
         with filled.store.reading() as session:
-            rows = session.query(BatchItem).filter_by(batch_id=batch_id).all()
+            rows = session.query(BatchItemRow).filter_by(batch_id=batch_id).all()
         assert len({row.doc_no for row in rows}) == COUNT
         assert {json.loads(row.payload)["doc_no"] for row in rows} == {row.doc_no for row in rows}
         whole(filled.store)
 
 
 def ordered(filled: Filled, sheet: bytes) -> str:
-    kept = Handed("many.csv", filled.store.blobs.put(sheet), len(sheet))
+    kept = UploadedSheet("many.csv", filled.store.blobs.put(sheet), len(sheet))
     with filled.store.change(filled.author) as unit:
         unit.now = unit.now.replace(day=20)
-        wishes = Wishes(("docx",), "zh")
-        return batches_sheets.order(unit, filled.contract_id, wishes, [kept]).batch.id
+        wishes = SheetOptions(("docx",), "zh")
+        return sheets.order(unit, filled.contract_id, wishes, [kept]).batch.id
 
 
 def told(filled: Filled, batch_id: str) -> Any:

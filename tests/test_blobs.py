@@ -19,7 +19,7 @@ import obstore
 import pytest
 
 from docgen.errors import SettingWrong, StoreFault
-from docgen.store.blobs import BATCH, Blobs, FolderBlobs, Swept, open_blobs, sweep
+from docgen.store.blobs import BATCH, Blobs, FolderBlobs, SweptBlobs, open_blobs, sweep
 from docgen.store.s3 import S3Blobs
 from tests.s3_server import BUCKET, KEYS, S3Server, s3_server
 
@@ -124,7 +124,7 @@ def test_an_empty_store_holds_nothing(blobs: Blobs) -> None:
     assert names(blobs) == set()
     assert fault(blobs.get, sha(b"a")) == "blob_missing"
     assert blobs.delete(sha(b"a"), older_than=datetime.now(UTC)) is False
-    assert sweep(blobs, none, older_than=datetime.now(UTC)) == Swept(0, 0, 0)
+    assert sweep(blobs, none, older_than=datetime.now(UTC)) == SweptBlobs(0, 0, 0)
 
 
 NO_HASHES = {
@@ -202,7 +202,7 @@ def test_a_sweep_takes_what_is_old_and_unreferenced(ground: Ground) -> None:
         asked.extend(batch)
         return {needed}
 
-    assert sweep(blobs, referenced, older_than=yesterday()) == Swept(2, 1, 0)
+    assert sweep(blobs, referenced, older_than=yesterday()) == SweptBlobs(2, 1, 0)
     assert sorted(asked) == sorted([needed, orphan])
     ground.age()
     sweep(blobs, lambda _: {needed, fresh, renewed}, older_than=yesterday())
@@ -224,7 +224,7 @@ def test_a_sweep_asks_in_batches(tmp_path: Path) -> None:
         sizes.append(len(batch))
         return set(batch)
 
-    assert sweep(ground.blobs, referenced, older_than=yesterday()) == Swept(BATCH + 1, 0, 0)
+    assert sweep(ground.blobs, referenced, older_than=yesterday()) == SweptBlobs(BATCH + 1, 0, 0)
     assert sizes == [BATCH, 1]
 
 
@@ -236,7 +236,7 @@ def test_what_a_put_renews_after_the_question_stays(ground: Ground) -> None:
         ground.blobs.put(b"a")
         return set()
 
-    assert sweep(ground.blobs, referenced, older_than=yesterday()) == Swept(1, 0, 0)
+    assert sweep(ground.blobs, referenced, older_than=yesterday()) == SweptBlobs(1, 0, 0)
     assert ground.blobs.get(name) == b"a"
 
 
@@ -370,7 +370,7 @@ def test_a_sweep_takes_old_unfinished_files_only(tmp_path: Path) -> None:
     (leaf / "mine").write_bytes(b"not docgen's")
     (tmp_path / "lost+found").mkdir()
     (tmp_path / "README").write_bytes(b"not docgen's")
-    assert sweep(ground.blobs, none, older_than=yesterday()) == Swept(1, 1, 1)
+    assert sweep(ground.blobs, none, older_than=yesterday()) == SweptBlobs(1, 1, 1)
     assert sorted(path.name for path in leaf.iterdir()) == [".docgen-new", "mine"]
 
 
@@ -506,12 +506,14 @@ def test_a_put_during_the_removal_is_not_lost(
         ground.blobs.put(b"a")
 
     monkeypatch.setattr(obstore, "copy", copied)
-    assert sweep(ground.blobs, none, older_than=yesterday()) == Swept(1, 1, 0)
+    assert sweep(ground.blobs, none, older_than=yesterday()) == SweptBlobs(1, 1, 0)
     monkeypatch.undo()
     assert ground.blobs.get(name) == b"a"
-    assert sweep(ground.blobs, none, older_than=yesterday()) == Swept(0, 0, 0)
+    assert sweep(ground.blobs, none, older_than=yesterday()) == SweptBlobs(0, 0, 0)
     ground.age()
-    assert sweep(ground.blobs, lambda batch: set(batch), older_than=yesterday()) == Swept(1, 0, 0)
+    assert sweep(ground.blobs, lambda batch: set(batch), older_than=yesterday()) == SweptBlobs(
+        1, 0, 0
+    )
     assert ground.blobs.get(name) == b"a"
 
 

@@ -35,7 +35,7 @@ QUOTES_CHINESE |= {"broken_tag.nothing_to_end", "broken_tag.stands_alone"}
 # What FastAPI and Starlette say, they say in English alone.
 SAID_IN_ENGLISH = {"bad_parameter.one", "bad_body.one", "bad_request", "bad_form"}
 # Their findings are of the machine, told in both languages at once.
-OTHERS = ("docgen/doctor.py", "docgen/store/condition.py", "docgen/signing/condition.py")
+OTHERS = ("docgen/operations/doctor.py", "docgen/store/health.py", "docgen/signing/health.py")
 
 
 def kinds() -> dict[str, int]:

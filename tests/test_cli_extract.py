@@ -16,9 +16,9 @@ import openpyxl
 import pikepdf
 import pytest
 
-from docgen.delivery import Folder
 from docgen.errors import InputUnreadable
-from docgen.extract import extract
+from docgen.files.output import OutputFolder
+from docgen.pipeline.extract import extract
 from schemas.envelope import Record
 from tests.commands import SAMPLES, TEMPLATES, XJ, ZX, as_json, codes, docgen, rendered
 from tests.records import NOW, read_as
@@ -42,7 +42,7 @@ def typed(plain: Any) -> Record:
 
 
 def written(folder: Path, name: str, data: bytes) -> Path:
-    return Folder(folder).deliver(name, data)[0]
+    return OutputFolder(folder).deliver(name, data)[0]
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from docgen.cli import app
 from docgen.cli.commands import ENTRIES
 from docgen.cli.console import show_problems
-from docgen.starting import ENGINES
+from docgen.intake.starting import ENGINES
 from schemas.catalog import record_types
 from schemas.checklists import checklist
 from schemas.jsonschema import DIALECT, json_schema
@@ -92,7 +92,7 @@ def test_help_loads_no_command() -> None:
     )
     assert "check-coverage" in run.stdout
     assert "'typer'" in run.stdout
-    for name in ("pydantic", "pebble", "docgen.templates", "multiprocessing", "lxml"):
+    for name in ("pydantic", "pebble", "docgen.templates.catalog", "multiprocessing", "lxml"):
         assert f"'{name}'" not in run.stdout
 
 

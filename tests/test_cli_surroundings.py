@@ -18,7 +18,7 @@ import pytest
 from docgen.errors import SettingWrong
 from docgen.paths import templates_dir
 from docgen.settings import Settings, load_settings
-from docgen.theme import default_folder, load_theme
+from docgen.templates.theme import default_folder, load_theme
 from tests.commands import PROGRAM, XJ, as_json, docgen, surroundings
 
 FONT = "docgen-sans-regular-common.ttf"

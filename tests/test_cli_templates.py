@@ -12,9 +12,9 @@ import docx
 import openpyxl
 import pytest
 
-from docgen.lint import Finding, lint
-from docgen.templates import FORMATS, Template
-from docgen.theme import Theme, default_folder, load_theme
+from docgen.authoring.lint import LintFinding, lint
+from docgen.templates.catalog import FORMATS, Template
+from docgen.templates.theme import Theme, default_folder, load_theme
 from schemas.catalog import record_types
 from tests.commands import TEMPLATES, XJ, as_json, changed, codes, docgen, rendered
 from tests.readers import docx_text
@@ -28,7 +28,7 @@ def theme() -> Theme:
     return load_theme(default_folder())
 
 
-def linted(format_name: str, data: bytes, theme: Theme, code: str = "XJ") -> list[Finding]:
+def linted(format_name: str, data: bytes, theme: Theme, code: str = "XJ") -> list[LintFinding]:
     """Errors only: a template of a line or two shows few fields."""
     path = Path(FORMATS[format_name].file)
     found = lint(Template(code, format_name, path, "1", data), theme)

@@ -18,7 +18,7 @@ import yaml  # type: ignore[import-untyped]
 from docgen.cli.commands import ENTRIES
 from docgen.cli.serving import GRACE_S
 from docgen.settings import PREFIX, Settings, load_settings
-from docgen.store.condition import OLDEST_POSTGRES
+from docgen.store.health import OLDEST_POSTGRES
 from tests.service import SECRET
 from tests.serving import served
 from tests.stores import environment

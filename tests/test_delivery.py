@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from docgen.delivery import INDEX, JOURNAL, Folder, write_aside
 from docgen.errors import OutputRefused
+from docgen.files.output import INDEX, JOURNAL, OutputFolder, write_aside
 from schemas.values import parse_instant
 from tests.commands import NOW, SAMPLES, XJ, ZX, codes, docgen, numbered, rendered, surroundings
 
 
-def refused(folder: Folder, name: str = "a.docx", data: bytes = b"x") -> OutputRefused:
+def refused(folder: OutputFolder, name: str = "a.docx", data: bytes = b"x") -> OutputRefused:
     with pytest.raises(OutputRefused) as caught:
         folder.deliver(name, data)
     assert caught.value.message("zh")
@@ -37,7 +37,7 @@ def files(folder: Path) -> list[str]:
 
 
 def test_a_missing_folder_is_made(tmp_path: Path) -> None:
-    path, state = Folder(tmp_path / "甲" / "b c").deliver("XJ/a.docx", b"data")
+    path, state = OutputFolder(tmp_path / "甲" / "b c").deliver("XJ/a.docx", b"data")
     assert (path.read_bytes(), state) == (b"data", "made")
     assert path == tmp_path / "甲" / "b c" / "XJ" / "a.docx"
 
@@ -45,7 +45,7 @@ def test_a_missing_folder_is_made(tmp_path: Path) -> None:
 def test_files_have_the_rights_of_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        path, _ = Folder(tmp_path).deliver("a.docx", b"data")
+        path, _ = OutputFolder(tmp_path).deliver("a.docx", b"data")
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o640
@@ -54,22 +54,22 @@ def test_files_have_the_rights_of_the_umask(tmp_path: Path) -> None:
 def test_a_file_where_a_folder_is_needed(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine", "utf-8")
     with pytest.raises(OutputRefused) as caught:
-        Folder(tmp_path / "out")
+        OutputFolder(tmp_path / "out")
     assert caught.value.code == "not_writable"
     (tmp_path / "XJ").write_text("mine", "utf-8")
-    assert refused(Folder(tmp_path), "XJ/a.docx").code == "not_writable"
+    assert refused(OutputFolder(tmp_path), "XJ/a.docx").code == "not_writable"
     assert files(tmp_path) == ["XJ", "out"]
 
 
 def test_a_folder_where_a_file_is_needed(tmp_path: Path) -> None:
     (tmp_path / "a.docx").mkdir()
-    assert refused(Folder(tmp_path)).code == "file_exists"
-    assert refused(Folder(tmp_path, force=True)).code == "not_writable"
+    assert refused(OutputFolder(tmp_path)).code == "file_exists"
+    assert refused(OutputFolder(tmp_path, force=True)).code == "not_writable"
     assert files(tmp_path) == []
 
 
 def test_a_folder_that_vanishes_meanwhile(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "out", indexed=True)
+    folder = OutputFolder(tmp_path / "out", indexed=True)
     (tmp_path / "out").rmdir()
     assert refused(folder).code == "not_writable"
     with pytest.raises(OutputRefused):
@@ -104,40 +104,40 @@ def test_a_locked_folder_is_said_to_be_locked(tmp_path: Path) -> None:
 
 
 def test_equal_content_is_unchanged(tmp_path: Path) -> None:
-    Folder(tmp_path).deliver("a.docx", b"data")
+    OutputFolder(tmp_path).deliver("a.docx", b"data")
     before = (tmp_path / "a.docx").stat()
-    assert Folder(tmp_path).deliver("a.docx", b"data")[1] == "unchanged"
+    assert OutputFolder(tmp_path).deliver("a.docx", b"data")[1] == "unchanged"
     assert (tmp_path / "a.docx").stat().st_mtime_ns == before.st_mtime_ns
 
 
 def test_another_file_is_kept_unless_forced(tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_bytes(b"mine")
-    error = refused(Folder(tmp_path, indexed=True))
+    error = refused(OutputFolder(tmp_path, indexed=True))
     assert (error.code, error.place) == ("file_exists", str(tmp_path / "a.docx"))
     assert "--force" in error.hint("zh")
     assert (tmp_path / "a.docx").read_bytes() == b"mine"
-    assert Folder(tmp_path, force=True).deliver("a.docx", b"new")[1] == "made"
+    assert OutputFolder(tmp_path, force=True).deliver("a.docx", b"new")[1] == "made"
     assert (tmp_path / "a.docx").read_bytes() == b"new"
 
 
 def test_what_docgen_made_is_replaced_until_somebody_edits_it(tmp_path: Path) -> None:
-    first = Folder(tmp_path, indexed=True)
+    first = OutputFolder(tmp_path, indexed=True)
     first.deliver("XJ/a.docx", b"one", "key 1")
     first.save_index()
-    second = Folder(tmp_path, indexed=True)
+    second = OutputFolder(tmp_path, indexed=True)
     assert second.deliver("XJ/a.docx", b"two", "key 2")[1] == "made"
     second.save_index()
     (tmp_path / "XJ" / "a.docx").write_bytes(b"edited")
-    third = Folder(tmp_path, indexed=True)
+    third = OutputFolder(tmp_path, indexed=True)
     assert third.unchanged("key 2") is None
     assert refused(third, "XJ/a.docx").code == "file_exists"
 
 
 def test_unchanged_is_what_was_made_from_the_same_and_is_still_there(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, indexed=True)
+    folder = OutputFolder(tmp_path, indexed=True)
     folder.deliver("a.docx", b"one", "key 1")
     folder.save_index()
-    again = Folder(tmp_path, indexed=True)
+    again = OutputFolder(tmp_path, indexed=True)
     assert again.unchanged("key 1") == tmp_path / "a.docx"
     assert again.unchanged("key 2") is None
     (tmp_path / "a.docx").unlink()
@@ -145,23 +145,23 @@ def test_unchanged_is_what_was_made_from_the_same_and_is_still_there(tmp_path: P
 
 
 def test_the_index_forgets_what_is_gone_and_knows_each_file_once(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, indexed=True)
+    folder = OutputFolder(tmp_path, indexed=True)
     folder.deliver("a.docx", b"one", "key 1")
     folder.deliver("b.docx", b"two", "key 2")
     folder.save_index()
     (tmp_path / "b.docx").unlink()
-    again = Folder(tmp_path, indexed=True)
+    again = OutputFolder(tmp_path, indexed=True)
     again.deliver("a.docx", b"three", "key 3")
     again.save_index()
     assert list(json.loads((tmp_path / INDEX).read_text("utf-8"))) == ["key 3"]
 
 
 def test_what_a_killed_run_made_is_known_and_saved_by_the_next(tmp_path: Path) -> None:
-    Folder(tmp_path, indexed=True).deliver("a.docx", b"one", "key 1")
-    Folder(tmp_path, indexed=True).deliver("b.docx", b"two", "key 2")
+    OutputFolder(tmp_path, indexed=True).deliver("a.docx", b"one", "key 1")
+    OutputFolder(tmp_path, indexed=True).deliver("b.docx", b"two", "key 2")
     with (tmp_path / JOURNAL).open("ab") as journal:
         journal.write(b'\n["key 3", "c.d\xe4')  # torn
-    after = Folder(tmp_path, indexed=True)
+    after = OutputFolder(tmp_path, indexed=True)
     assert after.unchanged("key 1") == tmp_path / "a.docx"
     assert after.unchanged("key 3") is None
     assert after.deliver("b.docx", b"three", "key 4")[1] == "made"
@@ -173,7 +173,7 @@ def test_what_a_killed_run_made_is_known_and_saved_by_the_next(tmp_path: Path) -
 def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"precious")
     (tmp_path / "a.docx").symlink_to(tmp_path / "other")
-    Folder(tmp_path, force=True).deliver("a.docx", b"new")
+    OutputFolder(tmp_path, force=True).deliver("a.docx", b"new")
     assert (tmp_path / "other").read_bytes() == b"precious"
     assert not (tmp_path / "a.docx").is_symlink()
 
@@ -199,7 +199,7 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
 def test_a_broken_index_is_told_and_how_to_mend_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / INDEX).write_bytes(content)
     with pytest.raises(OutputRefused) as caught:
-        Folder(tmp_path, indexed=True)
+        OutputFolder(tmp_path, indexed=True)
     assert caught.value.code == "index_unreadable"
     assert INDEX in caught.value.hint("zh")
 
@@ -210,7 +210,7 @@ def test_a_broken_index_is_told_and_how_to_mend_it(tmp_path: Path, content: byte
 )
 def test_a_hostile_index_leads_nowhere(tmp_path: Path, name: str) -> None:
     (tmp_path / INDEX).write_text(json.dumps({"key": [name, "0" * 64]}), "utf-8")
-    folder = Folder(tmp_path, indexed=True)
+    folder = OutputFolder(tmp_path, indexed=True)
     assert folder.unchanged("key") is None
     folder.deliver("a.docx", b"data", "own")
     folder.save_index()
@@ -247,12 +247,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_tears_no_file(small_disk: Path) -> None:
-    folder = Folder(small_disk, indexed=True)
+    folder = OutputFolder(small_disk, indexed=True)
     folder.deliver("a.docx", b"a" * 30_000, "key 1")
     error = refused(folder, "b.docx", b"b" * 50_000)
     assert error.code == "no_space"
     assert files(small_disk) == [JOURNAL, "a.docx"]
-    assert refused(Folder(small_disk, force=True), "a.docx", b"b" * 50_000).code == "no_space"
+    assert refused(OutputFolder(small_disk, force=True), "a.docx", b"b" * 50_000).code == "no_space"
     assert (small_disk / "a.docx").read_bytes() == b"a" * 30_000
     folder.deliver("c.docx", b"c" * 1_000, "key 2")
     folder.save_index()
@@ -303,7 +303,7 @@ def test_an_interruption_in_mid_write_leaves_nothing(
 WRITER = """
 import sys
 from pathlib import Path
-from docgen.delivery import write_aside
+from docgen.files.output import write_aside
 size = 4_000_000
 print("ready", flush=True)
 while True:
@@ -350,7 +350,7 @@ def test_what_a_killed_run_left_goes_after_a_day(
     aged(path, now - timedelta(hours=hours))
     (tmp_path / ".docgen-folder00").mkdir()
     aged(tmp_path / ".docgen-folder00", now - timedelta(days=9))
-    Folder(tmp_path).discard_unfinished(older_than=now - timedelta(days=1))
+    OutputFolder(tmp_path).discard_unfinished(older_than=now - timedelta(days=1))
     assert files(tmp_path) == ([] if goes else [path.name])
 
 
@@ -380,10 +380,10 @@ def aged(path: Path, moment: datetime) -> None:
 SHARER = """
 import sys
 from pathlib import Path
-from docgen.delivery import Folder
+from docgen.files.output import OutputFolder
 own = sys.argv[2]
 for number in range(30):
-    folder = Folder(Path(sys.argv[1]), indexed=True)
+    folder = OutputFolder(Path(sys.argv[1]), indexed=True)
     folder.deliver(f"{own}-{number}.docx", f"{own} {number}".encode(), f"{own} {number}")
     folder.save_index()
 """
@@ -404,10 +404,10 @@ def _names() -> list[str]:
 RIVAL = """
 import sys
 from pathlib import Path
-from docgen.delivery import Folder
+from docgen.files.output import OutputFolder
 from docgen.errors import OutputRefused
 from schemas.values import parse_instant
-folder, own, won = Folder(Path(sys.argv[1])), sys.argv[2], 0
+folder, own, won = OutputFolder(Path(sys.argv[1])), sys.argv[2], 0
 for number in range(100):
     try:
         folder.deliver(f"{number}.docx", own.encode() * 10_000)

@@ -20,18 +20,18 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from api.app import create_app
-from api.errors import KINDS, STATUSES
-from api.limits import HELD_LIMIT
-from api.work import QUEUE
+from api.http.limits import HELD_LIMIT
+from api.http.problems import KINDS, STATUSES
+from api.http.work import QUEUE
+from docgen.authoring.vocabulary import vocabulary
 from docgen.cli import app
 from docgen.cli.commands import every
 from docgen.cli.console import ENDED, INTERRUPTED, OK, REFUSED, SURROUNDINGS, USAGE
-from docgen.intake import DEPTH_LIMIT, SIZE_LIMIT
 from docgen.paths import samples_dir, templates_dir
-from docgen.renderers import isolate
+from docgen.pipeline.json_input import DEPTH_LIMIT, SIZE_LIMIT
+from docgen.renderers import isolation
 from docgen.settings import Settings
-from docgen.templates import FORMATS
-from docgen.vocabulary import vocabulary
+from docgen.templates.catalog import FORMATS
 from docs import make_reference
 from schemas.catalog import record_types
 from schemas.values import LOG_LIMIT, ROW_LIMIT, TEXT_LIMIT
@@ -381,10 +381,10 @@ def test_limits_are_the_codes() -> None:
     assert f"{QUEUE} 个" in busy
     assert f"{HELD_LIMIT >> 20} MiB" in busy
     operations = (DOCS / "operations.md").read_text("utf-8")
-    assert f"每 MiB 加 {isolate.WALL_S_PER_MB} 秒" in operations
-    assert f"每 MiB 加 {isolate.CPU_S_PER_MB} 秒" in operations
-    assert f"最多 {isolate.RECYCLED_AFTER} 份" in operations
-    assert f"{isolate.FILE_BYTES >> 20} MiB、{isolate.OPEN_FILES} 个" in operations
+    assert f"每 MiB 加 {isolation.WALL_S_PER_MB} 秒" in operations
+    assert f"每 MiB 加 {isolation.CPU_S_PER_MB} 秒" in operations
+    assert f"最多 {isolation.RECYCLED_AFTER} 份" in operations
+    assert f"{isolation.FILE_BYTES >> 20} MiB、{isolation.OPEN_FILES} 个" in operations
 
 
 def test_defaults_are_the_settings() -> None:

@@ -20,9 +20,9 @@ from PIL import Image
 
 from docgen.document import Document
 from docgen.renderers.docx import compile, pieces
-from docgen.renderers.package import Package, read_record
+from docgen.renderers.ooxml.package import Package, read_record
 from docgen.renderers.qr import qr_png, qr_text
-from docgen.theme import Theme, default_folder, load_theme
+from docgen.templates.theme import Theme, default_folder, load_theme
 from tests.word_templates import (
     GIVEN,
     HOSTILE,
@@ -270,9 +270,10 @@ def test_the_same_document_is_the_same_bytes(theme: Theme, doc: Document) -> Non
 def test_bytes_do_not_depend_on_the_hash_seed() -> None:
     script = (
         "import hashlib, json, sys; from datetime import *; from docgen.document import build;"
-        "from docgen.renderers.docx import compile; from docgen.scaffold.docx import scaffold_docx;"
-        "from docgen.theme import *; from schemas.catalog import record_model;"
-        "from schemas.fields import Setting; from schemas.reading import read;"
+        "from docgen.renderers.docx import compile;"
+        "from docgen.authoring.scaffold.docx import scaffold_docx;"
+        "from docgen.templates.theme import *; from schemas.catalog import record_model;"
+        "from schemas.setting import Setting; from schemas.reading import read;"
         "m = record_model('XJ'); now = datetime(2026, 4, 1, tzinfo=UTC);"
         "r = read(m, json.load(sys.stdin), Setting(now));"
         "made = compile(scaffold_docx(m), load_theme(default_folder())).render(build(r.value));"

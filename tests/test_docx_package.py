@@ -12,8 +12,8 @@ import docx
 import pytest
 
 from docgen.errors import InputUnreadable, RenderFailed, TemplateFaulty
-from docgen.renderers.package import Package, read_record
-from docgen.renderers.unzip import ENTRIES
+from docgen.files.unzip import ENTRIES
+from docgen.renderers.ooxml.package import Package, read_record
 
 RECORD = '{"name":"赵敏 𠮷 \x7f <&>\\n","log":"\\u001b"}'.encode()
 MB = 2**20

@@ -13,9 +13,9 @@ from lxml import etree
 from docgen.document import Document, Value, View
 from docgen.errors import RenderFailed
 from docgen.renderers.docx import compile
-from docgen.renderers.package import Package
-from docgen.renderers.relationships import OFFICE, rels_name
-from docgen.theme import Theme, default_folder, load_theme
+from docgen.renderers.ooxml.package import Package
+from docgen.renderers.ooxml.relationships import OFFICE, rels_name
+from docgen.templates.theme import Theme, default_folder, load_theme
 from tests.word_templates import (
     document,
     printed,

@@ -15,14 +15,15 @@ import pytest
 from docx.oxml.ns import qn
 from openxml_audit import OpenXmlValidator  # type: ignore[import-untyped] # ships no types
 
+from docgen.authoring.scaffold.docx import scaffold_docx
 from docgen.document import Document, Rows, Value, View, build
 from docgen.renderers.docx import compile, pieces
-from docgen.scaffold.docx import scaffold_docx
-from docgen.theme import Theme, default_folder, load_theme
+from docgen.templates.theme import Theme, default_folder, load_theme
 from schemas.catalog import record_types
-from schemas.envelope import Opinion, Record, Role, SignMethod, Signoff
+from schemas.envelope import Opinion, Record, SignMethod, Signoff
 from schemas.fields import Choice, Part, extra, shape
 from schemas.problems import SHANGHAI
+from schemas.vocabulary import Role
 
 CODES = sorted(record_types())
 ARCHIVES = [code for code in CODES if record_types()[code].record_type.layout == "archive"]

@@ -13,11 +13,11 @@ import pikepdf
 import pytest
 
 from docgen.archive import evidence
-from docgen.archive.evidence import Page
-from docgen.children import children
+from docgen.archive.evidence import EvidencePage
+from docgen.pipeline.children import children
 from docgen.settings import Settings
 from docgen.signing.verify import verify_pdf
-from docgen.theme import default_folder
+from docgen.templates.theme import default_folder
 from tests.links import Customer, link
 from tests.packages import Made, codes, made
 from tests.readers import pdf_text, squeezed
@@ -87,7 +87,7 @@ def test_its_seal_covers_the_whole_file(by_link: Made) -> None:
         assert set(opened.attachments) == {"audit.jsonl", "contract.json", "package.json"}
 
 
-def page(**changes: Any) -> Page:
+def page(**changes: Any) -> EvidencePage:
     view = {
         "facts": [{"name": "a", "text": "b"}],
         "signoffs": [],
@@ -97,7 +97,7 @@ def page(**changes: Any) -> Page:
         "entries": [],
     }
     created = datetime.fromisoformat("2026-04-20T11:30:00+08:00")
-    return Page(view | changes, {"package.json": b"{}"}, "SQ-1", created, default_folder())
+    return EvidencePage(view | changes, {"package.json": b"{}"}, "SQ-1", created, default_folder())
 
 
 def test_equal_pages_are_equal_bytes_whatever_is_printed(tmp_path: Path) -> None:

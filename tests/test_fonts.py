@@ -17,7 +17,7 @@ from fontTools.ttLib import TTFont
 from lxml import etree
 
 from docgen.renderers.fonts import FontFile, Fonts, fontconfig_file
-from docgen.theme import default_folder
+from docgen.templates.theme import default_folder
 
 FOLDER = default_folder() / "fonts"
 FONTS = Fonts.load(FOLDER)
@@ -41,9 +41,9 @@ PRINT = """
 import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from docgen.renderers.isolate import private_fontconfig
+from docgen.renderers.isolation import private_fontconfig
 private_fontconfig(Path(sys.argv[1]), Path(sys.argv[2]))
-from docgen.renderers.pdf import About, render_pdf
+from docgen.renderers.pdf.pdf import About, render_pdf
 about = About("t", "a", "zh-CN", datetime(2026, 1, 2, tzinfo=UTC))
 made = render_pdf(sys.stdin.buffer.read().decode(), about, assets={})
 sys.stderr.writelines(made.warnings)

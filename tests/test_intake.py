@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docgen.errors import DocgenError, InputUnreadable
-from docgen.intake import DEPTH_LIMIT, SIZE_LIMIT, read_json
 from docgen.pipeline import read_record
-from schemas.fields import Setting
+from docgen.pipeline.json_input import DEPTH_LIMIT, SIZE_LIMIT, read_json
 from schemas.secrets import MASK
+from schemas.setting import Setting
 from schemas.values import ROW_LIMIT
 from tests.records import NOW, draft, sample
 

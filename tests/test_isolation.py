@@ -13,25 +13,25 @@ from typing import Any
 
 import pytest
 
-from docgen.children import _own_folder, children
 from docgen.errors import RecordRefused, RenderFailed, TemplateFaulty
-from docgen.pipeline import Order, Outcome, render
-from docgen.renderers.isolate import (
+from docgen.pipeline import RenderedFile, RenderRequest, render
+from docgen.pipeline.children import _own_folder, children
+from docgen.renderers.isolation import (
     FILE_BYTES,
     OPEN_FILES,
     RECYCLED_AFTER,
+    ChildLimits,
     Children,
-    Limits,
     outcome,
 )
 from docgen.settings import Settings
-from docgen.templates import FORMATS
-from docgen.theme import default_folder
+from docgen.templates.catalog import FORMATS
+from docgen.templates.theme import default_folder
 from tests.commands import TEMPLATES, XJ
 from tests.records import NOW
 from tests.word_templates import template
 
-LIMITS = Limits(memory_mb=1024, wall_s=20, cpu_s=1)
+LIMITS = ChildLimits(memory_mb=1024, wall_s=20, cpu_s=1)
 SETTINGS = Settings(jobs=1, memory_mb=1024, wall_s=20, cpu_s=1)
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 
@@ -56,7 +56,7 @@ def failure(pool: Children, code: str) -> RenderFailed:
     return caught.value
 
 
-def with_template(folder: Path, name: str, data: bytes) -> Order:
+def with_template(folder: Path, name: str, data: bytes) -> RenderRequest:
     """An order for a record under one template."""
     (folder / "XJ").mkdir(parents=True, exist_ok=True)
     (folder / "XJ" / "manifest.toml").write_text('record = "XJ"\nversion = "1"\n', "utf-8")
@@ -64,11 +64,13 @@ def with_template(folder: Path, name: str, data: bytes) -> Order:
     return good(folder)
 
 
-def good(*folders: Path) -> Order:
-    return Order(XJ.read_bytes(), NOW, templates=(*folders, TEMPLATES), theme=default_folder())
+def good(*folders: Path) -> RenderRequest:
+    return RenderRequest(
+        XJ.read_bytes(), NOW, templates=(*folders, TEMPLATES), theme=default_folder()
+    )
 
 
-def page(folder: Path, html: str) -> Order:
+def page(folder: Path, html: str) -> RenderRequest:
     return with_template(folder, "page.html", f"<html><body>{html}</body></html>".encode())
 
 
@@ -158,7 +160,7 @@ def test_a_result_that_cannot_be_sent_fails_alone(pool: Children) -> None:
 
 @pytest.mark.parametrize("code", ["import time; time.sleep(60)", "import os; os._exit(0)"])
 def test_what_takes_no_cpu_ends_by_the_wall_clock(code: str) -> None:
-    with Children(1, Limits(memory_mb=1024, wall_s=1, cpu_s=10)) as pool:
+    with Children(1, ChildLimits(memory_mb=1024, wall_s=1, cpu_s=10)) as pool:
         assert failure(pool, code).code == "render_timeout"
         assert pool.run(value_of, "6 * 7", size_bytes=0) == 42
 
@@ -200,7 +202,7 @@ def test_faults_cost_nobody_else_anything() -> None:
 
 
 def test_refusals_come_back_whole(pool: Children) -> None:
-    order = Order(b'{"doc_no": "XJ-HDYD-20260307-001"}', NOW, theme=default_folder())
+    order = RenderRequest(b'{"doc_no": "XJ-HDYD-20260307-001"}', NOW, theme=default_folder())
     with pytest.raises(RecordRefused) as caught:
         pool.run(render, order, "docx", size_bytes=0)
     assert len(caught.value.problems) > 5
@@ -216,7 +218,7 @@ def test_children_are_recycled() -> None:
 
 
 def test_stopping_ends_a_hanging_child() -> None:
-    pool = Children(1, Limits(memory_mb=1024, wall_s=60, cpu_s=60))
+    pool = Children(1, ChildLimits(memory_mb=1024, wall_s=60, cpu_s=60))
     pid = pool.run(os.getpid, size_bytes=0)
     pool.submit(exec, "while True: pass", size_bytes=0)
     pool.stop()
@@ -274,7 +276,7 @@ def test_cpu_time_is_limited_anew_for_each_document(pool: Children) -> None:
 
 
 def test_time_grows_with_the_record() -> None:
-    limits = Limits(wall_s=30, cpu_s=10)
+    limits = ChildLimits(wall_s=30, cpu_s=10)
     assert (limits.wall_for(0), limits.cpu_for(0)) == (30, 10)
     assert limits.wall_for(2**20) > limits.cpu_for(2**20) > 100
 
@@ -411,7 +413,7 @@ def test_what_a_page_does_not_know_fetches_nothing_either(
     pool: Children, canary: socket.socket, tmp_path: Path, html: str
 ) -> None:
     order = page(tmp_path, html.replace("PORT", str(canary.getsockname()[1])))
-    made: Outcome = pool.run(render, order, "pdf", size_bytes=0)
+    made: RenderedFile = pool.run(render, order, "pdf", size_bytes=0)
     assert made.data.startswith(b"%PDF-")
     assert b"root:x:" not in made.data
 
@@ -462,6 +464,6 @@ def test_nobody_elses_folder_is_used_for_fonts(
 def test_settings_reach_the_children() -> None:
     settings: dict[str, Any] = {"jobs": 3, "memory_mb": 900, "wall_s": 7, "cpu_s": 5}
     with children(Settings(**settings), ()) as pool:
-        assert pool.limits == Limits(900, 7, 5)
+        assert pool.limits == ChildLimits(900, 7, 5)
         code = "__import__('resource').getrlimit(__import__('resource').RLIMIT_AS)[0]"
         assert pool.run(value_of, code, size_bytes=0) == 900 * 2**20

@@ -17,14 +17,14 @@ import pytest
 from sqlalchemy import func, select
 
 from docgen.access import SERVICE
-from docgen.jobs import leases, queue
-from docgen.jobs.gauges import gauges
-from docgen.jobs.leases import Claim, Result
-from docgen.jobs.queue import BACKGROUND, CHUNK, INTERACTIVE, Job
-from docgen.jobs.worker import Bench, run_worker, take, work
-from docgen.service.unit import Store
+from docgen.batches import leases, queue
+from docgen.batches.leases import ChunkLease, ItemResult
+from docgen.batches.queue import BACKGROUND, CHUNK, INTERACTIVE, Job
+from docgen.batches.queue_metrics import gauges
+from docgen.batches.worker import Bench, run_worker, take, work
 from docgen.store.database import SQLITE_NAME
-from docgen.store.tables import Batch, BatchFile, BatchItem, Chunk
+from docgen.store.tables import BatchFileRow, BatchItemRow, BatchRow, ChunkRow
+from docgen.store.unit_of_work import Store
 from tests.jobbing import LEASE_S, bench_of, content, worker
 from tests.stores import Filled, filled_at
 
@@ -45,19 +45,19 @@ def order(filled: Filled, rows: Sequence[str], priority: int | None = BACKGROUND
         return queue.enqueue(unit, job, [f'"{row}"'.encode() for row in rows]).id
 
 
-def claim(filled: Filled, now: datetime = T0, least: int = 0) -> Claim | None:
+def claim(filled: Filled, now: datetime = T0, least: int = 0) -> ChunkLease | None:
     with filled.store.change(SERVICE) as unit:
         return leases.claim(unit, now, least=least, lease=LEASE)
 
 
-def claimed(filled: Filled, now: datetime = T0) -> Claim:
+def claimed(filled: Filled, now: datetime = T0) -> ChunkLease:
     held = claim(filled, now)
     assert held
     return held
 
 
-def done(filled: Filled, held: Claim, now: datetime) -> bool:
-    results = [Result(item.seq, "done", f"D-{item.seq}") for item in held.items]
+def done(filled: Filled, held: ChunkLease, now: datetime) -> bool:
+    results = [ItemResult(item.seq, "done", f"D-{item.seq}") for item in held.items]
     with filled.store.change(SERVICE) as unit:
         return leases.record(unit, held, results, now)
 
@@ -69,24 +69,24 @@ def counts(store: Store, batch_id: str) -> queue.Counts:
 
 def state(store: Store, batch_id: str) -> str:
     with store.reading() as session:
-        return session.get_one(Batch, batch_id).state
+        return session.get_one(BatchRow, batch_id).state
 
 
 def owner(store: Store) -> str | None:
     """Return the claim on the only chunk."""
     with store.reading() as session:
-        return session.scalar(select(Chunk.owner))
+        return session.scalar(select(ChunkRow.owner))
 
 
 def check_whole(store: Store, batch_id: str, rows: Sequence[str]) -> None:
     """Every item is done once, and its file is there with the right bytes."""
     assert counts(store, batch_id) == queue.Counts(done=len(rows))
     with store.reading() as session:
-        files = session.scalars(select(BatchFile).order_by(BatchFile.seq)).all()
+        files = session.scalars(select(BatchFileRow).order_by(BatchFileRow.seq)).all()
         assert [file.seq for file in files] == list(range(1, len(rows) + 1))
         for file, row in zip(files, rows, strict=True):
             assert store.blobs.get(file.sha256) == content(f'"{row}"')
-        assert session.scalar(select(func.count()).select_from(Chunk)) == 0
+        assert session.scalar(select(func.count()).select_from(ChunkRow)) == 0
 
 
 # ---------------------------------------------------------------- the port
@@ -109,14 +109,14 @@ def test_what_fails_keeps_the_number_it_was_ordered_with(filled: Filled) -> None
         assert filled.author.user_id
         job = Job("triple", filled.author.user_id, filled.contract_id, priority=BACKGROUND)
         batch = queue.enqueue(unit, job, [b"1", b"2", b"3"], numbers)
-        results = [Result(1, "failed"), Result(2, "poison"), Result(3, "done", "D-3")]
+        results = [ItemResult(1, "failed"), ItemResult(2, "poison"), ItemResult(3, "done", "D-3")]
         held = leases.claim(unit, T0, lease=LEASE)
         assert held
         assert leases.record(unit, held, results, T0)
         batch_id = batch.id
     with filled.store.reading() as session:
-        query = select(BatchItem.doc_no).where(BatchItem.batch_id == batch_id)
-        kept = session.scalars(query.order_by(BatchItem.seq)).all()
+        query = select(BatchItemRow.doc_no).where(BatchItemRow.batch_id == batch_id)
+        kept = session.scalars(query.order_by(BatchItemRow.seq)).all()
     assert kept == [*numbers[:2], "D-3"]
 
 
@@ -180,7 +180,7 @@ def test_the_item_that_kills_is_found_by_halving(filled: Filled) -> None:
     assert state(filled.store, batch) == "done"
     assert deaths <= 10
     with filled.store.reading() as session:
-        poison = session.scalars(select(BatchItem).where(BatchItem.state == "poison")).one()
+        poison = session.scalars(select(BatchItemRow).where(BatchItemRow.state == "poison")).one()
     assert poison.payload == '"kill"'
     assert "worker_died" in (poison.errors or "")
 
@@ -188,16 +188,16 @@ def test_the_item_that_kills_is_found_by_halving(filled: Filled) -> None:
 def test_a_cancelled_batch_is_let_go_and_ordered_again(filled: Filled) -> None:
     batch = order(filled, ["a", "bad", "c"])
     held = claimed(filled)
-    results = [Result(1, "done"), Result(2, "failed", errors=[{"code": "bad"}])]
+    results = [ItemResult(1, "done"), ItemResult(2, "failed", errors=[{"code": "bad"}])]
     with filled.store.change(SERVICE) as unit:
         assert leases.record(unit, held, results, T0)
     with filled.store.change(filled.author) as unit:
-        queue.cancel(unit, unit.session.get_one(Batch, batch))
+        queue.cancel(unit, unit.session.get_one(BatchRow, batch))
     assert state(filled.store, batch) == "cancelled"
     assert not done(filled, held, T0)
     assert claim(filled, T0 + LEASE * 2) is None
     with filled.store.change(filled.author) as unit:
-        assert queue.retry(unit, unit.session.get_one(Batch, batch)) == 2
+        assert queue.retry(unit, unit.session.get_one(BatchRow, batch)) == 2
     assert [item.seq for item in claimed(filled).items] == [2, 3]
     assert state(filled.store, batch) == "active"
 
@@ -210,7 +210,7 @@ def test_only_what_failed_is_ordered_again(filled: Filled) -> None:
         queue.Counts(done=1, failed=1),
     )
     with filled.store.change(filled.author) as unit:
-        assert queue.retry(unit, unit.session.get_one(Batch, batch)) == 1
+        assert queue.retry(unit, unit.session.get_one(BatchRow, batch)) == 1
     finish(bench_of(filled.store))
     assert counts(filled.store, batch) == queue.Counts(done=1, failed=1)
 
@@ -235,7 +235,7 @@ def test_gauges_tell_what_waits(filled: Filled) -> None:
 def test_gauges_tell_why_items_fail(filled: Filled) -> None:
     order(filled, ["a", "b", "c"])
     held = claimed(filled)
-    results = [Result(1, "done"), Result(2, "failed", errors=[{"code": "bad"}])]
+    results = [ItemResult(1, "done"), ItemResult(2, "failed", errors=[{"code": "bad"}])]
     with filled.store.change(SERVICE) as unit:
         assert leases.record(unit, held, results, T0)
     with filled.store.reading() as session:
@@ -355,6 +355,6 @@ def test_cancelling_a_large_batch(filled: Filled) -> None:
     batch = order(filled, ["x"] * 5_000)
     held = claimed(filled)
     with filled.store.change(filled.author) as unit:
-        queue.cancel(unit, unit.session.get_one(Batch, batch))
+        queue.cancel(unit, unit.session.get_one(BatchRow, batch))
     assert claim(filled) is None
     assert not done(filled, held, T0)

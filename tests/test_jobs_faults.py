@@ -23,19 +23,19 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from docgen.batches import queue
+from docgen.batches.leases import LEASE
+from docgen.batches.postgres import Crew
+from docgen.batches.queue import Job
+from docgen.batches.rendering import KIND, rendering
+from docgen.batches.worker import Bench, Workers
 from docgen.errors import StoreFault
-from docgen.jobs import queue
-from docgen.jobs.leases import LEASE
-from docgen.jobs.postgres import Crew
-from docgen.jobs.queue import Job
-from docgen.jobs.rendering import KIND, rendering
-from docgen.jobs.worker import Bench, Workers
 from docgen.paths import samples_dir
 from docgen.pipeline import render
-from docgen.renderers.isolate import Children, Limits
-from docgen.service.documents import order_for
-from docgen.service.unit import Store
-from docgen.store.tables import Batch, BatchFile, BatchItem, Chunk, Contract
+from docgen.records.documents import order_for
+from docgen.renderers.isolation import ChildLimits, Children
+from docgen.store.tables import BatchFileRow, BatchItemRow, BatchRow, ChunkRow, ContractRow
+from docgen.store.unit_of_work import Store
 from tests.jobbing import worker
 from tests.postgres import Server
 from tests.stores import Filled, filled_at
@@ -91,11 +91,11 @@ def looked_at(filled: Filled, batch_id: str, rows: list[bytes]) -> Found:
     """Compare every file with what is made of its record here; a file stands for one `done`."""
     store, wrong = filled.store, 0
     with store.reading() as session:
-        contract = session.get_one(Contract, filled.contract_id)
-        now = session.get_one(Batch, batch_id).created_at
-        files = session.scalars(select(BatchFile).where(BatchFile.batch_id == batch_id)).all()
-        items = session.scalars(select(BatchItem).where(BatchItem.batch_id == batch_id)).all()
-        assert session.scalar(select(func.count()).select_from(Chunk)) == 0
+        contract = session.get_one(ContractRow, filled.contract_id)
+        now = session.get_one(BatchRow, batch_id).created_at
+        files = session.scalars(select(BatchFileRow).where(BatchFileRow.batch_id == batch_id)).all()
+        items = session.scalars(select(BatchItemRow).where(BatchItemRow.batch_id == batch_id)).all()
+        assert session.scalar(select(func.count()).select_from(ChunkRow)) == 0
     for file in files:
         made = render(order_for(store, rows[file.seq - 1], contract, code="", now=now), "docx")
         same = hashlib.sha256(made.data).hexdigest() == file.sha256
@@ -192,7 +192,7 @@ def answers(filled: Filled, batch_id: str) -> bool:
 def working(filled: Filled, store_url: str, memory_mb: int = 600) -> Iterator[Bench]:
     """Work as the service on SQLite does, or `docgen worker`, with items that say what they do."""
     at_once = 2
-    limits = Limits(memory_mb=memory_mb, wall_s=3, cpu_s=2)
+    limits = ChildLimits(memory_mb=memory_mb, wall_s=3, cpu_s=2)
     with Children(at_once + 1, limits) as pool, ExitStack() as stack:
         make = rendering(filled.store, Deadly(pool))  # type: ignore[arg-type]
         bench = Bench(filled.store, {KIND: make}, at_once=at_once)
@@ -247,7 +247,9 @@ def test_four_that_end_their_children_among_many(filled: Filled, store_url: str)
         wait_done(filled, other)
     assert counts(filled.store, batch) == queue.Counts(done=total - 4, poison=4)
     with filled.store.reading() as session:
-        query = select(BatchItem).where(BatchItem.state == "poison").order_by(BatchItem.seq)
+        query = (
+            select(BatchItemRow).where(BatchItemRow.state == "poison").order_by(BatchItemRow.seq)
+        )
         poison = session.scalars(query).all()
     codes = {one.seq - 1: json.loads(one.errors or "")[0]["code"] for one in poison}
     log.info("F7 %s: %d done, poison %s", store_url[:10], total - 4, codes)
@@ -277,13 +279,13 @@ def test_who_waits_is_served_before_many(filled: Filled, store_url: str) -> None
 
 def moment(store: Store, batch_id: str) -> float:
     with store.reading() as session:
-        file = session.scalars(select(BatchFile).where(BatchFile.batch_id == batch_id)).one()
+        file = session.scalars(select(BatchFileRow).where(BatchFileRow.batch_id == batch_id)).one()
     return float(store.blobs.get(file.sha256))
 
 
 def cancel(filled: Filled, batch_id: str) -> None:
     with filled.store.change(filled.author) as unit:
-        queue.cancel(unit, unit.session.get_one(Batch, batch_id))
+        queue.cancel(unit, unit.session.get_one(BatchRow, batch_id))
 
 
 def test_a_large_batch_is_cancelled_at_once(filled: Filled, store_url: str) -> None:
@@ -301,7 +303,7 @@ def test_a_large_batch_is_cancelled_at_once(filled: Filled, store_url: str) -> N
         time.sleep(5 if WHOLE else 1)
         assert done_of(filled, batch) == done < total
     with filled.store.reading() as session:
-        assert session.scalar(select(func.count()).select_from(Chunk)) == 0
+        assert session.scalar(select(func.count()).select_from(ChunkRow)) == 0
     log.info("F9 %s: cancelled in %.0f ms, %d done", store_url[:10], took * 1000, done)
     if WHOLE:
         assert took <= 1

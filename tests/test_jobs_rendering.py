@@ -14,15 +14,14 @@ from zipfile import ZipFile
 import pytest
 from sqlalchemy import select
 
+from docgen.batches import batches, queue
+from docgen.batches.queue import Job
+from docgen.batches.rendering import KIND, rendering
+from docgen.batches.worker import Bench
 from docgen.errors import InputUnreadable
-from docgen.jobs import queue
-from docgen.jobs.queue import Job
-from docgen.jobs.rendering import KIND, rendering
-from docgen.jobs.worker import Bench
 from docgen.paths import samples_dir
-from docgen.renderers.isolate import Children, Limits
-from docgen.service import batches
-from docgen.store.tables import BatchItem
+from docgen.renderers.isolation import ChildLimits, Children
+from docgen.store.tables import BatchItemRow
 from tests.commands import PROGRAM, surroundings
 from tests.service import Team
 from tests.stores import Filled, environment, filled_at
@@ -161,7 +160,7 @@ def test_what_ends_children_is_poison_and_the_rest_is_done(tmp_path: Path) -> No
     """F7: a hang, a crash, too much memory and an exit among others."""
     with (
         filled_at(tmp_path / "data") as filled,
-        Children(2, Limits(memory_mb=600, wall_s=3, cpu_s=2)) as children,
+        Children(2, ChildLimits(memory_mb=600, wall_s=3, cpu_s=2)) as children,
     ):
         kinds = ("hang", "crash", "memory", "exit")
         rows = [json.dumps(kinds[one] if one < 4 else one).encode() for one in range(40)]
@@ -170,7 +169,9 @@ def test_what_ends_children_is_poison_and_the_rest_is_done(tmp_path: Path) -> No
         finish(Bench(filled.store, {KIND: make}, at_once=2))
         assert counts(filled.store, batch) == queue.Counts(done=36, poison=4)
         with filled.store.reading() as session:
-            poison = session.scalars(select(BatchItem).where(BatchItem.state == "poison")).all()
+            poison = session.scalars(
+                select(BatchItemRow).where(BatchItemRow.state == "poison")
+            ).all()
         codes = [json.loads(one.errors or "")[0]["code"] for one in poison]
         assert codes == ["render_timeout", "render_died", "render_memory", "render_died"]
 

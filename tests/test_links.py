@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from docgen.store.tables import Attachment, AuditEntry, Link, LinkItem, LinkToken
+from docgen.store.tables import AttachmentRow, AuditEntryRow, LinkItemRow, LinkRow, LinkTokenRow
 from tests.links import PERSON, STROKES, Customer, drawing, link, path_of, submitted
 from tests.service import Team, picture
 
 
 def noted(team: Team, record: Any) -> list[tuple[str, str, dict[str, Any]]]:
     """Return what the trail says of a record's links: action, who, detail."""
-    query = select(AuditEntry).where(AuditEntry.subject_id == record["id"]).order_by(AuditEntry.seq)
+    query = (
+        select(AuditEntryRow)
+        .where(AuditEntryRow.subject_id == record["id"])
+        .order_by(AuditEntryRow.seq)
+    )
     with team.store.reading() as session:
         return [
             (one.action, one.actor_name, json.loads(one.detail))
@@ -71,9 +75,9 @@ def test_a_link_leads_to_a_signature_with_its_evidence(team: Team) -> None:
         ("link.signed", "刘洋"),
     ]
     with team.store.reading() as session:
-        item = session.scalars(select(LinkItem)).one()
-        image = session.get_one(Attachment, item.image_id)
-        strokes = session.get_one(Attachment, item.strokes_id)
+        item = session.scalars(select(LinkItemRow)).one()
+        image = session.get_one(AttachmentRow, item.image_id)
+        strokes = session.get_one(AttachmentRow, item.strokes_id)
     assert (item.how, item.user_agent, item.signoff_id) == ("drawn", "phone", signoff["id"])
     assert str(item.consent) in page.text
     assert item.consent_hash == hashlib.sha256(str(item.consent).encode()).hexdigest()
@@ -91,7 +95,7 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(team: Team, record: Any) -> No
     assert listed == [read]
     assert read == {name: made[name] for name in made.keys() - {"url", "problems"}}
     with team.store.reading() as session:
-        [kept] = session.scalars(select(LinkToken.token_hash))
+        [kept] = session.scalars(select(LinkTokenRow.token_hash))
     assert kept == hashlib.sha256(token.encode()).hexdigest()
     assert token not in json.dumps([listed, noted(team, record)])
 
@@ -432,7 +436,7 @@ def test_tokens_are_in_no_log_and_no_metric(
     customer = Customer(office, made)
     customer.opens()
     with office.store.reading() as session:
-        sha256 = session.scalars(select(LinkItem.shown_sha256)).one()
+        sha256 = session.scalars(select(LinkItemRow.shown_sha256)).one()
     blob = next((office.store.folder / "blobs").rglob(str(sha256)))
     blob.chmod(0o600)
     blob.unlink()
@@ -443,8 +447,10 @@ def test_tokens_are_in_no_log_and_no_metric(
     assert "/s/{token}" in told
     assert token not in told
     with office.store.reading() as session:
-        trail = session.scalars(select(AuditEntry.detail)).all()
-        rows = [vars(one) for kind in (Link, LinkItem) for one in session.scalars(select(kind))]
+        trail = session.scalars(select(AuditEntryRow.detail)).all()
+        rows = [
+            vars(one) for kind in (LinkRow, LinkItemRow) for one in session.scalars(select(kind))
+        ]
     assert token not in str(trail) + str(rows)
 
 

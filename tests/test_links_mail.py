@@ -17,13 +17,12 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import select
 
 from docgen.errors import SettingWrong
+from docgen.links.mail_outbox import WAITS
+from docgen.links.mail_sender import MailSender
 from docgen.mail.messages import Letter, composed
-from docgen.mail.sending import hand_over
-from docgen.mail.server import Server, server_of
-from docgen.service.inviting import WAITS
-from docgen.service.reminding import Postman
+from docgen.mail.smtp import MailServer, hand_over, server_of
 from docgen.settings import Settings
-from docgen.store.tables import Mail
+from docgen.store.tables import MailRow
 from tests.links import Customer, link, submitted
 from tests.mailbox import Mailbox, mailbox
 from tests.service import Team, at_work
@@ -56,15 +55,15 @@ def settings(**given: str) -> Settings:
     return Settings(**{"mail_from": FROM, "public_url": PUBLIC} | given)  # type: ignore[arg-type]
 
 
-def server(**given: str) -> Server:
+def server(**given: str) -> MailServer:
     found = server_of(settings(**given))
     assert found
     return found
 
 
-def rows(team: Team) -> list[Mail]:
+def rows(team: Team) -> list[MailRow]:
     with team.store.reading() as session:
-        return list(session.scalars(select(Mail).order_by(Mail.seq)))
+        return list(session.scalars(select(MailRow).order_by(MailRow.seq)))
 
 
 def said(message: Any) -> str:
@@ -243,4 +242,4 @@ def test_no_header_is_slipped_in(name: str) -> None:
 
 
 def test_a_round_without_work_sends_nothing(office: Team) -> None:
-    assert Postman(office.store, server(smtp="smtp://127.0.0.1:9")).round() == 0
+    assert MailSender(office.store, server(smtp="smtp://127.0.0.1:9")).round() == 0

@@ -16,10 +16,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from docgen.errors import StoreFault
-from docgen.service.unit import Store
 from docgen.store import migrations
 from docgen.store.database import Database, sqlite_url
 from docgen.store.tables import Base
+from docgen.store.unit_of_work import Store
 from tests.commands import as_json, docgen, surroundings
 from tests.service import SECRET
 from tests.stores import environment, filled_at, record_ids, settings_of, store_at, whole
@@ -138,7 +138,7 @@ def later(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("templates", "samples"):
         (folder / name).symlink_to(ROOT / name)
-    (folder / "docgen/store/migrations/versions/0002_next.py").write_text(NEXT, "utf-8")
+    (folder / "docgen/store/alembic/versions/0002_next.py").write_text(NEXT, "utf-8")
     return folder
 
 

@@ -16,10 +16,10 @@ from sqlalchemy import select
 
 from api.app import create_app
 from docgen.access import SERVICE
+from docgen.accounts import oidc, users
 from docgen.errors import SettingWrong
-from docgen.service import oidc, users
 from docgen.settings import Settings
-from docgen.store.tables import OidcLogin, User
+from docgen.store.tables import OidcLoginRow, UserRow
 from tests.providers import CLIENT_ID, CLIENT_SECRET, agree, deny, honest_provider, tell_of
 from tests.service import Team, at_work
 from tests.signing_in import ORIGIN, actions, browser, change_user, everything_kept
@@ -89,7 +89,7 @@ def sign_on(client: TestClient, sub: str) -> Response:
 
 def subject_of(team: Team, username: str) -> str | None:
     with team.store.reading() as session:
-        return session.scalar(select(User.subject).where(User.username == username))
+        return session.scalar(select(UserRow.subject).where(UserRow.username == username))
 
 
 # ---------------------------------------------------------------- those who are known
@@ -210,7 +210,7 @@ def test_a_return_counts_once_in_time_and_in_the_same_browser(firm: Team, issuer
     assert come_back(late, location).json()["code"] == "oidc_failed"
     leave(browser(firm))
     with firm.store.reading() as session:
-        assert len(session.scalars(select(OidcLogin)).all()) == 1, "the old ones are forgotten"
+        assert len(session.scalars(select(OidcLoginRow)).all()) == 1, "the old ones are forgotten"
 
 
 def test_a_refusal_at_the_provider_is_told(firm: Team) -> None:

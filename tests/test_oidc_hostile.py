@@ -13,7 +13,7 @@ import pytest
 from httpx2 import Response
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from docgen.service import oidc
+from docgen.accounts import oidc
 from tests.providers import CLIENT_SECRET, DISCOVERY, Impostor, impostor
 from tests.service import Team, at_work
 from tests.signing_in import browser

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from docgen.audit import trail
 from docgen.paths import samples_dir
-from docgen.service import trail
 from docgen.store.blobs import FolderBlobs
 from docgen.store.folder import KEY_NAME
 from tests.commands import as_json, docgen

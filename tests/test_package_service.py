@@ -15,9 +15,9 @@ from sqlalchemy import func, select
 
 from docgen.archive.restoring import restore
 from docgen.archive.verifying import verify
+from docgen.audit import trail
 from docgen.errors import Conflict
-from docgen.service import trail
-from docgen.store.tables import Base, Document
+from docgen.store.tables import Base, DocumentRow
 from tests.commands import as_json
 from tests.packages import (
     Made,
@@ -91,7 +91,7 @@ def test_seals_that_do_not_verify_are_not_packed(office: Team) -> None:
     office.contract()
     record = archived(office)
     with office.store.database.writing() as session:
-        row = session.scalars(select(Document).where(Document.stage == "signed")).one()
+        row = session.scalars(select(DocumentRow).where(DocumentRow.stage == "signed")).one()
         data = office.store.blobs.get(row.sha256)
         row.sha256 = office.store.blobs.put(flipped(data))
         session.connection().exec_driver_sql(
@@ -108,7 +108,9 @@ def test_a_record_older_than_seals_is_packed_without_a_signed_pdf(
     office.contract()
     record = archived(office)
     with office.store.database.writing() as session:
-        session.delete(session.scalars(select(Document).where(Document.stage == "signed")).one())
+        session.delete(
+            session.scalars(select(DocumentRow).where(DocumentRow.stage == "signed")).one()
+        )
     found = made(office, record)
     assert "data/signed.pdf" not in found.files()
     assert codes(found.data, found.roots, tmp_path) == set()

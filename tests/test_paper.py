@@ -13,7 +13,7 @@ from PIL import Image
 
 from docgen.errors import UploadRefused
 from docgen.signing.paper import matched, printed
-from docgen.uploads.scans import PAGES, Seen, look_for_codes
+from docgen.uploads.scans import PAGES, ScannedCode, look_for_codes
 from tests import photographs
 from tests.photographs import Camera, page, photographed, saved, signed
 from tests.service import Team, at_work, picture
@@ -210,7 +210,7 @@ def test_what_shows_no_code_shows_none() -> None:
     ],
 )
 def test_what_codes_say(texts: list[str], outcome: str) -> None:
-    seen = [Seen(1, text) for text in texts]
+    seen = [ScannedCode(1, text) for text in texts]
     assert matched(seen, NUMBER, HASH, unmatched=True) == outcome
 
 
@@ -224,13 +224,13 @@ def test_what_codes_say(texts: list[str], outcome: str) -> None:
 )
 def test_codes_of_something_else_are_refused(texts: list[str]) -> None:
     with pytest.raises(UploadRefused) as caught:
-        matched([Seen(1, text) for text in texts], NUMBER, HASH, unmatched=True)
+        matched([ScannedCode(1, text) for text in texts], NUMBER, HASH, unmatched=True)
     assert caught.value.code == "scan_of_another"
 
 
 @given(st.text(max_size=80))
 def test_any_text_may_stand_in_a_code(text: str) -> None:
-    assert all(len(one.short_code) == 16 for one in printed([Seen(1, text)]))
+    assert all(len(one.short_code) == 16 for one in printed([ScannedCode(1, text)]))
 
 
 def test_the_camera_is_one(desk: Desk) -> None:

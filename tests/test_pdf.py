@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docgen.errors import DocgenError, InputUnreadable, RenderFailed
-from docgen.renderers.pdf import (
+from docgen.renderers.pdf.pdf import (
     About,
-    Attachment,
+    EmbeddedFile,
     Pdf,
     embedded_record,
     identifier_intact,
@@ -28,7 +28,7 @@ pytestmark = [  # WeasyPrint 70 leaves its colour profile open
 ]
 
 ABOUT = About("巡检 XJ", "华信", "zh-CN", datetime(2026, 3, 7, 4, tzinfo=UTC))
-RECORD = Attachment("record.json", b'{"doc_no":"XJ"}', "Record", "Source")
+RECORD = EmbeddedFile("record.json", b'{"doc_no":"XJ"}', "Record", "Source")
 FONT = "font-family: 'Docgen Serif SC'"
 STYLE = f"<style>@page {{ margin: 20mm; {FONT} }} html {{ {FONT} }}</style>"
 

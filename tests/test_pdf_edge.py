@@ -13,9 +13,9 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from docgen.errors import SettingWrong
-from docgen.renderers.edge import HEIGHT
-from docgen.renderers.pdf import About, render_pdf
-from docgen.theme import default_folder, load_theme
+from docgen.renderers.pdf.page_seal import HEIGHT
+from docgen.renderers.pdf.pdf import About, render_pdf
+from docgen.templates.theme import default_folder, load_theme
 
 # WeasyPrint leaves its colour profile to the collector.
 pytestmark = [

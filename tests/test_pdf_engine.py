@@ -17,7 +17,14 @@ import pydyf
 import pytest
 
 from docgen.errors import RenderFailed
-from docgen.renderers.pdf import About, Attachment, Pdf, Written, identifier_intact, render_pdf
+from docgen.renderers.pdf.pdf import (
+    About,
+    EmbeddedFile,
+    Pdf,
+    Written,
+    identifier_intact,
+    render_pdf,
+)
 
 pytestmark = [  # WeasyPrint 70 leaves its colour profile open
     pytest.mark.filterwarnings("ignore:.*sRGB2014:ResourceWarning"),
@@ -25,7 +32,7 @@ pytestmark = [  # WeasyPrint 70 leaves its colour profile open
 ]
 
 ABOUT = About("巡检 XJ", "华信", "zh-CN", datetime(2026, 3, 7, 4, tzinfo=UTC))
-RECORD = Attachment("record.json", b'{"doc_no":"XJ"}', "Record", "Source")
+RECORD = EmbeddedFile("record.json", b'{"doc_no":"XJ"}', "Record", "Source")
 STYLE = """<style>
 html { font-family: 'Docgen Serif SC' } @page { font-family: 'Docgen Serif SC' }
 h1, th { font-family: 'Docgen Sans SC' }
@@ -41,8 +48,8 @@ ONCE_MORE = """
 import hashlib, sys, tempfile
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from docgen.renderers.isolate import private_fontconfig
-from docgen.theme import default_folder
+from docgen.renderers.isolation import private_fontconfig
+from docgen.templates.theme import default_folder
 from tests import test_pdf_engine as t
 private_fontconfig(default_folder() / "fonts", Path(tempfile.mkdtemp()))
 print(hashlib.sha256(t.printed(t.PAGE + t.rows(90)).data).hexdigest())

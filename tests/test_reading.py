@@ -14,10 +14,11 @@ from docgen.document import canonical
 from schemas.catalog import record_types
 from schemas.contract import Contract
 from schemas.envelope import Record
-from schemas.fields import Choice, Setting
+from schemas.fields import Choice
 from schemas.inspection import Inspection
 from schemas.problems import SHANGHAI
 from schemas.reading import read
+from schemas.setting import Setting
 from schemas.values import parse_day, parse_instant
 from tests.records import NOW, SAMPLES, draft, errors, read_as, sample
 

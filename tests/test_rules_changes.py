@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.maintenance_log import MaintenanceLog
-from schemas.measures import same_quantity
+from schemas.param_change import same_quantity
 from tests.records import contract, draft, errors, read_as, warnings
 
 

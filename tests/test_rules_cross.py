@@ -8,21 +8,16 @@ from typing import Any
 import pytest
 
 from docgen.errors import RecordRefused
-from docgen.rules.authorised import Window, authorised, uses
-from docgen.rules.continuing import Logged, continuing
-from docgen.rules.converting import Other, converting
-from docgen.rules.covering import covering
-from docgen.rules.handing_over import Listed, handing_over
-from docgen.rules.log_rows import replaced
-from docgen.rules.named import named_in
+from docgen.records.records import visible
+from docgen.rules.authorisation import Window, authorised, uses
+from docgen.rules.continuity import Logged, Previous, continuing, first_found, reappearing
+from docgen.rules.contract import covering, named_in, phase_on
 from docgen.rules.partial import rows
-from docgen.rules.phases import phase_on
-from docgen.rules.reappearing import Previous, first_found, reappearing
-from docgen.service.records import visible
+from docgen.rules.tickets import Listed, Other, converting, handing_over, replaced
 from schemas.catalog import record_types
-from schemas.envelope import Role
 from schemas.param_change import ParamChange
 from schemas.values import parse_instant
+from schemas.vocabulary import Role
 from tests.paperless import actor, archive, change, paper, problems, sign, submit
 from tests.records import contract, sample
 from tests.service import Team

@@ -14,8 +14,8 @@ from typing import Any
 import openpyxl
 import pytest
 
+from docgen.intake.sheets.ledger import NAME, records
 from docgen.paths import samples_dir
-from docgen.sheets.ledger import NAME, records
 from tests.commands import CONTRACT, as_json, codes, docgen
 from tests.sheet_files import (
     ASSET_HEADER,

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from docgen.sheets.cells import CellRefused, Odd, Surroundings, converter
-from docgen.sheets.headers import folded, unit_in
-from docgen.sheets.layout import Column
-from docgen.sheets.places import column_of, letters
-from docgen.sheets.records import Source, Values
-from docgen.sheets.targets import Target, root, targets
-from docgen.sheets.units import figure
+from docgen.intake.sheets.cells import CellRefused, Odd, Surroundings, converter
+from docgen.intake.sheets.headers import folded, unit_in
+from docgen.intake.sheets.layout import Column
+from docgen.intake.sheets.places import column_of, letters
+from docgen.intake.sheets.records import SheetSource, Values
+from docgen.intake.sheets.targets import SheetTarget, root, targets
+from docgen.intake.sheets.units import figure
 from schemas.problems import SHANGHAI
 from schemas.values import parse_day, parse_instant
 
@@ -27,7 +27,7 @@ OBJECTS = next(one for one in targets() if one.path == ("objects",))
 ENTRIES = next(one for one in targets() if one.path == ("entries",))
 
 
-def value(target: Target, field: str, cell: Any, unit: str = "", **around: bool) -> Any:
+def value(target: SheetTarget, field: str, cell: Any, unit: str = "", **around: bool) -> Any:
     return converter(target.slots[field], unit, Surroundings(**around))(cell)
 
 
@@ -358,8 +358,8 @@ COLUMNS = [
 @settings(deadline=None)
 @given(st.lists(st.lists(CELLS, max_size=len(COLUMNS)), min_size=1, max_size=8))
 def test_rows_read_together_say_what_each_says_alone(rows: list[list[Any]]) -> None:
-    together = Source("S", COLUMNS, Surroundings()).read([list(row) for row in rows])
-    alone = [Source("S", COLUMNS, Surroundings()).read([list(row)])[0] for row in rows]
+    together = SheetSource("S", COLUMNS, Surroundings()).read([list(row) for row in rows])
+    alone = [SheetSource("S", COLUMNS, Surroundings()).read([list(row)])[0] for row in rows]
     assert [_told(one) for one in together] == [_told(one) for one in alone]
 
 
@@ -367,9 +367,9 @@ def test_rows_read_together_say_what_each_says_alone(rows: list[list[Any]]) -> N
 def test_cells_that_are_equal_to_python_are_told_apart(cells: tuple[Any, Any]) -> None:
     serial = next(one for one in COLUMNS if one.slot.name == "serial_no")
     rows = [[""] * serial.index + [cell] for cell in cells]
-    source = Source("S", COLUMNS, Surroundings())
+    source = SheetSource("S", COLUMNS, Surroundings())
     together, once_more = source.read(rows), source.read(rows)
-    alone = [Source("S", COLUMNS, Surroundings()).read([row])[0] for row in rows]
+    alone = [SheetSource("S", COLUMNS, Surroundings()).read([row])[0] for row in rows]
     assert [_told(one) for one in together] == [_told(one) for one in alone]
     assert [_told(one) for one in once_more] == [_told(one) for one in alone]
 
@@ -383,7 +383,7 @@ def _told(values: Values) -> list[str]:
 
 
 def test_a_credential_is_doubted_wherever_it_stands_again() -> None:
-    source = Source("S", COLUMNS[:2], Surroundings())
+    source = SheetSource("S", COLUMNS[:2], Surroundings())
     rows = [["password=Abc#1234", 1]] * 3
     for _ in range(2):
         assert [one.typed for one in source.read(rows)] == [None] * 3
@@ -437,7 +437,7 @@ def test_the_aliases_of_the_design_are_known() -> None:
     assert_known(root("ZX"), questions)
 
 
-def assert_known(target: Target, names: dict[str, str]) -> None:
+def assert_known(target: SheetTarget, names: dict[str, str]) -> None:
     for field, headers in names.items():
         for header in headers.split():
             assert target.names[folded(header)][0] == (field,), header

@@ -17,7 +17,7 @@ from openpyxl.drawing.image import Image
 from PIL import Image as Picture
 
 from docgen.errors import InputUnreadable
-from docgen.sheets.book import open_book
+from docgen.intake.sheets.book import open_book
 from tests.commands import CONTRACT, as_json
 from tests.sheet_files import TICKET_HEADER, converted_rows, faults, taken, ticket, workbook
 

@@ -13,8 +13,8 @@ from openpyxl.styles import Font
 from openpyxl.worksheet.formula import ArrayFormula
 
 from docgen.errors import DocgenError, InputUnreadable
-from docgen.sheets.book import open_book
-from docgen.sheets.limits import Limits
+from docgen.intake.sheets.book import open_book
+from docgen.intake.sheets.limits import WorkbookLimits
 from tests.hostile import displaced
 from tests.sheet_files import (
     TICKET_HEADER,
@@ -27,7 +27,7 @@ from tests.sheet_files import (
 )
 
 
-def refused(path: Path, limits: Limits | None = None) -> str:
+def refused(path: Path, limits: WorkbookLimits | None = None) -> str:
     """The code with which a file is refused."""
     with pytest.raises(InputUnreadable) as caught:
         open_book(path, limits=limits)
@@ -106,12 +106,12 @@ def test_bombs_and_limits(tmp_path: Path) -> None:
     sheet = "xl/worksheets/sheet1.xml"
     bomb = repacked(tmp_path / "bomb.xlsx", source, **{sheet: b"<x>" + b" " * (40 * 2**20)})
     assert refused(bomb) == "sheet_zip_bomb"
-    assert refused(source, Limits(file_bytes=1000)) == "sheet_file_too_large"
-    assert refused(source, Limits(unpacked_bytes=1000)) == "sheet_unpacked_too_large"
-    assert refused(source, Limits(rows=2)) == "too_many_sheet_rows"
-    assert refused(source, Limits(columns=3)) == "too_many_columns"
+    assert refused(source, WorkbookLimits(file_bytes=1000)) == "sheet_file_too_large"
+    assert refused(source, WorkbookLimits(unpacked_bytes=1000)) == "sheet_unpacked_too_large"
+    assert refused(source, WorkbookLimits(rows=2)) == "too_many_sheet_rows"
+    assert refused(source, WorkbookLimits(columns=3)) == "too_many_columns"
     two = workbook(tmp_path / "two.xlsx", a=[["x"]], b=[["x"]])
-    assert refused(two, Limits(sheets=1)) == "too_many_sheets"
+    assert refused(two, WorkbookLimits(sheets=1)) == "too_many_sheets"
 
 
 def test_lying_sizes_are_found(tmp_path: Path) -> None:

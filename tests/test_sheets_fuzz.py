@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from docgen.errors import InputUnreadable
-from docgen.renderers.isolate import Children, Limits
-from docgen.sheets.intake import take
-from docgen.sheets.order import Order
-from docgen.sheets.taken import Taken
+from docgen.intake.sheets.import_result import ImportResult
+from docgen.intake.sheets.intake import take
+from docgen.intake.sheets.order import ConversionRequest
+from docgen.renderers.isolation import ChildLimits, Children
 from tests.sheet_files import CONTRACT, NOW, mixed
 
 HERE = Path(__file__).parent / "spreadsheets"
@@ -189,8 +189,8 @@ def mutated(seed: int) -> tuple[str, bytes]:
 
 def fates(seeds: list[int], folder: Path) -> Iterator[tuple[int, object]]:
     """Take the file of each seed in; yield what came of it, or the error."""
-    limits = Limits(memory_mb=2048, wall_s=60, cpu_s=20)
-    with Children(2, limits, preload=["docgen.sheets.intake"]) as pool:
+    limits = ChildLimits(memory_mb=2048, wall_s=60, cpu_s=20)
+    with Children(2, limits, preload=["docgen.intake.sheets.intake"]) as pool:
         running = []
         for seed in [*seeds, *[None] * AHEAD]:
             if seed is not None:
@@ -205,7 +205,7 @@ def _begun(pool: Children, seed: int, folder: Path):  # type: ignore[no-untyped-
     name, data = mutated(seed)
     path = folder / f"{seed}-{name}"
     path.write_bytes(data)
-    order = Order(path, name, NOW, folder, contract=CONTRACT.read_bytes(), dry=True)
+    order = ConversionRequest(path, name, NOW, folder, contract=CONTRACT.read_bytes(), dry=True)
     return path, pool.submit(take, order, size_bytes=0)
 
 
@@ -217,7 +217,7 @@ def complaint(fate: object) -> str:
             if fate.message("zh") and fate.hint("en")
             else f"a refusal without words: {fate.code}"
         )
-    if not isinstance(fate, Taken):
+    if not isinstance(fate, ImportResult):
         return repr(fate)
     told = sum(len(one.rows) + len(one.known) for one in fate.documents)
     rows = told + fate.failed + fate.skipped

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docgen.errors import InputUnreadable
-from docgen.sheets.book import Sheet
-from docgen.sheets.facts import SheetFacts
-from docgen.sheets.intake_book import intake_workbook
-from docgen.sheets.layout import Layout
-from docgen.sheets.mapping import load, load_all, mapping_of, save
-from docgen.sheets.understanding import understand
+from docgen.intake.sheets.book import Sheet
+from docgen.intake.sheets.facts import SheetFacts
+from docgen.intake.sheets.intake_book import intake_workbook
+from docgen.intake.sheets.layout import Layout
+from docgen.intake.sheets.mapping import load, load_all, mapping_of, save
+from docgen.intake.sheets.understanding import understand
 from schemas.catalog import record_types
 from tests.commands import as_json, docgen
 from tests.records import contract

@@ -28,16 +28,16 @@ from pkcs11.util.ec import encode_ec_public_key, encode_named_curve_parameters
 
 from docgen.errors import DocgenError
 from docgen.settings import Settings, load_settings
-from docgen.signing.condition import examine
+from docgen.signing.configuration import existing, open_sealer, renew, timestamper, trusted
 from docgen.signing.fields import add_fields
+from docgen.signing.health import examine
 from docgen.signing.keys import SEAL_NAME, Sealer, is_trial, load
-from docgen.signing.known import SEALS, known, short
-from docgen.signing.opening import existing, open_sealer, renew, timestamper, trusted
+from docgen.signing.known_certificates import SEALS, known, short
 from docgen.signing.remote import RemoteSealer
 from docgen.signing.seal import seal
-from docgen.signing.token import Place, place_of
+from docgen.signing.token import TokenKey, place_of
 from docgen.signing.verify import verify_pdf
-from docgen.store.condition import Finding
+from docgen.store.health import HealthFinding
 from tests.authorities import END, NOW, START, Authority, Private, Public, p12, pem, pkcs8
 from tests.commands import SAMPLES, as_json, rendered
 from tests.commands import codes as told_codes
@@ -303,7 +303,7 @@ def test_addresses_of_tokens_come_back(module: str, label: str, key: str) -> Non
     with suppress(UnicodeEncodeError):
         parts = [quote(one, safe="") for one in (label, key, module)]
         uri = "pkcs11:token={};object={}?module-path={}".format(*parts)
-        assert place_of(uri) == Place(module, label, key)
+        assert place_of(uri) == TokenKey(module, label, key)
 
 
 @given(st.text(alphabet="pkcs11:token=object;module-path=?&%2f0x"))
@@ -382,7 +382,7 @@ def test_addresses_that_are_not_asked(settings: Settings, place: str) -> None:
 # ---------------------------------------------------------------- settings and doctor
 
 
-def found(settings: Settings) -> dict[str, Finding]:
+def found(settings: Settings) -> dict[str, HealthFinding]:
     return {one.subject: one for one in examine(settings)}
 
 

@@ -17,8 +17,8 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from docgen.errors import DocgenError
-from docgen.signing.appending import Appending
 from docgen.signing.fields import add_fields, field_names
+from docgen.signing.incremental_update import Appending
 from docgen.signing.keys import FileSealer, load, make_trial, roots
 from docgen.signing.seal import seal
 from docgen.signing.verify import verify_pdf

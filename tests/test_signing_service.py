@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from docgen.access import SERVICE
+from docgen.signing.configuration import open_sealer
 from docgen.signing.keys import SEAL_NAME, make_trial
-from docgen.signing.opening import open_sealer
-from docgen.signing.verify import Verdict, verify_pdf
-from docgen.store.tables import Document
+from docgen.signing.verify import SignatureVerdict, verify_pdf
+from docgen.store.tables import DocumentRow
 from tests.service import Team
 
 PAPER = {"role": "cust_owner", "name": "刘洋", "opinion": "agree", "signed_on": "2026-03-10"}
@@ -50,7 +50,7 @@ def customer(team: Team, record: Any) -> Any:
     return team.post("zhangwei", f"{versions(record)}/paper-signatures", given)
 
 
-def verdict(team: Team, data: bytes, *fields: str) -> Verdict:
+def verdict(team: Team, data: bytes, *fields: str) -> SignatureVerdict:
     own = open_sealer(team.store.settings).certificate
     return verify_pdf(data, [own], expected=fields)
 
@@ -161,7 +161,7 @@ def test_a_row_that_names_an_earlier_state_is_not_archived(team: Team, submitted
     team.made(leader(team, submitted))
     team.made(customer(team, submitted))
     with team.store.change(SERVICE) as unit:
-        row = unit.session.get_one(Document, (submitted["id"], 1, "signed", "pdf", "zh"))
+        row = unit.session.get_one(DocumentRow, (submitted["id"], 1, "signed", "pdf", "zh"))
         row.sha256 = team.store.blobs.put(earlier)
         unit.keep_blob(row.sha256, len(earlier))
     refused = team.post("zhangwei", f"/records/{submitted['id']}/archive")

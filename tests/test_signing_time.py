@@ -22,14 +22,14 @@ from pyhanko.sign.timestamps import DummyTimeStamper
 
 from docgen.errors import DocgenError
 from docgen.settings import Settings
-from docgen.signing.appending import Appending
+from docgen.signing.configuration import lasting, timestamper, trusted
 from docgen.signing.fields import add_fields, field_names
+from docgen.signing.incremental_update import Appending
 from docgen.signing.keys import FileSealer, Sealer, load
-from docgen.signing.lasting import Lasting
-from docgen.signing.opening import lasting, timestamper, trusted
+from docgen.signing.long_term import Lasting
 from docgen.signing.seal import seal
 from docgen.signing.timestamps import TimeAuthority
-from docgen.signing.verify import Verdict, verify_pdf
+from docgen.signing.verify import SignatureVerdict, verify_pdf
 from tests.authorities import NOW, Authority, p12, pkcs8
 from tests.authorities import pem as as_pem
 from tests.commands import SAMPLES, docgen, rendered
@@ -124,11 +124,11 @@ def signed(
     return made
 
 
-def verified(data: bytes, settings: Settings, *expected: str) -> Verdict:
+def verified(data: bytes, settings: Settings, *expected: str) -> SignatureVerdict:
     return verify_pdf(data, trusted(settings), expected=expected)
 
 
-def codes(verdict: Verdict) -> list[str]:
+def codes(verdict: SignatureVerdict) -> list[str]:
     return [one.code for one in verdict.findings]
 
 

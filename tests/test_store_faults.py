@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from docgen.audit import trail
 from docgen.errors import DocgenError, StoreFault
-from docgen.service import trail
-from docgen.service.unit import Store
-from docgen.store.tables import AuditEntry, Document, Record
+from docgen.store.tables import AuditEntryRow, DocumentRow, RecordRow
+from docgen.store.unit_of_work import Store
 from tests.commands import as_json
 from tests.service import at_work, draft
 from tests.serving import Served, served
@@ -86,13 +86,13 @@ def check_nothing_torn(store: Store) -> None:
     whole(store)
     assert trail.verified(store).broken == 0
     with store.reading() as session:
-        files = list(session.scalars(select(Document.record_id)))
+        files = list(session.scalars(select(DocumentRow.record_id)))
         noted = set(
             session.scalars(
-                select(AuditEntry.subject_id).where(AuditEntry.action == "record.submitted")
+                select(AuditEntryRow.subject_id).where(AuditEntryRow.action == "record.submitted")
             )
         )
-        for record in session.scalars(select(Record)):
+        for record in session.scalars(select(RecordRow)):
             is_submitted = record.state == "submitted"
             assert files.count(record.id) == 3 * is_submitted
             assert (record.id in noted) == is_submitted
@@ -118,7 +118,9 @@ def test_what_a_killed_service_acknowledged_is_there(tmp_path: Path, store_url: 
     assert POSTS // 2 <= len(acknowledged) < POSTS
     with store_at(folder, store_url) as store:
         with store.reading() as session:
-            created = select(AuditEntry.subject_id).where(AuditEntry.action == "record.created")
+            created = select(AuditEntryRow.subject_id).where(
+                AuditEntryRow.action == "record.created"
+            )
             noted = list(session.scalars(created))
         assert set(acknowledged) <= record_ids(store) == set(noted)
         assert len(noted) == len(set(noted))

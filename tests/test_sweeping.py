@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from docgen.service import attachments, documents, trail
-from docgen.service.documents import Made
-from docgen.service.sweeping import Sweeper, Swept, sweep
-from docgen.service.unit import Store
-from docgen.store.blobs import FolderBlobs, shard
+from docgen.audit import trail
+from docgen.operations.sweeping import Sweeper, SweepReport, sweep
+from docgen.records import documents
+from docgen.records.documents import StoredDocument
+from docgen.store.blobs import FolderBlobs
+from docgen.store.content_address import shard
 from docgen.store.locks import no_sweep
-from docgen.store.tables import Blob, Document, IdempotencyKey, Rendering, Session
+from docgen.store.tables import BlobRow, DocumentRow, IdempotencyKeyRow, RenderingRow, SessionRow
+from docgen.store.unit_of_work import Store
+from docgen.workflow import attachments
 from tests.commands import as_json
 from tests.service import NOW
 from tests.stores import Filled, environment, filled_at, token, whole
@@ -48,7 +51,7 @@ def names(store: Store) -> set[str]:
 def preview(filled: Filled, text: bytes, days: float = 0) -> str:
     """Keep a preview, made so many days ago; returns its bytes' hash."""
     sha256 = filled.store.blobs.put(text)
-    made = Made("pdf", "zh", sha256, len(text), sha256)
+    made = StoredDocument("pdf", "zh", sha256, len(text), sha256)
     with filled.store.change(filled.author) as unit:
         unit.now -= timedelta(days=days)
         documents.keep_rendering(unit, made)
@@ -65,10 +68,10 @@ def test_only_what_nothing_names_goes_after_a_day(tmp_path: Path, store_url: str
         with store.change(filled.author) as unit:
             attachments.remove(unit, (draft, 1), file)
         orphan = store.blobs.put(b"never named")
-        assert sweep(store, real_now()) == Swept()
+        assert sweep(store, real_now()) == SweepReport()
         age(store)
         young = store.blobs.put(b"named soon")
-        assert sweep(store, real_now()) == Swept(blobs=2)
+        assert sweep(store, real_now()) == SweepReport(blobs=2)
         assert orphan not in names(store)
         assert young in names(store)
         assert whole(store) == 4
@@ -94,8 +97,8 @@ def test_previews_go_after_thirty_days(tmp_path: Path, store_url: str) -> None:
         assert names(filled.store) >= {new}
         assert old not in names(filled.store)
         with filled.store.reading() as session:
-            kept = set(session.scalars(select(Rendering.sha256)))
-            files = set(session.scalars(select(Document.sha256)))
+            kept = set(session.scalars(select(RenderingRow.sha256)))
+            files = set(session.scalars(select(DocumentRow.sha256)))
         assert kept == files | {new}
         filled.store.clock = lambda: NOW + timedelta(days=400)
         assert sweep(filled.store, real_now()).previews == 1
@@ -108,7 +111,7 @@ def test_answers_and_sessions_have_their_time(tmp_path: Path, store_url: str) ->
         with filled.store.change(filled.author) as unit:
             for name, past in (("old", timedelta(days=8)), ("new", timedelta(days=6))):
                 unit.session.add(
-                    IdempotencyKey(
+                    IdempotencyKeyRow(
                         user_id=user_id,
                         key=name,
                         fingerprint="",
@@ -119,7 +122,7 @@ def test_answers_and_sessions_have_their_time(tmp_path: Path, store_url: str) ->
                     )
                 )
                 unit.session.add(
-                    Session(
+                    SessionRow(
                         id_hash=name,
                         user_id=user_id,
                         created_at=NOW - past,
@@ -127,10 +130,10 @@ def test_answers_and_sessions_have_their_time(tmp_path: Path, store_url: str) ->
                         expires_at=NOW + timedelta(days=7) - past,
                     )
                 )
-        assert sweep(filled.store, real_now()) == Swept(keys=1, sessions=1)
+        assert sweep(filled.store, real_now()) == SweepReport(keys=1, sessions=1)
         with filled.store.reading() as session:
-            assert session.scalars(select(IdempotencyKey.key)).all() == ["new"]
-            assert session.scalars(select(Session.id_hash)).all() == ["new"]
+            assert session.scalars(select(IdempotencyKeyRow.key)).all() == ["new"]
+            assert session.scalars(select(SessionRow.id_hash)).all() == ["new"]
 
 
 @pytest.mark.slow
@@ -157,7 +160,7 @@ def test_sweeping_during_writes_takes_nothing_that_is_named(tmp_path: Path, stor
         def give_up() -> int:
             while not stop.is_set():
                 with store.change(filled.author) as unit:
-                    for row in unit.session.scalars(select(Rendering).with_for_update()):
+                    for row in unit.session.scalars(select(RenderingRow).with_for_update()):
                         unit.session.delete(row)
             return 0
 
@@ -185,8 +188,8 @@ def test_sweeping_during_writes_takes_nothing_that_is_named(tmp_path: Path, stor
 def check_named(store: Store) -> None:
     """Every row has its bytes, and bytes without a row are of no harm."""
     with store.reading() as session:
-        named = set(session.scalars(select(Rendering.sha256)))
-        rows = set(session.scalars(select(Blob.sha256)))
+        named = set(session.scalars(select(RenderingRow.sha256)))
+        rows = set(session.scalars(select(BlobRow.sha256)))
     assert named <= rows
     whole(store)
 
@@ -196,8 +199,8 @@ def test_a_backup_holds_off_the_sweep(tmp_path: Path, store_url: str) -> None:
         filled.store.blobs.put(b"never named")
         age(filled.store)
         with no_sweep(filled.store.database), no_sweep(filled.store.database):
-            assert sweep(filled.store, real_now()) == Swept(busy=True)
-        assert sweep(filled.store, real_now()) == Swept(blobs=1)
+            assert sweep(filled.store, real_now()) == SweepReport(busy=True)
+        assert sweep(filled.store, real_now()) == SweepReport(blobs=1)
 
 
 def test_the_command(tmp_path: Path, store_url: str) -> None:
@@ -205,7 +208,7 @@ def test_the_command(tmp_path: Path, store_url: str) -> None:
         filled.store.blobs.put(b"never named")
         age(filled.store)
         surroundings: Any = environment(tmp_path, store_url)
-        assert as_json("sweep", **surroundings) == Swept(blobs=1).as_json()
+        assert as_json("sweep", **surroundings) == SweepReport(blobs=1).as_json()
         assert token(filled.store, "zhangwei")
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from docgen.children import children
 from docgen.document import Document, Rows, Value, View, build, words
 from docgen.paths import samples_dir
-from docgen.pipeline import Order, Outcome, read_record, render
-from docgen.renderers.isolate import Children
+from docgen.pipeline import RenderedFile, RenderRequest, read_record, render
+from docgen.pipeline.children import children
+from docgen.renderers.isolation import Children
 from docgen.settings import Settings
-from schemas.fields import Setting
+from schemas.setting import Setting
 from tests.readers import docx_text, pdf_text, squeezed, xlsx_cells, xlsx_text
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -38,9 +38,9 @@ def pool() -> Iterator[Children]:
         yield made
 
 
-def made(pool: Children, path: Path, format_name: str, lang: str = "zh") -> Outcome:
+def made(pool: Children, path: Path, format_name: str, lang: str = "zh") -> RenderedFile:
     settings = Settings()
-    order = Order(
+    order = RenderRequest(
         path.read_bytes(),
         NOW,
         lang=lang,
@@ -73,7 +73,7 @@ def texts(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
             yield from texts(row, f"{name}[{index}]")
 
 
-def text_of(outcome: Outcome, format_name: str, folder: Path) -> str:
+def text_of(outcome: RenderedFile, format_name: str, folder: Path) -> str:
     path = folder / f"{outcome.doc_no}.{format_name}"
     path.write_bytes(outcome.data)
     if format_name == "pdf":

@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import select, text, update
 
 from docgen.errors import Conflict, DocgenError, RecordRefused, TransitionRefused
-from docgen.service import archiving, review, submission
-from docgen.service.review import Word
-from docgen.store.tables import Record, User
-from schemas.envelope import Opinion, Role
+from docgen.store.tables import RecordRow, UserRow
+from docgen.workflow import archiving, review, submission
+from docgen.workflow.review import SignoffWish
+from schemas.envelope import Opinion
+from schemas.vocabulary import Role
 from tests.paperless import AGREED, actor, archive, change, paper, problems, sign, submit
 from tests.service import Team
 
@@ -276,7 +277,7 @@ def test_of_two_lists_with_one_ticket_one_is_submitted(at_work: Team) -> None:
     by = actor(at_work, "zhangwei")
     prepared = [submission.prepare(at_work.store, by, one["id"], "*") for one in (first, second)]
 
-    def finish(one: submission.Prepared) -> str:
+    def finish(one: submission.PreparedSubmission) -> str:
         try:
             with at_work.store.change(by) as unit:
                 submission.finish(unit, one, {})
@@ -352,7 +353,9 @@ def test_nobody_reviews_what_they_wrote(at_work: Team) -> None:
     record = consultation(at_work)
     submit(at_work, record)
     with at_work.store.change(actor(at_work, "zhangwei")) as unit:
-        unit.session.execute(update(User).where(User.username == "zhangwei").values(role="pm"))
+        unit.session.execute(
+            update(UserRow).where(UserRow.username == "zhangwei").values(role="pm")
+        )
     answer = at_work.post(
         "zhangwei", f"/records/{record['id']}/versions/1/signoffs", {"opinion": "agree"}
     )
@@ -418,7 +421,7 @@ def test_a_returned_version_takes_no_paper(at_work: Team) -> None:
     record = at_work.record("XJ")
     submit(at_work, record)
     scan = at_work.scan(record)
-    sign(at_work, record, "chenjianguo", Word(Opinion.disagree, "请补充"))
+    sign(at_work, record, "chenjianguo", SignoffWish(Opinion.disagree, "请补充"))
     given = {"role": "cust_owner", "name": "刘洋", "signed_on": "2026-03-10", "scan_id": scan}
     answer = at_work.post(
         "zhangwei",
@@ -435,7 +438,7 @@ def test_who_signs_after_a_disagreement_sees_it(at_work: Team) -> None:
     record = at_work.record("XJ")
     submit(at_work, record)
     scan = at_work.scan(record)
-    given = review.Paper(Role.cust_owner, "刘洋", at_work.clock().date(), scan)
+    given = review.PaperSignature(Role.cust_owner, "刘洋", at_work.clock().date(), scan)
 
     def second() -> None:
         with at_work.store.change(actor(at_work, "zhangwei")) as unit:
@@ -443,7 +446,7 @@ def test_who_signs_after_a_disagreement_sees_it(at_work: Team) -> None:
             review.keep(unit, review.paper_word(unit, where, given, AGREED, lock=True), None)
 
     with at_work.store.change(actor(at_work, "chenjianguo")) as unit:
-        word = Word(Opinion.disagree, "请补充")
+        word = SignoffWish(Opinion.disagree, "请补充")
         review.keep(unit, review.own_word(unit, (record["id"], 1), word, lock=True), None)
         unit.session.flush()
         waiting = begun(at_work, second)
@@ -514,5 +517,5 @@ def test_a_converted_ticket_is_locked_with_its_number(at_work: Team) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(convert, range(4))) == [201, 409, 409, 409]
     with at_work.store.reading() as session:
-        query = select(Record.doc_no).where(Record.code == "QX")
+        query = select(RecordRow.doc_no).where(RecordRow.code == "QX")
         assert session.scalars(query).all() == ["QX-HDYD-20260313-001"]

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from PIL import ImageFile
 
 from docgen.errors import UploadRefused
-from docgen.renderers.isolate import Children
+from docgen.renderers.isolation import Children
 from docgen.uploads import (
     MOST_BYTES,
     Purpose,

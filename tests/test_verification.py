@@ -13,11 +13,11 @@ import pytest
 from httpx2 import Response
 
 from docgen.paths import samples_dir
-from docgen.service.verification import WRONG_CODES, code_of, masked
 from docgen.signing.fields import add_fields
 from docgen.signing.keys import make_trial
 from docgen.signing.paper import printed
 from docgen.signing.seal import seal
+from docgen.signing.verification import WRONG_CODES, code_of, masked
 from docgen.uploads import MOST_BYTES
 from docgen.uploads.scans import look_for_codes
 from tests.service import Team, at_work, picture

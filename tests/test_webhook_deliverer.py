@@ -20,12 +20,12 @@ import pytest
 
 from docgen.access import SERVICE
 from docgen.errors import StoreFault
-from docgen.service import delivering, webhooks
-from docgen.service.delivering import Deliverer
-from docgen.service.outbox import LEASE
-from docgen.service.unit import Store
-from docgen.service.webhooks import Place
+from docgen.store.unit_of_work import Store
+from docgen.webhooks import sender, webhooks
+from docgen.webhooks.outbox import LEASE
+from docgen.webhooks.sender import Deliverer
 from docgen.webhooks.signature import verify
+from docgen.webhooks.webhooks import WebhookPlace
 from tests.listener import NO_CONTENT, Listener
 from tests.postgres import Server
 from tests.service import SECRET
@@ -60,8 +60,8 @@ def test_a_claim_is_nobody_elses_until_it_runs_out(shop: Shop) -> None:
 
 PROCESS = """
 import time
-from docgen.service.delivering import Deliverer
-from docgen.service.unit import Store
+from docgen.webhooks.sender import Deliverer
+from docgen.store.unit_of_work import Store
 from docgen.settings import load_settings
 Deliverer(Store.open(load_settings())).start()
 time.sleep(600)
@@ -164,7 +164,7 @@ def test_deleting_waits_for_whoever_leaves_a_message(shop: Shop) -> None:
 
     def delete() -> None:
         with shop.store.change(shop.manager) as unit:
-            webhooks.remove(unit, Place(shop.contract_id, hook_id))
+            webhooks.remove(unit, WebhookPlace(shop.contract_id, hook_id))
         deleted.set()
 
     thread = threading.Thread(target=delete)
@@ -181,7 +181,7 @@ def test_deleting_waits_for_whoever_leaves_a_message(shop: Shop) -> None:
 
 
 def test_a_change_wakes_it_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivering, "POLL_S", 1e5)
+    monkeypatch.setattr(sender, "POLL_S", 1e5)
     with Listener() as listener, delivering_by(shop.store):
         shop.hook(address(listener))
         for number in range(3):
@@ -194,7 +194,7 @@ def arrived(listener: Listener, number: int) -> bool:
 
 
 def test_it_finds_what_another_process_left(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivering, "POLL_S", 0.05)
+    monkeypatch.setattr(sender, "POLL_S", 0.05)
     with Listener() as listener, delivering_by(shop.store):
         shop.hook(address(listener))
         other = Store.open(shop.store.settings)
@@ -230,7 +230,7 @@ def test_a_receiver_that_hangs_holds_up_neither_others_nor_the_end(shop: Shop) -
 def test_it_goes_on_after_the_database_was_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(delivering, "POLL_S", 0.05)
+    monkeypatch.setattr(sender, "POLL_S", 0.05)
     with Server() as server, opened(tmp_path / "data", server.new_database()) as shop:
         with Listener() as listener, delivering_by(shop.store):
             shop.hook(address(listener))

@@ -12,12 +12,12 @@ from ipaddress import ip_network
 import pytest
 from sqlalchemy import select
 
-from docgen.service import webhooks
-from docgen.service.outbox import IN_ORDER
-from docgen.service.webhooks import Place
-from docgen.store.tables import AuditEntry
+from docgen.store.tables import AuditEntryRow
+from docgen.webhooks import webhooks
+from docgen.webhooks.outbox import IN_ORDER
 from docgen.webhooks.schedule import WAITS
 from docgen.webhooks.signature import verify
+from docgen.webhooks.webhooks import WebhookPlace
 from tests.listener import NO_CONTENT, Listener
 from tests.shop import Shop, address, doc_nos
 from tests.webhooks import answering
@@ -94,7 +94,11 @@ def test_three_messages_given_up_in_a_row_disable_it(shop: Shop) -> None:
     assert [one.event for one in shop.log()] == ["record.created"] * 7
     assert shop.row(hook_id).disabled_reason is None
     with shop.store.reading() as session:
-        query = select(AuditEntry).where(AuditEntry.subject_id == hook_id).order_by(AuditEntry.seq)
+        query = (
+            select(AuditEntryRow)
+            .where(AuditEntryRow.subject_id == hook_id)
+            .order_by(AuditEntryRow.seq)
+        )
         trail = session.scalars(query).all()
     assert [one.action for one in trail] == [
         "webhook.created",
@@ -149,7 +153,7 @@ def test_a_secret_that_cannot_be_opened_is_told(shop: Shop) -> None:
         [message] = shop.log()
         assert (message.failure, message.attempts) == ("secret_sealed", 1)
         with shop.store.change(shop.manager) as unit:
-            place = Place(shop.contract_id, hook_id)
+            place = WebhookPlace(shop.contract_id, hook_id)
             _, secret = webhooks.rotate(unit, place, shop.store.key)
         shop.clock.go(hours=24)
         assert shop.deliver() == 1

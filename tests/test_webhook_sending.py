@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from docgen.webhooks.address import Target, public_addresses
-from docgen.webhooks.sending import KEPT_BYTES, Receipt, _Connection, send, trusted
+from docgen.webhooks.address import WebhookAddress, public_addresses
+from docgen.webhooks.request import KEPT_BYTES, Receipt, _Connection, send, trusted
 from docgen.webhooks.signature import sign, verify
 from tests.listener import Answer, Authority, Heard, Listener
 from tests.webhooks import LOOPBACK, NOW, answering, refusal, secret
@@ -31,7 +31,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-def here(listener: Listener, scheme: str = "https", path: str = "/hook?a=1") -> Target:
+def here(listener: Listener, scheme: str = "https", path: str = "/hook?a=1") -> WebhookAddress:
     return public_addresses(
         f"{scheme}://{NAME}:{listener.port}{path}",
         networks=LOOPBACK,
@@ -39,7 +39,7 @@ def here(listener: Listener, scheme: str = "https", path: str = "/hook?a=1") -> 
     )
 
 
-def sent(target: Target, body: bytes = b"{}", timeout_s: float = 20) -> Receipt:
+def sent(target: WebhookAddress, body: bytes = b"{}", timeout_s: float = 20) -> Receipt:
     headers = {"content-type": "application/json"}
     return send(target, headers, body, timeout_s=timeout_s, trust=trusted())
 

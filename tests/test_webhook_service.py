@@ -17,14 +17,14 @@ import pytest
 from sqlalchemy import select, text
 
 from docgen.access import SERVICE
+from docgen.operations.sweeping import MESSAGES_KEPT as KEPT
 from docgen.paths import samples_dir
-from docgen.service.delivering import MOST as AT_ONCE
-from docgen.service.delivering import TIMEOUT_S
-from docgen.service.sweeping import MESSAGES_KEPT as KEPT
-from docgen.service.webhooks import EVENTS, MOST
-from docgen.store.tables import AuditEntry, Delivery, IdempotencyKey
-from docgen.webhooks.sending import Failure
+from docgen.store.tables import AuditEntryRow, DeliveryRow, IdempotencyKeyRow
+from docgen.webhooks.request import Failure
+from docgen.webhooks.sender import MOST as AT_ONCE
+from docgen.webhooks.sender import TIMEOUT_S
 from docgen.webhooks.signature import verify
+from docgen.webhooks.webhooks import EVENTS, MOST
 from tests.listener import NO_CONTENT, Heard, Listener
 from tests.service import Team, at_work, draft
 from tests.webhooks import LOOPBACK, until
@@ -168,7 +168,7 @@ def test_a_secret_is_shown_once_and_kept_sealed(team: Team) -> None:
         for table in ("webhooks", "idempotency_keys", "audit", "deliveries"):
             rows = session.execute(text(f"SELECT * FROM {table}")).all()  # noqa: S608
             assert secret not in str(rows)
-        assert session.scalar(select(IdempotencyKey.body)) is not None
+        assert session.scalar(select(IdempotencyKeyRow.body)) is not None
 
 
 def test_for_a_day_the_former_secret_signs_too(team: Team, receiver: Listener) -> None:
@@ -329,7 +329,7 @@ def test_a_deleted_webhook_takes_its_messages_along(team: Team) -> None:
         gone.set()
         until(lambda: not [one for one in enumerate_threads() if one.name == "docgen-webhook"])
         with team.store.reading() as session:
-            assert session.scalars(select(Delivery)).all() == []
+            assert session.scalars(select(DeliveryRow)).all() == []
     assert len(listener.requests) == 1
 
 
@@ -344,7 +344,9 @@ def test_the_audit_trail_has_what_people_did_and_no_address(team: Team, receiver
     assert team.ask(PM, "DELETE", place).status_code == 204
     with team.store.reading() as session:
         trail = session.scalars(
-            select(AuditEntry).where(AuditEntry.subject_id == hook["id"]).order_by(AuditEntry.seq)
+            select(AuditEntryRow)
+            .where(AuditEntryRow.subject_id == hook["id"])
+            .order_by(AuditEntryRow.seq)
         ).all()
     assert [one.action.removeprefix("webhook.") for one in trail] == [
         "created",

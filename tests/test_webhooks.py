@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from docgen.errors import SettingWrong
-from docgen.webhooks.schedule import LONGEST, SPREAD, WAITS, Verdict, judged, next_attempt
-from docgen.webhooks.sending import Receipt
+from docgen.webhooks.request import Receipt
+from docgen.webhooks.schedule import LONGEST, SPREAD, WAITS, DeliveryVerdict, judged, next_attempt
 from docgen.webhooks.signature import key_of, new_secret, sign, verify
 from tests.webhooks import NOW, refusal, secret
 
@@ -192,19 +192,19 @@ def test_a_receiver_may_ask_for_more_time_within_reason(retry_after: str, wait: 
 def test_what_follows_a_receipt() -> None:
     shanghai = NOW.astimezone(timezone(timedelta(hours=8)))
     for receipt, verdict in (
-        (Receipt(1, 200), Verdict("delivered")),
-        (Receipt(1, 204), Verdict("delivered")),
-        (Receipt(1, 410), Verdict("disabled")),
-        (Receipt(1, 500), Verdict("again", NOW + timedelta(seconds=5))),
-        (Receipt(1, 400), Verdict("again", NOW + timedelta(seconds=5))),
-        (Receipt(1, 503, retry_after="60"), Verdict("again", NOW + timedelta(minutes=1))),
-        (Receipt(1, 302, failure="redirect"), Verdict("again", NOW + timedelta(seconds=5))),
-        (Receipt(1, 200, failure="timeout"), Verdict("again", NOW + timedelta(seconds=5))),
-        (Receipt(1, failure="unreachable"), Verdict("again", NOW + timedelta(seconds=5))),
+        (Receipt(1, 200), DeliveryVerdict("delivered")),
+        (Receipt(1, 204), DeliveryVerdict("delivered")),
+        (Receipt(1, 410), DeliveryVerdict("disabled")),
+        (Receipt(1, 500), DeliveryVerdict("again", NOW + timedelta(seconds=5))),
+        (Receipt(1, 400), DeliveryVerdict("again", NOW + timedelta(seconds=5))),
+        (Receipt(1, 503, retry_after="60"), DeliveryVerdict("again", NOW + timedelta(minutes=1))),
+        (Receipt(1, 302, failure="redirect"), DeliveryVerdict("again", NOW + timedelta(seconds=5))),
+        (Receipt(1, 200, failure="timeout"), DeliveryVerdict("again", NOW + timedelta(seconds=5))),
+        (Receipt(1, failure="unreachable"), DeliveryVerdict("again", NOW + timedelta(seconds=5))),
     ):
         assert judged(receipt, 1, NOW, 0) == judged(receipt, 1, shanghai, 0) == verdict
-    assert judged(Receipt(1, 500), 8, NOW, 0) == Verdict("given_up")
-    assert judged(Receipt(1, 200), 8, NOW, 0) == Verdict("delivered")
+    assert judged(Receipt(1, 500), 8, NOW, 0) == DeliveryVerdict("given_up")
+    assert judged(Receipt(1, 200), 8, NOW, 0) == DeliveryVerdict("delivered")
 
 
 @pytest.mark.parametrize(("attempts", "jitter"), [(0, 0.0), (-1, 0.0), (1, -0.1), (1, 1.1)])

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from docgen.document import Document, Value
-from docgen.renderers.package import Package, read_record
+from docgen.renderers.ooxml.package import Package, read_record
 from docgen.renderers.xlsx import compile, pieces
-from docgen.theme import Theme, default_folder, load_theme
+from docgen.templates.theme import Theme, default_folder, load_theme
 from tests.word_templates import HOSTILE, document
 from tests.workbooks import LOOP, changed, faults, opened, printed, shown, template, values
 
@@ -175,7 +175,8 @@ def test_bytes_do_not_depend_on_the_hash_seed(theme: Theme, doc: Document, seed:
     code = (
         "import sys, hashlib; from tests.word_templates import document;"
         "from docgen.renderers.xlsx import compile;"
-        "from docgen.theme import load_theme, default_folder; data = sys.stdin.buffer.read();"
+        "from docgen.templates.theme import load_theme, default_folder;"
+        "data = sys.stdin.buffer.read();"
         "made = compile(data, load_theme(default_folder())).render(document());"
         "print(hashlib.sha256(made).hexdigest())"
     )

@@ -13,11 +13,11 @@ from openpyxl.styles import Alignment, Font, PatternFill
 
 from docgen.document import Document
 from docgen.renderers import tint
-from docgen.renderers.package import Package
+from docgen.renderers.ooxml.package import Package
 from docgen.renderers.qr import qr_png
-from docgen.renderers.sheets.slots import sheet_names
 from docgen.renderers.xlsx import compile
-from docgen.theme import Theme, default_folder, load_theme
+from docgen.renderers.xlsx.slots import sheet_names
+from docgen.templates.theme import Theme, default_folder, load_theme
 from tests.word_templates import document
 from tests.workbooks import printed, template
 

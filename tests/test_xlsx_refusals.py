@@ -9,10 +9,10 @@ from openpyxl.workbook.defined_name import DefinedName
 
 from docgen.document import Document
 from docgen.errors import TemplateFaulty
-from docgen.renderers.package import CONTENT_TYPES, Package
-from docgen.renderers.relationships import OFFICE, rels_name, with_relationship
+from docgen.renderers.ooxml.package import CONTENT_TYPES, Package
+from docgen.renderers.ooxml.relationships import OFFICE, rels_name, with_relationship
 from docgen.renderers.xlsx import compile, pieces
-from docgen.theme import Theme, default_folder, load_theme
+from docgen.templates.theme import Theme, default_folder, load_theme
 from tests.word_templates import document
 from tests.workbooks import changed, refusal, template
 

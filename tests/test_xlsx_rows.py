@@ -20,9 +20,9 @@ from openpyxl.worksheet.pagebreak import Break
 
 from docgen.document import Document, Rows, Value, View
 from docgen.errors import RenderFailed
-from docgen.renderers.package import Package
+from docgen.renderers.ooxml.package import Package
 from docgen.renderers.xlsx import compile
-from docgen.theme import Theme, default_folder, load_theme
+from docgen.templates.theme import Theme, default_folder, load_theme
 from tests.word_templates import document
 from tests.workbooks import LOOP, faults, printed, template, values
 

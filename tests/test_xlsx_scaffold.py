@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from docgen.authoring.scaffold.xlsx import scaffold_xlsx
 from docgen.renderers.xlsx import compile, pieces
-from docgen.scaffold.xlsx import scaffold_xlsx
-from docgen.theme import Theme, default_folder, load_theme
+from docgen.templates.theme import Theme, default_folder, load_theme
 from schemas.catalog import record_types
 from schemas.fields import shape
 from tests.test_docx_scaffold import CODES, bare, document, printed

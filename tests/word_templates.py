@@ -14,12 +14,12 @@ from docx.table import Table
 from docgen.document import Document, build
 from docgen.errors import TemplateFaulty
 from docgen.renderers.docx import compile
-from docgen.renderers.package import CONTENT_TYPES, Package
-from docgen.renderers.relationships import OFFICE, rels_name, with_relationship, with_type
-from docgen.theme import Theme
+from docgen.renderers.ooxml.package import CONTENT_TYPES, Package
+from docgen.renderers.ooxml.relationships import OFFICE, rels_name, with_relationship, with_type
+from docgen.templates.theme import Theme
 from schemas.catalog import record_model
-from schemas.fields import Setting
 from schemas.reading import read
+from schemas.setting import Setting
 
 HOSTILE = [
     "</w:t></w:r></w:p>…&<",

@@ -16,9 +16,9 @@ from openxml_audit import OpenXmlValidator  # type: ignore[import-untyped] # shi
 
 from docgen.document import Document
 from docgen.errors import TemplateFaulty
-from docgen.renderers.package import Package
+from docgen.renderers.ooxml.package import Package
 from docgen.renderers.xlsx import compile
-from docgen.theme import Theme
+from docgen.templates.theme import Theme
 
 LOOP = [
     ["{{ label.params }}"],

@@ -10,11 +10,11 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from api.callers import check_not_foreign, store_of
+from api.http.callers import check_not_foreign, store_of
 from docgen.errors import InputUnreadable, UploadRefused
-from docgen.service import links_opening
-from docgen.service.links_opening import Comer
-from docgen.service.links_signing import Colleague
+from docgen.links import opening
+from docgen.links.opening import LinkVisitor
+from docgen.links.signing import Colleague
 from docgen.signing.stamps import MOST_BYTES
 
 MOST_STROKES = 1024 * 1024
@@ -34,15 +34,15 @@ class Form:
         return self.texts.get(name, "")
 
 
-async def filled(request: Request, comer: Comer) -> Form:
+async def filled(request: Request, comer: LinkVisitor) -> Form:
     """Read a form of a link's own page. Raises NotFound, Conflict, NotAllowed (not its own)."""
     check_not_foreign(request)
     store = store_of(request)
 
     def form_key() -> str:
         with store.reading() as session:
-            link = links_opening.counting(session, comer.token, store.clock())
-        return links_opening.form_key(store.key, link)
+            link = opening.counting(session, comer.token, store.clock())
+        return opening.form_key(store.key, link)
 
     key, made = await run_in_threadpool(form_key), Form()
     async with request.form(max_files=2, max_fields=20) as form:
@@ -51,7 +51,7 @@ async def filled(request: Request, comer: Comer) -> Form:
                 made.files[name] = await given.read(MOST_BYTES + 1)
             else:
                 made.texts[name] = given.strip()
-    links_opening.check_form(key, made.text("form_key"))
+    opening.check_form(key, made.text("form_key"))
     return made
 
 

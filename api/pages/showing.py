@@ -10,15 +10,15 @@ from fastapi import Request
 
 from api.pages import texts
 from docgen.document import short_code
-from docgen.service import links_opening
-from docgen.service.links import Asked, asked
-from docgen.service.links_opening import Entered
-from docgen.service.links_signing import Hand
-from docgen.service.unit import Store
-from docgen.store.tables import Link, Signoff
+from docgen.links import opening
+from docgen.links.links import LinkedDocument, asked
+from docgen.links.opening import OpenedLink
+from docgen.links.signing import Hand
+from docgen.store.tables import LinkRow, SignoffRow
+from docgen.store.unit_of_work import Store
 from schemas.catalog import record_model
-from schemas.envelope import Role
 from schemas.problems import SHANGHAI
+from schemas.vocabulary import Role
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ def base_url(request: Request) -> str:
     return (public or str(request.base_url)).rstrip("/")
 
 
-def document(store: Store, entered: Entered, one: Asked, lang: str) -> dict[str, Any]:
+def document(store: Store, entered: OpenedLink, one: LinkedDocument, lang: str) -> dict[str, Any]:
     """Return what the page of a document shows."""
     asking = Asking(one.item.position, lang, "document", Hand())
     shown = _line(one, lang) | {"consent": consent(entered.link, one, asking)}
     with store.reading() as session:
-        given = session.get(Signoff, one.item.signoff_id) if one.item.signoff_id else None
+        given = session.get(SignoffRow, one.item.signoff_id) if one.item.signoff_id else None
     return _frame(store, entered, lang) | {
         "one": shown,
         "visit": entered.count > 1,
@@ -50,12 +50,12 @@ def document(store: Store, entered: Entered, one: Asked, lang: str) -> dict[str,
     }
 
 
-def visit(store: Store, entered: Entered, lang: str) -> dict[str, Any]:
+def visit(store: Store, entered: OpenedLink, lang: str) -> dict[str, Any]:
     """Return what the list of a visit shows."""
     words, lines = texts(lang), []
     with store.reading() as session:
         documents = asked(session, entered.link)
-        refusals = {one.item.position: links_opening.not_to_sign(session, one) for one in documents}
+        refusals = {one.item.position: opening.not_to_sign(session, one) for one in documents}
     for one in documents:
         state = _state(one, refused=refusals[one.item.position] is not None)
         said = {
@@ -73,7 +73,7 @@ def visit(store: Store, entered: Entered, lang: str) -> dict[str, Any]:
     }
 
 
-def consent(link: Link, one: Asked, asking: Asking) -> str:
+def consent(link: LinkRow, one: LinkedDocument, asking: Asking) -> str:
     """Return the statement that the page shows, word for word."""
     name = "consent_visit" if asking.statement == "visit" else "consent"
     return texts(asking.lang)[name].format(
@@ -84,7 +84,7 @@ def consent(link: Link, one: Asked, asking: Asking) -> str:
     )
 
 
-def _frame(store: Store, entered: Entered, lang: str) -> dict[str, Any]:
+def _frame(store: Store, entered: OpenedLink, lang: str) -> dict[str, Any]:
     link = entered.link
     return {
         "link": link,
@@ -92,11 +92,11 @@ def _frame(store: Store, entered: Entered, lang: str) -> dict[str, Any]:
         "customer": entered.contract.customer_name,
         "maker": entered.maker,
         "expires": _moment(link.expires_at, lang),
-        "form_key": links_opening.form_key(store.key, link),
+        "form_key": opening.form_key(store.key, link),
     }
 
 
-def _line(one: Asked, lang: str) -> dict[str, Any]:
+def _line(one: LinkedDocument, lang: str) -> dict[str, Any]:
     kind = record_model(one.record.code).record_type
     return {
         "position": one.item.position,
@@ -106,12 +106,12 @@ def _line(one: Asked, lang: str) -> dict[str, Any]:
     }
 
 
-def _done(one: Asked, given: Signoff, lang: str) -> dict[str, str]:
+def _done(one: LinkedDocument, given: SignoffRow, lang: str) -> dict[str, str]:
     at = _moment(one.item.done_at or given.recorded_at, lang)
     return {"opinion": given.opinion, "comment": given.comment or "", "at": at}
 
 
-def _state(one: Asked, *, refused: bool) -> str:
+def _state(one: LinkedDocument, *, refused: bool) -> str:
     if one.item.done_at:
         return "done"
     if refused:
@@ -119,7 +119,7 @@ def _state(one: Asked, *, refused: bool) -> str:
     return "opened" if one.item.opened_at else "waiting"
 
 
-def _short(one: Asked) -> str:
+def _short(one: LinkedDocument) -> str:
     return short_code(one.version.record_hash or "")
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from api import pages
 from docgen.document import words
-from docgen.service.verification import Checked, Standing
+from docgen.signing.verification import FileCheck, Standing
 from docgen.signing.verify import Signature
 from docgen.uploads import MOST_BYTES
 
@@ -31,7 +31,7 @@ def shown(
     status: int = 200,
     code: str = "",
     one: Standing | None = None,
-    checked: Checked | None = None,
+    checked: FileCheck | None = None,
     told: Sequence[str] = (),
 ) -> HTMLResponse:
     """Return the page: a form for a code, or what is known of one, and of a file."""
@@ -59,7 +59,7 @@ def _standing(one: Standing, lang: str) -> dict[str, Any]:
     }
 
 
-def _checked(checked: Checked, lang: str) -> dict[str, Any]:
+def _checked(checked: FileCheck, lang: str) -> dict[str, Any]:
     said = pages.texts(lang)
     verdict = checked.verdict
     shows_seals = checked.outcome != "on_record" or verdict.signatures

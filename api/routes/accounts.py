@@ -8,19 +8,18 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from api.bodies import Given, JsonBody, parsed
-from api.callers import TheActor, TheCaller, TheStore, TheVisit
-from api.desk import Answer, Desk, TheDesk
-from api.openapi import answers, content, problems
+from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.callers import TheActor, TheCaller, TheStore, TheVisit
+from api.http.changes import Answer, ChangeRunner, TheDesk
+from api.http.openapi import answers, content, problems
+from api.routes.account_bodies import Line, MeOut, TokenMade, TokenOut, Tokens, UserOut, UserPage
 from api.routes.sessions import confidential
-from api.shapes_accounts import Line, MeOut, TokenMade, TokenOut, Tokens, UserOut, UserPage
-from docgen import passwords
 from docgen.access import Ability
-from docgen.service import sessions, tokens, users
-from docgen.service.etags import check_etag
-from docgen.service.pages import LIMIT, MOST
-from docgen.service.unit import Unit
-from docgen.store.tables import User
+from docgen.accounts import passwords, sessions, tokens, users
+from docgen.store.etags import check_etag
+from docgen.store.pagination import LIMIT, MOST
+from docgen.store.tables import UserRow
+from docgen.store.unit_of_work import UnitOfWork
 
 router = APIRouter(tags=["accounts"])
 
@@ -28,7 +27,7 @@ Email = Annotated[str, Field(max_length=254, pattern=r"^([^\x00-\x20@]+@[^\x00-\
 Password = Annotated[str, Field(max_length=passwords.MOST)]
 
 
-class NewToken(Given):
+class NewToken(RequestBody):
     """A token to make; without scopes it may what the caller's role may."""
 
     name: Line
@@ -36,14 +35,14 @@ class NewToken(Given):
     days: int = Field(tokens.DAYS, ge=1, le=tokens.MOST_DAYS)
 
 
-class NewPassword(Given):
+class NewPassword(RequestBody):
     """One's own password, the old and the new one."""
 
     password: Password
     new_password: Password
 
 
-class NewUserIn(Given):
+class NewUserIn(RequestBody):
     """An account to add; without a password it signs in by token or single sign-on."""
 
     username: str
@@ -53,7 +52,7 @@ class NewUserIn(Given):
     password: Password | None = None
 
 
-class UserChange(Given):
+class UserChange(RequestBody):
     """What becomes of an account; what is left out stays. A new password ends its sessions."""
 
     name: Line | None = None
@@ -70,7 +69,7 @@ class UserChange(Given):
 def read_me(store: TheStore, caller: TheCaller) -> Response:
     """Answer who calls; a session is told its CSRF token again."""
     with store.reading() as session:
-        user = session.get_one(User, caller.actor.user_id)
+        user = session.get_one(UserRow, caller.actor.user_id)
         return Answer(MeOut.of(user, caller.actor, caller.visit)).response()
 
 
@@ -112,8 +111,8 @@ def create_token(desk: TheDesk, visit: TheVisit, data: JsonBody) -> Response:
     given = parsed(NewToken, data)
     told: list[TokenMade] = []
 
-    def create(unit: Unit) -> Answer:
-        user = unit.session.get_one(User, visit.actor.user_id)
+    def create(unit: UnitOfWork) -> Answer:
+        user = unit.session.get_one(UserRow, visit.actor.user_id)
         row, text = tokens.create(unit, user, given.name, scopes=given.scopes, days=given.days)
         kept = TokenMade(**dict(TokenOut.of(row)))
         told.append(kept.model_copy(update={"token": text}))
@@ -132,7 +131,7 @@ def create_token(desk: TheDesk, visit: TheVisit, data: JsonBody) -> Response:
 def revoke_token(desk: TheDesk, visit: TheVisit, token_id: str) -> Response:
     """End one of the caller's tokens at once."""
 
-    def revoke(unit: Unit) -> Answer:
+    def revoke(unit: UnitOfWork) -> Answer:
         tokens.revoke(unit, token_id, visit.actor.user_id)
         return Answer(None, 204)
 
@@ -202,7 +201,7 @@ def change_user(desk: TheDesk, username: str, data: JsonBody) -> Response:
     kept = passwords.hashed(given.password, username) if given.password else None
     changes = users.Changes(**plain, password_hash=kept)
 
-    def change(unit: Unit) -> Answer:
+    def change(unit: UnitOfWork) -> Answer:
         user = users.administered(unit.session, unit.actor, username, lock=True)
         check_etag(desk.if_match, user.etag)
         return _answer(users.change(unit, user, changes))
@@ -210,10 +209,10 @@ def change_user(desk: TheDesk, username: str, data: JsonBody) -> Response:
     return desk.change(_fingerprint(desk, data), change)
 
 
-def _fingerprint(desk: Desk, data: bytes) -> bytes:
+def _fingerprint(desk: ChangeRunner, data: bytes) -> bytes:
     """Return what stands for a body with a password in it: only the key could try passwords."""
     return hmac.digest(desk.store.key, data, "sha256")
 
 
-def _answer(user: User, status: int = 200) -> Answer:
+def _answer(user: UserRow, status: int = 200) -> Answer:
     return Answer(UserOut.of(user), status, user.etag, f"/api/v1/users/{user.username}")

@@ -8,18 +8,18 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
-from api.callers import TheActor, TheStore
-from api.desk import Answer, Desk, TheDesk
-from api.openapi import answers, files, problems
+from api.http.callers import TheActor, TheStore
+from api.http.changes import Answer, ChangeRunner, TheDesk
+from api.http.openapi import answers, files, problems
+from api.http.work import Work
+from api.routes.record_bodies import AttachmentOut, Attachments
 from api.routes.records import Number
 from api.routes.rendering import Working
-from api.shapes import AttachmentOut, Attachments
-from api.work import Work
 from docgen.errors import RenderFailed
-from docgen.service import attachments
-from docgen.service.unit import Unit
+from docgen.store.unit_of_work import UnitOfWork
 from docgen.uploads import MOST_BYTES, Upload, content_disposition
 from docgen.uploads.scans import look_for_codes
+from docgen.workflow import attachments
 
 log = logging.getLogger("docgen.api")
 
@@ -62,7 +62,7 @@ async def upload_file(
         scan = await scan_of(request, work, upload, data, unmatched=unmatched)
     await run_in_threadpool(desk.store.blobs.put, data)
 
-    def add(unit: Unit) -> Answer:
+    def add(unit: UnitOfWork) -> Answer:
         record, row = attachments.add(unit, where, upload, note=note, scan=scan)
         place = f"/api/v1/records/{record_id}/versions/{number}/files/{row.id}"
         return Answer(AttachmentOut.of(row), 201, record.etag, place)
@@ -108,7 +108,7 @@ def read_file(desk: TheDesk, record_id: str, number: Number, file_id: str) -> Re
 def remove_file(desk: TheDesk, record_id: str, number: Number, file_id: str) -> Response:
     """Take an attachment away from a draft."""
 
-    def remove(unit: Unit) -> Answer:
+    def remove(unit: UnitOfWork) -> Answer:
         attachments.remove(unit, (record_id, number), file_id)
         return Answer(None, 204)
 
@@ -127,7 +127,7 @@ async def scan_of(
     return attachments.Scan(seen, unmatched)
 
 
-def _may(desk: Desk, where: tuple[str, int], purpose: Purpose) -> None:
+def _may(desk: ChangeRunner, where: tuple[str, int], purpose: Purpose) -> None:
     """Ask before the file is looked into, so that a refusal costs nothing."""
     with desk.store.looking(desk.actor) as unit:
         attachments.allowed(unit, *where, purpose)

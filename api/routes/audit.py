@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from api.callers import TheActor, TheStore
-from api.desk import Answer
-from api.openapi import answers, problems
+from api.http.callers import TheActor, TheStore
+from api.http.changes import Answer
+from api.http.openapi import answers, problems
 from api.routes.contracts import Cursor, Limit
-from docgen.service import trail
-from docgen.service.pages import LIMIT, Page
+from docgen.audit import trail
 from docgen.store import tables
+from docgen.store.pagination import LIMIT, Page
 
 router = APIRouter(tags=["audit"])
 
@@ -34,7 +34,7 @@ class AuditOut(BaseModel):
     entry_hash: str = Field(description="sha256 of all other fields as canonical JSON")
 
     @classmethod
-    def of(cls, row: tables.AuditEntry) -> AuditOut:
+    def of(cls, row: tables.AuditEntryRow) -> AuditOut:
         """Make it."""
         return cls(**{name: getattr(row, name) for name in cls.model_fields})
 
@@ -95,6 +95,6 @@ def read_head(store: TheStore, actor: TheActor) -> Response:
     return Answer(AuditHead(seq=seq, entry_hash=entry_hash)).response()
 
 
-def _answer(page: Page[tables.AuditEntry]) -> Response:
+def _answer(page: Page[tables.AuditEntryRow]) -> Response:
     items = [AuditOut.of(row) for row in page.items]
     return Answer(AuditPage(items=items, next_cursor=page.next_cursor)).response()

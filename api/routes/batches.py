@@ -10,19 +10,19 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies import json_body
-from api.callers import TheReader
-from api.desk import Answer, Desk, TheDesk
-from api.openapi import Responses, answers, files, problems
+from api.http.bodies import json_body
+from api.http.callers import TheReader
+from api.http.changes import Answer, ChangeRunner, TheDesk
+from api.http.openapi import Responses, answers, files, problems
 from api.routes import batches_sheets as sheets
+from api.routes.batch_bodies import RECORDS, BatchOut, BatchPage, ItemOut, ItemPage, Ordered, State
 from api.routes.contracts import Cursor, Limit
-from api.shapes_batches import RECORDS, BatchOut, BatchPage, ItemOut, ItemPage, Ordered, State
 from docgen.access import Actor
-from docgen.jobs.results import zipped
-from docgen.service import batches
-from docgen.service.batches import Wishes
-from docgen.service.pages import LIMIT
-from docgen.service.unit import Store, Unit
+from docgen.batches import batches
+from docgen.batches.batches import BatchOptions
+from docgen.batches.results import zipped
+from docgen.store.pagination import LIMIT
+from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.uploads import content_disposition
 
 router = APIRouter(prefix="/batches", tags=["batches"])
@@ -55,9 +55,9 @@ async def order_batch(
         return await sheets.order(request, desk, wishes)
     data = await json_body(request)
     formats = tuple(dict.fromkeys(wishes.format))
-    wanted = Wishes(wishes.contract_id, formats, wishes.lang)
+    wanted = BatchOptions(wishes.contract_id, formats, wishes.lang)
 
-    def order(unit: Unit) -> Answer:
+    def order(unit: UnitOfWork) -> Answer:
         return sheets.ordered(batches.order(unit, wanted, data))
 
     return await run_in_threadpool(desk.change, data, order)
@@ -170,7 +170,7 @@ def _told(store: Store, actor: Actor, batch_id: str) -> BatchOut:
         return BatchOut.of(batches.watched(session, actor, batch_id))
 
 
-async def _events(request: Request, desk: Desk, told: BatchOut) -> AsyncIterator[str]:
+async def _events(request: Request, desk: ChangeRunner, told: BatchOut) -> AsyncIterator[str]:
     """Yield an event for every change; a caller who may no longer see it is left."""
     yield _event(told)
     while told.state in AT_WORK and not await request.is_disconnected():

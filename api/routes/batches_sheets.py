@@ -14,25 +14,26 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from api.bodies import Given, JsonBody, parsed
-from api.desk import Answer, Desk, TheDesk
-from api.openapi import Responses, answers, content, documents, files, problems
+from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.changes import Answer, ChangeRunner, TheDesk
+from api.http.openapi import Responses, answers, content, documents, files, problems
+from api.routes.batch_bodies import BatchOut, Correction, Ordered
 from api.routes.rendering import Chosen, Working, model_of
-from api.shapes_batches import BatchOut, Correction, Ordered
 from docgen.access import Ability
+from docgen.batches import batches, sheets
+from docgen.batches.batches import Watched
+from docgen.batches.sheets import SheetOptions, UploadedSheet
+from docgen.contracts import contracts
 from docgen.errors import InputUnreadable
-from docgen.intake import read_json
-from docgen.pipeline import Order
-from docgen.service import batches, batches_sheets, contracts
-from docgen.service.batches import Watched
-from docgen.service.batches_sheets import Handed, Wishes
-from docgen.service.documents import order_for
-from docgen.service.unit import Unit
-from docgen.sheets import previews
-from docgen.sheets.previews import RowName
+from docgen.intake.sheets import previews
+from docgen.intake.sheets.previews import RowName
+from docgen.pipeline import RenderRequest
+from docgen.pipeline.json_input import read_json
+from docgen.records.documents import order_for
 from docgen.store.scratch import scratch
-from docgen.store.tables import Contract
-from docgen.templates import FORMATS
+from docgen.store.tables import ContractRow
+from docgen.store.unit_of_work import UnitOfWork
+from docgen.templates.catalog import FORMATS
 from docgen.uploads import content_disposition, display_name
 
 router = APIRouter(prefix="/batches", tags=["batches"])
@@ -63,7 +64,7 @@ class _Form:
         return b"\n".join((fields.encode(), *(data for _, data in self.files)))
 
 
-class RowChosen(Given):
+class RowChosen(RequestBody):
     """In which sheet, and which file, the row is."""
 
     sheet: str = Field("", max_length=200, description="几张表都有这一行时 where several have it")
@@ -76,7 +77,7 @@ def is_form(request: Request) -> bool:
     return media == "multipart/form-data"
 
 
-async def order(request: Request, desk: Desk, wishes: Ordered) -> Response:
+async def order(request: Request, desk: ChangeRunner, wishes: Ordered) -> Response:
     """Keep the files of a form, and have them read."""
     if wishes.type:
         model_of(wishes.type)
@@ -100,10 +101,10 @@ def ordered(found: Watched) -> Answer:
 def read_preview(desk: TheDesk, batch_id: str) -> Response:
     """Answer sheets, columns, rows, errors and skips, as the command line reports them."""
     with desk.store.reading() as session:
-        refused = batches_sheets.refused(session, desk.actor, batch_id)
+        refused = sheets.refused(session, desk.actor, batch_id)
         found = None
         if not refused:
-            found = batches_sheets.file_of(session, desk.actor, batch_id, ("report", 1)).sha256
+            found = sheets.file_of(session, desk.actor, batch_id, ("report", 1)).sha256
     data = desk.store.blobs.get(found) if found else json.dumps(refused).encode()
     return Response(data, media_type="application/json")
 
@@ -118,7 +119,7 @@ def read_preview(desk: TheDesk, batch_id: str) -> Response:
 def correct_batch(desk: TheDesk, batch_id: str, data: JsonBody) -> Response:
     """Read the files again; the body is a preview's `sheets`, corrected."""
     mapping = parsed(Correction, data).toml()
-    return desk.change(data, lambda unit: ordered(batches_sheets.correct(unit, batch_id, mapping)))
+    return desk.change(data, lambda unit: ordered(sheets.correct(unit, batch_id, mapping)))
 
 
 @router.post(
@@ -129,7 +130,7 @@ def correct_batch(desk: TheDesk, batch_id: str, data: JsonBody) -> Response:
 )
 def confirm_batch(desk: TheDesk, batch_id: str) -> Response:
     """Make what the preview says; rows that were converted before are skipped."""
-    return desk.change(b"", lambda unit: ordered(batches_sheets.confirm(unit, batch_id)))
+    return desk.change(b"", lambda unit: ordered(sheets.confirm(unit, batch_id)))
 
 
 @router.get(
@@ -141,7 +142,7 @@ def confirm_batch(desk: TheDesk, batch_id: str) -> Response:
 def read_errors(desk: TheDesk, batch_id: str, number: int) -> Response:
     """Answer the file of that number, counted from 1, with bad cells marked and commented."""
     with desk.store.reading() as session:
-        row = batches_sheets.file_of(session, desk.actor, batch_id, ("errors", number))
+        row = sheets.file_of(session, desk.actor, batch_id, ("errors", number))
     headers = {"Content-Disposition": content_disposition(row.name)}
     return Response(desk.store.blobs.get(row.sha256), media_type=XLSX, headers=headers)
 
@@ -170,7 +171,7 @@ async def preview_row(
     return Response(made.data, media_type=chosen.media_type, headers=headers)
 
 
-def _may(desk: Desk, contract_id: str) -> None:
+def _may(desk: ChangeRunner, contract_id: str) -> None:
     """Ask before a file is read, so that a refusal costs nothing."""
     with desk.store.looking(desk.actor) as unit:
         unit.actor.need(Ability.write_records)
@@ -204,12 +205,14 @@ def _given(text: str) -> dict[str, Any]:
     return given
 
 
-def _order(desk: Desk, wishes: Ordered, handed: _Form) -> Response:
+def _order(desk: ChangeRunner, wishes: Ordered, handed: _Form) -> Response:
     """Keep the bytes, then the rows that name them."""
     if done := desk.earlier(handed.content):
         return done
-    kept = [Handed(name, desk.store.blobs.put(data), len(data)) for name, data in handed.files]
-    wanted = Wishes(
+    kept = [
+        UploadedSheet(name, desk.store.blobs.put(data), len(data)) for name, data in handed.files
+    ]
+    wanted = SheetOptions(
         tuple(dict.fromkeys(wishes.format)),
         wishes.lang,
         wishes.type.upper(),
@@ -221,18 +224,18 @@ def _order(desk: Desk, wishes: Ordered, handed: _Form) -> Response:
         handed.mapping,
     )
 
-    def take_on(unit: Unit) -> Answer:
-        return ordered(batches_sheets.order(unit, wishes.contract_id, wanted, kept))
+    def take_on(unit: UnitOfWork) -> Answer:
+        return ordered(sheets.order(unit, wishes.contract_id, wanted, kept))
 
     return desk.change(handed.content, take_on)
 
 
-def _drafted(desk: Desk, batch_id: str, name: RowName) -> tuple[Order, str]:
+def _drafted(desk: ChangeRunner, batch_id: str, name: RowName) -> tuple[RenderRequest, str]:
     """Find the record of a row in what was kept of the preview. Raises NotFound."""
     with desk.store.reading() as session:
-        taken = batches_sheets.file_of(session, desk.actor, batch_id, ("taken", 1))
+        taken = sheets.file_of(session, desk.actor, batch_id, ("taken", 1))
         batch = batches.visible(session, desk.actor, batch_id)
-        contract = session.get_one(Contract, batch.contract_id)
+        contract = session.get_one(ContractRow, batch.contract_id)
     with scratch("preview") as folder:
         path = folder / "taken"
         path.write_bytes(desk.store.blobs.get(taken.sha256))

@@ -2,25 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
 
-from api.bodies import Given, JsonBody, parsed
-from api.callers import TheActor, TheStore
-from api.desk import Answer, TheDesk
-from api.openapi import answers, content, problems
-from api.shapes import ContractOut, ContractPage, MemberOut, Members
-from docgen.service import contracts
-from docgen.service.pages import LIMIT, MOST
-from docgen.service.unit import Unit
+from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.callers import TheActor, TheStore
+from api.http.changes import Answer, TheDesk
+from api.http.openapi import answers, content, problems
+from docgen.contracts import contracts
 from docgen.store import tables
+from docgen.store.pagination import LIMIT, MOST
+from docgen.store.unit_of_work import UnitOfWork
 from schemas.contract import Contract
+
+
+class ContractOut(BaseModel):
+    """A contract."""
+
+    id: str
+    contract_no: str
+    customer_code: str
+    customer_name: str
+    created_at: datetime
+    updated_at: datetime
+    content: dict[str, Any] | None = Field(None, description="the contract itself")
+
+    @classmethod
+    def of(cls, row: tables.ContractRow, *, whole: bool = True) -> ContractOut:
+        """Make it; a list leaves the content out."""
+        return cls(
+            id=row.id,
+            contract_no=row.contract_no,
+            customer_code=row.customer_code,
+            customer_name=row.customer_name,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            content=json.loads(row.body) if whole else None,
+        )
+
+
+class ContractPage(BaseModel):
+    """A page of contracts."""
+
+    items: list[ContractOut]
+    next_cursor: str
+
+
+class MemberOut(BaseModel):
+    """Somebody who works on a contract."""
+
+    username: str
+    name: str
+    role: str
+
+    @classmethod
+    def of(cls, row: tables.UserRow) -> MemberOut:
+        """Make it."""
+        return cls(username=row.username, name=row.name, role=row.role)
+
+
+class Members(BaseModel):
+    """Everybody who works on a contract."""
+
+    items: list[MemberOut]
+
 
 router = APIRouter(prefix="/contracts", tags=["contracts"])
 
 
-class NewMember(Given):
+class NewMember(RequestBody):
     """Somebody to let in."""
 
     username: str
@@ -121,12 +175,12 @@ def add_member(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
 def remove_member(desk: TheDesk, contract_id: str, username: str) -> Response:
     """End somebody's work on a contract."""
 
-    def remove(unit: Unit) -> Answer:
+    def remove(unit: UnitOfWork) -> Answer:
         contracts.remove_member(unit, contract_id, username)
         return Answer(None, 204)
 
     return desk.change(b"", remove)
 
 
-def _answer(row: tables.Contract, status: int = 200) -> Answer:
+def _answer(row: tables.ContractRow, status: int = 200) -> Answer:
     return Answer(ContractOut.of(row), status, row.etag, f"/api/v1/contracts/{row.id}")

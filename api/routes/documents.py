@@ -7,14 +7,14 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.desk import Desk, TheDesk
-from api.openapi import documents as document_answers
-from api.openapi import problems
+from api.http.changes import ChangeRunner, TheDesk
+from api.http.openapi import documents as document_answers
+from api.http.openapi import problems
 from api.routes.records import Number
 from api.routes.rendering import Chosen, Working
-from docgen.service import documents
-from docgen.service.documents import Made, Wanted
-from docgen.templates import Format
+from docgen.records import documents
+from docgen.records.documents import DocumentRequest, StoredDocument
+from docgen.templates.catalog import Format
 from docgen.uploads import content_disposition
 
 router = APIRouter(prefix="/records/{record_id}/versions/{number}", tags=["documents"])
@@ -61,7 +61,9 @@ async def read_document(
     return await run_in_threadpool(_read, desk, found, made, chosen)
 
 
-def _read(desk: Desk, found: Wanted, made: Made | None, chosen: Format) -> Response:
+def _read(
+    desk: ChangeRunner, found: DocumentRequest, made: StoredDocument | None, chosen: Format
+) -> Response:
     sha256 = made.sha256 if made else found.sha256
     data = desk.store.blobs.get(sha256)
     with desk.store.change(desk.actor) as unit:

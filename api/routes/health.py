@@ -10,14 +10,14 @@ from sqlalchemy import text
 from starlette.concurrency import run_in_threadpool
 
 import docgen
-from api.errors import problem_response
-from api.observing import Metrics
-from api.openapi import problems
+from api.http.observing import Metrics
+from api.http.openapi import problems
+from api.http.problems import problem_response
+from docgen.batches.ending import kept
+from docgen.batches.queue_metrics import gauges
+from docgen.batches.worker import real_time
 from docgen.errors import DocgenError, StoreFault
-from docgen.jobs.gauges import gauges
-from docgen.jobs.worker import real_time
-from docgen.service.batches_ending import kept
-from docgen.service.unit import Store
+from docgen.store.unit_of_work import Store
 
 router = APIRouter(tags=["health"])
 log = logging.getLogger("docgen.api")

@@ -2,24 +2,148 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
-from api.bodies import Given, JsonBody, parsed
-from api.callers import TheActor, TheStore
-from api.desk import Answer, Desk, TheDesk
-from api.openapi import answers, content, problems
+from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.callers import TheActor, TheStore
+from api.http.changes import Answer, ChangeRunner, TheDesk
+from api.http.openapi import answers, content, problems
 from api.pages.forms import EMAIL
 from api.pages.showing import base_url
+from api.routes.record_bodies import ProblemOut, entries
 from api.routes.records import Number
-from api.shapes_links import LinkMade, LinkOut, Links
-from docgen.service import links
-from docgen.service.inviting import invited, newest, unsent
-from docgen.service.links import DAYS, MOST_DAYS, MOST_DOCUMENTS, REMIND_DAYS, Made, Person, Terms
-from docgen.service.unit import Unit
-from schemas.envelope import Role
+from docgen.links import links
+from docgen.links.links import (
+    DAYS,
+    MOST_DAYS,
+    MOST_DOCUMENTS,
+    REMIND_DAYS,
+    IssuedLink,
+    LinkedDocument,
+    LinkRecipient,
+    LinkTerms,
+)
+from docgen.links.mail_outbox import invited, newest, unsent
+from docgen.store import tables
+from docgen.store.unit_of_work import UnitOfWork
+from schemas.problems import Problem
+from schemas.vocabulary import Role
+
+
+class LinkDocument(BaseModel):
+    """A document of a link, and what came of it."""
+
+    position: int
+    record_id: str
+    version: int
+    doc_no: str
+    opened_at: datetime | None = Field(description="when its pages were shown first")
+    done_at: datetime | None = Field(description="when it was signed, or returned")
+    how: str | None = Field(description="drawn, typed, or none (returned without a signature)")
+    signoff_id: str | None
+    consent_hash: str | None = Field(description="sha256 of the statement that was confirmed")
+
+    @classmethod
+    def of(cls, one: LinkedDocument) -> LinkDocument:
+        """Make it."""
+        item = one.item
+        return cls(
+            position=item.position,
+            record_id=item.record_id,
+            version=item.number,
+            doc_no=one.version.doc_no,
+            opened_at=item.opened_at,
+            done_at=item.done_at,
+            how=item.how,
+            signoff_id=item.signoff_id,
+            consent_hash=item.consent_hash,
+        )
+
+
+class MailOut(BaseModel):
+    """The last message about a link."""
+
+    kind: str = Field(description="invitation or reminder")
+    state: str = Field(description="pending, sent or failed")
+    attempts: int
+    failure: str | None
+    created_at: datetime
+    done_at: datetime | None
+
+    @classmethod
+    def of(cls, row: tables.MailRow) -> MailOut:
+        """Make it."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
+
+class LinkOut(BaseModel):
+    """A signing link, without what opens it."""
+
+    id: str
+    contract_id: str
+    role: str
+    name: str
+    org: str | None
+    email: str | None
+    phone: str | None
+    with_code: bool = Field(description="whether it asks for an access code")
+    remind_days: list[int]
+    reminded: int
+    before_id: str | None = Field(description="the link that this one follows from")
+    created_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    ended_how: str | None = Field(description="revoked, resent or delegated")
+    reason: str | None = Field(description="why it was handed on")
+    documents: list[LinkDocument]
+    mail: MailOut | None = Field(None, description="the last message, if any was written")
+
+    @classmethod
+    def of(
+        cls, row: tables.LinkRow, asked: Iterable[LinkedDocument], mail: tables.MailRow | None
+    ) -> LinkOut:
+        """Make it."""
+        made = {"with_code", "remind_days", "documents", "mail", "url"}
+        return cls(
+            **{name: getattr(row, name) for name in LinkOut.model_fields if name not in made},
+            with_code=row.code_hash is not None,
+            remind_days=[int(day) for day in row.remind_days.split()],
+            documents=[LinkDocument.of(one) for one in asked],
+            mail=MailOut.of(mail) if mail else None,
+        )
+
+
+class LinkMade(LinkOut):
+    """A link with its address, shown this once; `problems` warn of mail that is not sent."""
+
+    url: str = Field(description="链接，只显示这一次 the link itself, shown this once")
+    problems: list[ProblemOut] = []
+
+    @classmethod
+    def with_url(
+        cls,
+        made: IssuedLink,
+        asked: Iterable[LinkedDocument],
+        mail: tables.MailRow | None,
+        base_url: str,
+        *,
+        problems: Iterable[Problem],
+    ) -> LinkMade:
+        """Make it."""
+        plain = dict(LinkOut.of(made.link, asked, mail))
+        return cls(**plain, url=f"{base_url}/s/{made.token}", problems=entries(problems))
+
+
+class Links(BaseModel):
+    """All links of a version."""
+
+    items: list[LinkOut]
+
 
 router = APIRouter(tags=["links"])
 
@@ -31,7 +155,7 @@ Mailbox = Annotated[str, StringConstraints(max_length=254, pattern=f"^{EMAIL.pat
 Day = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 
 
-class NewLink(Given):
+class NewLink(RequestBody):
     """Whom a link is for, and how long it lasts."""
 
     role: Role
@@ -48,7 +172,7 @@ class NewLink(Given):
     )
 
 
-class VisitDocument(Given):
+class VisitDocument(RequestBody):
     """A document of a visit: the newest version, unless another is named."""
 
     record_id: str = Field(min_length=1, max_length=40, description="标识或文档编号")
@@ -61,7 +185,7 @@ class NewVisit(NewLink):
     documents: list[VisitDocument] = Field(min_length=1, max_length=MOST_DOCUMENTS)
 
 
-class NoChoice(Given):
+class NoChoice(RequestBody):
     """An empty object."""
 
 
@@ -127,7 +251,7 @@ def resend_link(desk: TheDesk, link_id: str, data: JsonBody) -> Response:
 def revoke_link(desk: TheDesk, link_id: str) -> Response:
     """End a link at once; what was signed through it stays."""
 
-    def revoke(unit: Unit) -> Answer:
+    def revoke(unit: UnitOfWork) -> Answer:
         links.revoke(unit, link_id)
         return Answer(None, 204)
 
@@ -149,22 +273,24 @@ def create_visit(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
 
 
 def _made(
-    desk: Desk,
-    unit: Unit,
+    desk: ChangeRunner,
+    unit: UnitOfWork,
     wish: NewLink,
     where: list[tuple[str, int]],
     *,
     contract_id: str = "",
 ) -> Answer:
-    person = Person(wish.role, wish.name, wish.org, wish.email, wish.phone)
+    person = LinkRecipient(wish.role, wish.name, wish.org, wish.email, wish.phone)
     days = tuple(wish.remind_days) if desk.store.settings.smtp else ()
-    terms = Terms(wish.days, wish.access_code or "", days)
+    terms = LinkTerms(wish.days, wish.access_code or "", days)
     made = links.make(unit, where, person, terms, key=desk.store.key, contract_id=contract_id)
     wished = "remind_days" in wish.model_fields_set and bool(wish.remind_days)
     return _answered(desk, unit, made, wished=wished)
 
 
-def _answered(desk: Desk, unit: Unit, made: Made, *, wished: bool = False) -> Answer:
+def _answered(
+    desk: ChangeRunner, unit: UnitOfWork, made: IssuedLink, *, wished: bool = False
+) -> Answer:
     base = base_url(desk.request)
     mail = invited(unit, desk.store, made, base)
     asked = links.asked(unit.session, made.link)

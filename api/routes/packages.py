@@ -9,16 +9,16 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.desk import Desk, TheDesk
-from api.openapi import files, problems
+from api.http.changes import ChangeRunner, TheDesk
+from api.http.openapi import files, problems
+from api.http.work import Work
 from api.routes.records import Number
 from api.routes.rendering import Working
-from api.work import Work
-from docgen.archive import evidence
-from docgen.archive.evidence import Page
+from docgen.archive import evidence, packages
+from docgen.archive.evidence import EvidencePage
 from docgen.archive.exporting import Export
 from docgen.archive.packing import below, moment_of, zipped
-from docgen.service import contracts, packages
+from docgen.contracts import contracts
 from docgen.uploads import content_disposition
 
 router = APIRouter(tags=["archive"])
@@ -61,7 +61,7 @@ def export_contract(
     return _streamed(row.contract_no, export.zipped())
 
 
-def _package(desk: Desk, work: Work, where: tuple[str, int]) -> tuple[str, Iterator[bytes]]:
+def _package(desk: ChangeRunner, work: Work, where: tuple[str, int]) -> tuple[str, Iterator[bytes]]:
     found = packages.target(desk.store, desk.actor, *where)
     made = packages.packed(desk.store, desk.actor, found, _render(work))
     with desk.store.change(desk.actor) as unit:
@@ -71,7 +71,7 @@ def _package(desk: Desk, work: Work, where: tuple[str, int]) -> tuple[str, Itera
 
 
 def _render(work: Work) -> packages.Render:
-    def render(page: Page) -> bytes:
+    def render(page: EvidencePage) -> bytes:
         return work.children.run(evidence.render, page, size_bytes=evidence.size_of(page))
 
     return render

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
-from api.bodies import Given, JsonBody, parsed
-from api.callers import TheActor, TheReader, TheStore
-from api.desk import Answer, TheDesk
-from api.openapi import answers, content, problems, record_content
-from api.shapes import (
-    Checked,
+from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.callers import TheActor, TheReader, TheStore
+from api.http.changes import Answer, TheDesk
+from api.http.openapi import answers, content, problems, record_content
+from api.routes.record_bodies import (
+    CheckedRecord,
     Difference,
     FieldChange,
     RecordLine,
@@ -23,11 +23,12 @@ from api.shapes import (
     Versions,
     entries,
 )
-from docgen.service import difference, records, revisions, submission
-from docgen.service.pages import LIMIT
-from docgen.service.records import Filter
-from docgen.service.unit import Unit
+from docgen.records import difference, records, revisions
+from docgen.records.records import Filter
 from docgen.store import tables
+from docgen.store.pagination import LIMIT
+from docgen.store.unit_of_work import UnitOfWork
+from docgen.workflow import submission
 from schemas.problems import errors_of
 
 router = APIRouter(prefix="/records", tags=["records"])
@@ -37,7 +38,7 @@ Code = Annotated[str, Query(max_length=2, description="类型，doc_no 省略时
 State = Literal["draft", "submitted", "in_review", "returned", "approved", "archived", "void"]
 
 
-class Listing(Given):
+class RecordFilter(RequestBody):
     """What a list of records is narrowed to."""
 
     contract_id: str = Field("", max_length=32)
@@ -53,7 +54,7 @@ class Listing(Given):
     limit: int = Field(LIMIT, ge=1, le=200)
 
 
-class Reason(Given):
+class ReasonIn(RequestBody):
     """Why something is done."""
 
     reason: str = Field(min_length=1, max_length=2000)
@@ -69,7 +70,7 @@ class Reason(Given):
 def create_record(desk: TheDesk, data: JsonBody, code: Code = "") -> Response:
     """Keep a draft; without `doc_no` it is given the next number. What is still wrong is told."""
 
-    def create(unit: Unit) -> Answer:
+    def create(unit: UnitOfWork) -> Answer:
         record, version, found = records.create(unit, data, code=code)
         return _answer(RecordOut.whole(record, version, (), found), record, 201)
 
@@ -81,7 +82,7 @@ def create_record(desk: TheDesk, data: JsonBody, code: Code = "") -> Response:
     summary="查找单据 List and find records",
     responses=answers(RecordPage) | problems(401, 403, 422, 429, 503),
 )
-def list_records(reader: TheReader, chosen: Annotated[Listing, Query()]) -> Response:
+def list_records(reader: TheReader, chosen: Annotated[RecordFilter, Query()]) -> Response:
     """List records of the caller's contracts, the newest first."""
     given = chosen.model_dump(exclude={"q", "cursor", "limit"})
     narrowed = Filter(**given, words=chosen.q)
@@ -114,7 +115,7 @@ def read_record(reader: TheReader, record_id: str) -> Response:
 def change_record(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
     """Replace a draft's content; If-Match says which state of it was seen."""
 
-    def change(unit: Unit) -> Answer:
+    def change(unit: UnitOfWork) -> Answer:
         record, version, found = records.change(unit, record_id, data, desk.if_match)
         return _answer(RecordOut.whole(record, version, (), found), record)
 
@@ -124,13 +125,13 @@ def change_record(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
 @router.get(
     "/{record_id}/problems",
     summary="检查 Check a record",
-    responses=answers(Checked) | problems(401, 403, 404, 429, 503),
+    responses=answers(CheckedRecord) | problems(401, 403, 404, 429, 503),
 )
 def check_record(desk: TheDesk, record_id: str) -> Response:
     """Answer everything that keeps the record from being submitted; nothing is saved."""
     with desk.store.looking(desk.actor) as unit:
         _, found = submission.validate(unit, record_id)
-    return Answer(Checked(valid=not errors_of(found), problems=entries(found))).response()
+    return Answer(CheckedRecord(valid=not errors_of(found), problems=entries(found))).response()
 
 
 @router.post(
@@ -138,13 +139,13 @@ def check_record(desk: TheDesk, record_id: str) -> Response:
     status_code=201,
     summary="建立修订版 Begin a revision",
     responses=answers(RecordOut, 201) | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-    openapi_extra=content(Reason),
+    openapi_extra=content(ReasonIn),
 )
 def revise_record(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
     """Begin the next version (R1 …) as a draft; what was fixed stays as it is."""
-    given = parsed(Reason, data)
+    given = parsed(ReasonIn, data)
 
-    def revise(unit: Unit) -> Answer:
+    def revise(unit: UnitOfWork) -> Answer:
         record, version = revisions.revise(unit, record_id, given.reason)
         return _answer(RecordOut.whole(record, version), record, 201)
 
@@ -203,5 +204,5 @@ def read_difference(
     return Answer(Difference(before=before.number, after=after.number, changes=told)).response()
 
 
-def _answer(body: RecordOut, record: tables.Record, status: int = 200) -> Answer:
+def _answer(body: RecordOut, record: tables.RecordRow, status: int = 200) -> Answer:
     return Answer(body, status, record.etag, f"/api/v1/records/{record.id}")

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.bodies import json_body
-from api.openapi import documents, problems, record_content, verdict
-from api.work import Work
+from api.http.bodies import json_body
+from api.http.openapi import documents, problems, record_content, verdict
+from api.http.work import Work
 from docgen.errors import InputUnreadable
-from docgen.pipeline import Order, Outcome
-from docgen.templates import FORMATS, Format
+from docgen.pipeline import RenderedFile, RenderRequest
+from docgen.templates.catalog import FORMATS, Format
 from docgen.uploads import content_disposition
 from schemas.catalog import record_types
 from schemas.contract import Contract
@@ -26,14 +26,14 @@ from schemas.problems import shown
 router = APIRouter(tags=["rendering"])
 
 
-class Checking(BaseModel):
+class CheckOptions(BaseModel):
     """How a record is read."""
 
     model_config = ConfigDict(extra="forbid")
     mask_secrets: bool = Field(False, description="把口令替换为 ****** Mask credentials")
 
 
-class Rendering(Checking):
+class RenderOptions(CheckOptions):
     """How a document is made."""
 
     lang: Literal["zh", "en"] | None = Field(
@@ -97,7 +97,7 @@ async def render_record(
     chosen: Chosen,
     work: Working,
     data: Body,
-    wishes: Annotated[Rendering, Query()],
+    wishes: Annotated[RenderOptions, Query()],
 ) -> Response:
     """Answer the record as docx, xlsx or pdf; `Docgen-Warnings` counts what was only warned of."""
     order = _order(request, model, data, wishes)
@@ -116,7 +116,7 @@ async def validate_record(
     model: Model,
     work: Working,
     data: Body,
-    wishes: Annotated[Checking, Query()],
+    wishes: Annotated[CheckOptions, Query()],
 ) -> dict[str, Any]:
     """Answer warnings of a valid record; an invalid one is answered 422 with all its errors."""
     order = _order(request, model, data, wishes)
@@ -161,10 +161,12 @@ def _schema(model: type[Record | Contract]) -> Response:
     return Response(text, media_type="application/schema+json")
 
 
-def _order(request: Request, model: type[Record], data: bytes, wishes: Checking) -> Order:
+def _order(
+    request: Request, model: type[Record], data: bytes, wishes: CheckOptions
+) -> RenderRequest:
     settings = request.app.state.settings
-    lang = wishes.lang if isinstance(wishes, Rendering) else None
-    return Order(
+    lang = wishes.lang if isinstance(wishes, RenderOptions) else None
+    return RenderRequest(
         data,
         settings.clock(),
         code=model.record_type.code,
@@ -176,7 +178,7 @@ def _order(request: Request, model: type[Record], data: bytes, wishes: Checking)
     )
 
 
-def _download(made: Outcome, chosen: Format) -> Response:
+def _download(made: RenderedFile, chosen: Format) -> Response:
     headers = {
         "Content-Disposition": content_disposition(f"{made.doc_no}.{chosen.name}"),
         "ETag": f'"{hashlib.sha256(made.data).hexdigest()}"',

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import Field, ValidationError
 
-from api.bodies import Given, JsonBody
-from api.callers import (
+from api.http.bodies import JsonBody, RequestBody
+from api.http.callers import (
     TheStore,
     TheVisit,
     address_of,
@@ -18,19 +18,19 @@ from api.callers import (
     cookie_of,
     is_https,
 )
-from api.desk import Answer
-from api.errors import BodyWrong
-from api.openapi import answers, content, problems
-from api.shapes_accounts import Line, MeOut, UserOut
+from api.http.changes import Answer
+from api.http.openapi import answers, content, problems
+from api.http.problems import BodyWrong
+from api.routes.account_bodies import Line, MeOut, UserOut
+from docgen.accounts import oidc, sessions, setup
+from docgen.accounts.oidc import Provider, Return
+from docgen.accounts.passwords import MOST
 from docgen.errors import NotFound
-from docgen.intake import read_json
-from docgen.passwords import MOST
-from docgen.service import oidc, sessions, setup
-from docgen.service.oidc import Provider, Return
-from docgen.service.unit import Store
-from docgen.store.tables import User
+from docgen.pipeline.json_input import read_json
+from docgen.store.tables import UserRow
+from docgen.store.unit_of_work import Store
 
-M = TypeVar("M", bound=Given)
+M = TypeVar("M", bound=RequestBody)
 OIDC_COOKIE, OIDC_PATH = "docgen_oidc", "/api/v1/oidc"
 HOME = """<!doctype html>
 <meta charset="utf-8">
@@ -43,7 +43,7 @@ OPEN: dict[str, Any] = {"security": []}
 router = APIRouter(tags=["sessions"], dependencies=[Depends(check_not_foreign)])
 
 
-class Credentials(Given):
+class Credentials(RequestBody):
     """A name and its password."""
 
     username: str = Field(max_length=200)
@@ -187,7 +187,7 @@ def end_oidc(
 def _me(store: Store, opened: sessions.Opened) -> Response:
     visit = opened.visit
     with store.reading() as session:
-        user = session.get_one(User, visit.actor.user_id)
+        user = session.get_one(UserRow, visit.actor.user_id)
         return Answer(MeOut.of(user, visit.actor, visit), 201).response()
 
 

@@ -16,23 +16,23 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from api import pages
-from api.callers import TheStore, address_of, is_https, store_of
-from api.errors import problem_response, status_of
+from api.http.callers import TheStore, address_of, is_https, store_of
+from api.http.problems import problem_response, status_of
+from api.http.work import Work
 from api.pages import forms, showing
 from api.pages.forms import Form
 from api.pages.routing import answering, language, told
 from api.routes.rendering import Working
-from api.work import Work
 from docgen.errors import DocgenError, InputUnreadable, NotFound
-from docgen.service import links_opening, links_pages, links_signing
-from docgen.service.inviting import invited
-from docgen.service.links import Made
-from docgen.service.links_opening import Comer, Entered
-from docgen.service.links_signing import Colleague, Hand, Statement
-from docgen.service.review import Word
-from docgen.service.unit import Store
+from docgen.links import opening, page_pictures, signing
+from docgen.links.links import IssuedLink
+from docgen.links.mail_outbox import invited
+from docgen.links.opening import LinkVisitor, OpenedLink
+from docgen.links.signing import Colleague, Hand, SigningStatement
 from docgen.signing import pictures
+from docgen.store.unit_of_work import Store
 from docgen.uploads import content_disposition
+from docgen.workflow.review import SignoffWish
 from schemas.envelope import Opinion
 
 MOST_PAGES = 2000
@@ -59,9 +59,9 @@ router = APIRouter(
 )
 
 
-def comer_of(request: Request, token: str) -> Comer:
+def comer_of(request: Request, token: str) -> LinkVisitor:
     """Return who comes with a link."""
-    return Comer(
+    return LinkVisitor(
         token,
         request.cookies.get(_cookie(token), ""),
         address_of(request),
@@ -69,7 +69,7 @@ def comer_of(request: Request, token: str) -> Comer:
     )
 
 
-TheComer = Annotated[Comer, Depends(comer_of)]
+TheComer = Annotated[LinkVisitor, Depends(comer_of)]
 Position = Annotated[int, Path(ge=1, le=9999)]
 
 
@@ -115,8 +115,8 @@ async def open_document(
 @router.get("/s/{token}/{position}/document.pdf")
 def read_document(store: TheStore, comer: TheComer, position: Position) -> Response:
     """Answer the PDF as it stands, with the seals that it has."""
-    _, one, _ = links_opening.look(store, comer, position)
-    data = store.blobs.get(links_opening.open_document(store, comer, position))
+    _, one, _ = opening.look(store, comer, position)
+    data = store.blobs.get(opening.open_document(store, comer, position))
     name = content_disposition(f"{one.version.doc_no}.pdf")
     return Response(data, headers={"Content-Disposition": name}, media_type="application/pdf")
 
@@ -131,14 +131,14 @@ async def read_page(
     page: Annotated[int, Path(ge=1, le=MOST_PAGES)],
 ) -> Response:
     """Draw a page of a document, once for all who look at it."""
-    sha256 = await run_in_threadpool(links_opening.open_document, store, comer, position)
-    png = await run_in_threadpool(links_pages.kept, store, sha256, page)
+    sha256 = await run_in_threadpool(opening.open_document, store, comer, position)
+    png = await run_in_threadpool(page_pictures.kept, store, sha256, page)
     if png is None:
         pdf = await run_in_threadpool(store.blobs.get, sha256)
         png = await work.look(request, pictures.page_png, pdf, page)
         if png is None:
             raise NotFound("link_other_document")
-        await run_in_threadpool(links_pages.keep, store, sha256, page, png)
+        await run_in_threadpool(page_pictures.keep, store, sha256, page, png)
     return Response(png, media_type="image/png")
 
 
@@ -146,7 +146,7 @@ async def read_page(
 async def give_code(request: Request, store: TheStore, comer: TheComer) -> Response:
     """Take the access code; a cookie remembers in this browser that it was right."""
     form = await forms.filled(request, comer)
-    proof = await run_in_threadpool(links_opening.give_code, store, comer, form.text("code"))
+    proof = await run_in_threadpool(opening.give_code, store, comer, form.text("code"))
     answer = JSONResponse({"done": True})
     answer.set_cookie(
         _cookie(comer.token),
@@ -185,21 +185,21 @@ async def sign(
     said = await run_in_threadpool(
         _statement, store, comer, form, showing.Asking(position, lang, statement, hand)
     )
-    await run_in_threadpool(links_signing.sign, store, comer, position, said)
+    await run_in_threadpool(signing.sign, store, comer, position, said)
     return JSONResponse({"done": True})
 
 
-def _ask_code(request: Request, comer: Comer, lang: str) -> Response:
+def _ask_code(request: Request, comer: LinkVisitor, lang: str) -> Response:
     store = store_of(request)
     with store.reading() as session:
-        link = links_opening.counting(session, comer.token, store.clock())
-    key = links_opening.form_key(store.key, link)
+        link = opening.counting(session, comer.token, store.clock())
+    key = opening.form_key(store.key, link)
     return pages.page("code.html", lang, 401, base=f"/s/{comer.token}", form_key=key)
 
 
-async def _document(request: Request, comer: Comer, work: Work, position: int) -> Response:
+async def _document(request: Request, comer: LinkVisitor, work: Work, position: int) -> Response:
     store = store_of(request)
-    entered, one, sha256 = await run_in_threadpool(links_opening.look, store, comer, position)
+    entered, one, sha256 = await run_in_threadpool(opening.look, store, comer, position)
     pdf = await run_in_threadpool(store.blobs.get, sha256)
     count = await work.look(request, pictures.page_count, pdf)
     lang = language(request)
@@ -209,9 +209,9 @@ async def _document(request: Request, comer: Comer, work: Work, position: int) -
     return pages.page("document.html", lang, base=base, here=here, pages=count, **shown)
 
 
-def _entered(store: Store, comer: Comer) -> Entered:
+def _entered(store: Store, comer: LinkVisitor) -> OpenedLink:
     with store.reading() as session:
-        return links_opening.enter(session, comer, store.clock(), store.key)
+        return opening.enter(session, comer, store.clock(), store.key)
 
 
 async def _hand(request: Request, work: Work, form: Form) -> Hand:
@@ -222,24 +222,26 @@ async def _hand(request: Request, work: Work, form: Form) -> Hand:
     return Hand(clean, forms.strokes(form))
 
 
-def _statement(store: Store, comer: Comer, form: Form, asking: showing.Asking) -> Statement:
+def _statement(
+    store: Store, comer: LinkVisitor, form: Form, asking: showing.Asking
+) -> SigningStatement:
     if form.text("consent") != "yes":
         raise InputUnreadable("link_consent_missing")
     if (opinion := form.text("opinion")) not in Opinion.__members__:
         raise InputUnreadable("link_opinion_missing")
     with store.reading() as session:
-        entered = links_opening.enter(session, comer, store.clock(), store.key)
-        one = links_opening.at(session, entered.link, asking.position)
+        entered = opening.enter(session, comer, store.clock(), store.key)
+        one = opening.at(session, entered.link, asking.position)
     consent = showing.consent(entered.link, one, asking)
-    word = Word(Opinion[opinion], form.text("comment") or None)
-    return Statement(word, consent, asking.hand)
+    word = SignoffWish(Opinion[opinion], form.text("comment") or None)
+    return SigningStatement(word, consent, asking.hand)
 
 
-def _handed_on(store: Store, comer: Comer, to: Colleague, base: str) -> Made:
+def _handed_on(store: Store, comer: LinkVisitor, to: Colleague, base: str) -> IssuedLink:
     with store.reading() as session:
-        link = links_opening.counting(session, comer.token, store.clock())
-    with store.change(links_opening.actor_of(link, comer.address)) as unit:
-        made = links_signing.delegate(unit, comer, to, store.key)
+        link = opening.counting(session, comer.token, store.clock())
+    with store.change(opening.actor_of(link, comer.address)) as unit:
+        made = signing.delegate(unit, comer, to, store.key)
         invited(unit, store, made, base)
         return made
 

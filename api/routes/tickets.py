@@ -7,15 +7,15 @@ from datetime import datetime
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from api.bodies import Given, JsonBody, parsed
-from api.callers import TheActor, TheStore
-from api.desk import Answer, TheDesk
-from api.openapi import answers, content, problems
-from api.shapes import Entry, RecordOut, entries
+from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.callers import TheActor, TheStore
+from api.http.changes import Answer, TheDesk
+from api.http.openapi import answers, content, problems
+from api.routes.record_bodies import ProblemOut, RecordOut, entries
 from docgen.rules.ticket_clocks import Summary
-from docgen.service import tickets
-from docgen.service.tickets import Waiting, Whole
-from docgen.service.unit import Unit
+from docgen.store.unit_of_work import UnitOfWork
+from docgen.tickets import tickets
+from docgen.tickets.tickets import Waiting, Whole
 from schemas.problems import errors_of
 
 router = APIRouter(tags=["tickets"])
@@ -24,7 +24,7 @@ READ = problems(401, 403, 404, 429, 503)
 CHANGE = problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503)
 
 
-class Nothing(Given):
+class Nothing(RequestBody):
     """An empty object."""
 
 
@@ -34,7 +34,7 @@ class CoverageOut(BaseModel):
     covered: bool
     objects: int = Field(description="合同的维保对象数 how many objects the contract lists")
     archives: list[str] = Field(description="参与比较的 WB which archives were compared")
-    problems: list[Entry]
+    problems: list[ProblemOut]
 
 
 class CountOut(BaseModel):
@@ -164,7 +164,7 @@ def hand_over(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
     """Make a DJ draft of all archived tickets that stand on no list yet."""
     parsed(Nothing, data)
 
-    def make(unit: Unit) -> Answer:
+    def make(unit: UnitOfWork) -> Answer:
         record, version, found = tickets.hand_over(unit, contract_id)
         body = RecordOut.whole(record, version, (), found)
         return Answer(body, 201, record.etag, f"/api/v1/records/{record.id}")
@@ -183,7 +183,7 @@ def convert(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
     """Make a QX draft out of a ZX; both name each other. A fixed ZX is revised for it."""
     parsed(Nothing, data)
 
-    def make(unit: Unit) -> Answer:
+    def make(unit: UnitOfWork) -> Answer:
         consultation, defect = tickets.convert(unit, record_id, desk.if_match)
         body = Converted(consultation=_whole(consultation), defect=_whole(defect))
         record = defect[0]

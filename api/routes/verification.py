@@ -6,28 +6,115 @@ Open to everybody without an account, as pages and as JSON; tells nothing withou
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from api.callers import TheStore, address_of
-from api.errors import status_of
-from api.openapi import answers, problems
+from api.http.callers import TheStore, address_of
+from api.http.openapi import answers, problems
+from api.http.problems import status_of
+from api.http.work import Work
 from api.pages import verifying
 from api.pages.routing import answering, language, told
+from api.routes.record_bodies import Wording
 from api.routes.rendering import Working
-from api.shapes_verification import FileOut, StandingOut
-from api.work import Work
 from docgen.errors import DocgenError, InputUnreadable, UploadRefused
-from docgen.service import verification
-from docgen.service.unit import Store
-from docgen.service.verification import Checked, Standing
-from docgen.signing.opening import trusted
+from docgen.signing import verification
+from docgen.signing.configuration import trusted
+from docgen.signing.verification import FileCheck, Standing
+from docgen.signing.verify import Signature
+from docgen.store.unit_of_work import Store
 from docgen.uploads import MOST_BYTES
+
+
+class StandingOut(BaseModel):
+    """How a version stands."""
+
+    doc_no: str
+    title: Wording
+    state: str
+    doc_date: date
+    record_sha256: str
+    signers: list[str] = Field(
+        description="姓名，合同未许可时只显首字 masked unless the contract permits"
+    )
+
+    @classmethod
+    def of(cls, one: Standing) -> StandingOut:
+        """Make it."""
+        return cls(
+            doc_no=one.doc_no,
+            title=Wording(**one.title),
+            state=one.state.value,
+            doc_date=one.doc_date,
+            record_sha256=one.sha256,
+            signers=list(one.signers),
+        )
+
+
+class SealOut(BaseModel):
+    """A seal in a file; `name` is whom it was set for, `signed_at` what it says itself."""
+
+    field: str
+    name: str
+    signer: str
+    fingerprint: str
+    signed_at: str
+    stamped_at: str | None
+    trial: bool
+    intact: bool
+    trusted: bool
+    covers_file: bool
+
+    @classmethod
+    def of(cls, one: Signature) -> SealOut:
+        """Make it."""
+        same = {name: getattr(one, name) for name in cls.model_fields if name != "stamped_at"}
+        return cls(**same, stamped_at=one.stamp.at if one.stamp else None)
+
+
+class FindingOut(BaseModel):
+    """Something that is not as it should be."""
+
+    code: str
+    place: str
+    message: Wording
+
+
+class VerifiedFile(BaseModel):
+    """What was found of a file, and the version that it was compared with."""
+
+    outcome: str = Field(
+        description="on_record, earlier, not_on_record, altered, signer_unknown, unsigned or "
+        "unreadable"
+    )
+    stage: str = Field(
+        description="which file on record: submitted, signed or archived; else empty"
+    )
+    sha256: str
+    seals: list[SealOut]
+    findings: list[FindingOut]
+    version: StandingOut
+
+    @classmethod
+    def of(cls, one: Standing, checked: FileCheck) -> VerifiedFile:
+        """Make it."""
+        verdict = checked.verdict
+        return cls(
+            outcome=checked.outcome,
+            stage=checked.stage,
+            sha256=verdict.sha256,
+            seals=[SealOut.of(seal) for seal in verdict.signatures],
+            findings=[FindingOut.model_validate(found.as_json()) for found in verdict.findings],
+            version=StandingOut.of(one),
+        )
+
 
 MOST = MOST_BYTES["attachment"]
 FORM = {
@@ -76,12 +163,14 @@ def read_standing(request: Request, store: TheStore, short_code: Code) -> Standi
 @router.post(
     "/{short_code}",
     summary="核对文件 Check a file",
-    responses=answers(FileOut) | problems(400, 404, 413, 422, 429, 500, 503, 504),
+    responses=answers(VerifiedFile) | problems(400, 404, 413, 422, 429, 500, 503, 504),
     openapi_extra=FORM,
 )
-async def check_file(request: Request, store: TheStore, work: Working, short_code: Code) -> FileOut:
+async def check_file(
+    request: Request, store: TheStore, work: Working, short_code: Code
+) -> VerifiedFile:
     """Verify a PDF's seals, and tell whether it is the file on record; it is not kept."""
-    return FileOut.of(*await _checked(request, store, work, short_code))
+    return VerifiedFile.of(*await _checked(request, store, work, short_code))
 
 
 @page_router.get("")
@@ -113,7 +202,7 @@ async def show_check(
 
 async def _checked(
     request: Request, store: Store, work: Work, code: str
-) -> tuple[Standing, Checked]:
+) -> tuple[Standing, FileCheck]:
     """Verify a file in a child; its body is read only once the code is known."""
     one = await run_in_threadpool(verification.standing, store, code, address_of(request))
     data = await _file(request)

@@ -2,22 +2,101 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from api.bodies import Given, JsonBody, parsed
-from api.callers import TheActor, TheStore
-from api.desk import Answer, TheDesk
-from api.openapi import answers, content, problems
+from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.callers import TheActor, TheStore
+from api.http.changes import Answer, TheDesk
+from api.http.openapi import answers, content, problems
 from api.routes.contracts import Cursor, Limit
-from api.shapes import DeliveryOut, DeliveryPage, WebhookMade, WebhookOut, Webhooks
-from docgen.service import webhooks
-from docgen.service.pages import LIMIT
-from docgen.service.unit import Unit
-from docgen.service.webhooks import Place, Wish
 from docgen.store import tables
+from docgen.store.pagination import LIMIT
+from docgen.store.unit_of_work import UnitOfWork
+from docgen.webhooks import webhooks
+from docgen.webhooks.webhooks import WebhookPlace, WebhookWish
+
+
+class WebhookOut(BaseModel):
+    """A webhook; its secret is shown to nobody again."""
+
+    id: str
+    url: str
+    events: list[str]
+    enabled: bool
+    disabled_at: datetime | None
+    disabled_reason: str | None = Field(description="by_hand, receiver_gone (410) or given_up")
+    former_secret_until: datetime | None = Field(
+        description="until when the secret before this one signs as well"
+    )
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: tables.WebhookRow) -> WebhookOut:
+        """Make it."""
+        return cls(
+            id=row.id,
+            url=row.url,
+            events=row.events.split(),
+            enabled=row.disabled_at is None,
+            disabled_at=row.disabled_at,
+            disabled_reason=row.disabled_reason,
+            former_secret_until=row.previous_until,
+            created_at=row.created_at,
+        )
+
+
+class WebhookMade(WebhookOut):
+    """A webhook with its new secret, shown this once."""
+
+    secret: str = Field(description="whsec_… (Standard Webhooks)")
+
+    @classmethod
+    def with_secret(cls, row: tables.WebhookRow, secret: str) -> WebhookMade:
+        """Make it."""
+        return cls(**dict(WebhookOut.of(row)), secret=secret)
+
+
+class Webhooks(BaseModel):
+    """All webhooks of a contract."""
+
+    items: list[WebhookOut]
+
+
+class DeliveryOut(BaseModel):
+    """A message to a webhook, and what came of its last attempt."""
+
+    id: str = Field(description="webhook-id, the same at every attempt")
+    event: str
+    message: dict[str, Any] = Field(description="the body as it is sent")
+    state: str = Field(description="pending, delivered or failed")
+    attempts: int
+    next_at: datetime | None = Field(description="when it is sent or tried again")
+    tried_at: datetime | None
+    status: int | None = Field(description="of the receiver's answer")
+    answer: str | None = Field(description="the beginning of its body")
+    failure: str | None = Field(description="why there is no status, or why it does not count")
+    took_ms: int | None
+    created_at: datetime
+    done_at: datetime | None
+
+    @classmethod
+    def of(cls, row: tables.DeliveryRow) -> DeliveryOut:
+        """Make it."""
+        same = {name: getattr(row, name) for name in cls.model_fields if name != "message"}
+        return cls(**same, message=json.loads(row.body))
+
+
+class DeliveryPage(BaseModel):
+    """A page of messages."""
+
+    items: list[DeliveryOut]
+    next_cursor: str
+
 
 router = APIRouter(prefix="/contracts/{contract_id}/webhooks", tags=["webhooks"])
 
@@ -25,7 +104,7 @@ READING = problems(401, 403, 404, 429, 503)
 CHANGING = problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
 
 
-class NewWebhook(Given):
+class NewWebhook(RequestBody):
     """An address, and the events that it is told of."""
 
     url: str = Field(max_length=2000, description="https 公网地址 a public https address")
@@ -40,16 +119,16 @@ class ChangedWebhook(NewWebhook):
     enabled: bool
 
 
-class NoChoice(Given):
+class NoChoice(RequestBody):
     """An empty object."""
 
 
-def place_of(contract_id: str, webhook_id: str) -> Place:
+def place_of(contract_id: str, webhook_id: str) -> WebhookPlace:
     """Return where a webhook is."""
-    return Place(contract_id, webhook_id)
+    return WebhookPlace(contract_id, webhook_id)
 
 
-ThePlace = Annotated[Place, Depends(place_of)]
+ThePlace = Annotated[WebhookPlace, Depends(place_of)]
 
 
 @router.post(
@@ -61,12 +140,12 @@ ThePlace = Annotated[Place, Depends(place_of)]
 )
 def create_webhook(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
     """Keep an address to be told; the answer shows its secret, this once."""
-    wish = Wish(**parsed(NewWebhook, data).model_dump())
+    wish = WebhookWish(**parsed(NewWebhook, data).model_dump())
     if done := desk.earlier(data):
         return done
-    wanted = webhooks.check(desk.store, desk.actor, Place(contract_id), wish)
+    wanted = webhooks.check(desk.store, desk.actor, WebhookPlace(contract_id), wish)
 
-    def create(unit: Unit) -> Answer:
+    def create(unit: UnitOfWork) -> Answer:
         row, secret = webhooks.create(unit, contract_id, wanted, desk.store.key)
         return _answer(row, WebhookMade.with_secret(row, secret), 201)
 
@@ -99,12 +178,12 @@ def read_webhook(store: TheStore, actor: TheActor, place: ThePlace) -> Response:
 )
 def change_webhook(desk: TheDesk, place: ThePlace, data: JsonBody) -> Response:
     """Replace address and events, enable or disable it; If-Match says which state was seen."""
-    wish = Wish(**parsed(ChangedWebhook, data).model_dump())
+    wish = WebhookWish(**parsed(ChangedWebhook, data).model_dump())
     if done := desk.earlier(data):
         return done
     wanted = webhooks.check(desk.store, desk.actor, place, wish)
 
-    def change(unit: Unit) -> Answer:
+    def change(unit: UnitOfWork) -> Answer:
         row = webhooks.change(unit, place, wanted, desk.if_match)
         return _answer(row, WebhookOut.of(row))
 
@@ -120,7 +199,7 @@ def change_webhook(desk: TheDesk, place: ThePlace, data: JsonBody) -> Response:
 def delete_webhook(desk: TheDesk, place: ThePlace) -> Response:
     """Delete a webhook with its log; what is not sent yet never will be."""
 
-    def remove(unit: Unit) -> Answer:
+    def remove(unit: UnitOfWork) -> Answer:
         webhooks.remove(unit, place)
         return Answer(None, 204)
 
@@ -137,7 +216,7 @@ def rotate_secret(desk: TheDesk, place: ThePlace, data: JsonBody) -> Response:
     """Answer a new secret, this once; for 24 hours the former one signs as well."""
     parsed(NoChoice, data)
 
-    def rotate(unit: Unit) -> Answer:
+    def rotate(unit: UnitOfWork) -> Answer:
         row, secret = webhooks.rotate(unit, place, desk.store.key)
         return _answer(row, WebhookMade.with_secret(row, secret))
 
@@ -185,11 +264,11 @@ def resend(desk: TheDesk, place: ThePlace, delivery_id: str, data: JsonBody) -> 
     return desk.change(data, lambda unit: _sending(unit, webhooks.resend(unit, place, delivery_id)))
 
 
-def _answer(row: tables.Webhook, body: WebhookOut, status: int = 200) -> Answer:
+def _answer(row: tables.WebhookRow, body: WebhookOut, status: int = 200) -> Answer:
     place = f"/api/v1/contracts/{row.contract_id}/webhooks/{row.id}"
     return Answer(body, status, row.etag, place)
 
 
-def _sending(unit: Unit, message: tables.Delivery) -> Answer:
+def _sending(unit: UnitOfWork, message: tables.DeliveryRow) -> Answer:
     unit.session.flush()
     return Answer(DeliveryOut.of(message), 202)

@@ -14,24 +14,27 @@ from fastapi import APIRouter, Form, Request, Response, UploadFile
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies import Given, JsonBody, parsed
-from api.desk import Answer, Desk, TheDesk
-from api.openapi import answers, content, problems, record_content
+from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.changes import Answer, ChangeRunner, TheDesk
+from api.http.openapi import answers, content, problems, record_content
+from api.http.work import Work
 from api.routes.attachments import UNMATCHED, scan_of
-from api.routes.records import Code, Number, Reason
+from api.routes.record_bodies import RecordOut
+from api.routes.records import Code, Number, ReasonIn
 from api.routes.rendering import Working
-from api.shapes import RecordOut
-from api.work import Work
 from docgen.errors import RecordRefused
-from docgen.pipeline import Order
-from docgen.service import archiving, attachments, records, review, signed, signing, submission
-from docgen.service.documents import Made, keep
-from docgen.service.unit import Store, Unit
+from docgen.pipeline import RenderRequest
+from docgen.records import records
+from docgen.records.documents import StoredDocument, keep
+from docgen.signing import signed_pdf
 from docgen.store import tables
-from docgen.templates import FORMATS
+from docgen.store.unit_of_work import Store, UnitOfWork
+from docgen.templates.catalog import FORMATS
 from docgen.uploads import MOST_BYTES
-from schemas.envelope import Opinion, Role
+from docgen.workflow import archiving, attachments, review, signing, submission
+from schemas.envelope import Opinion
 from schemas.problems import Problem, errors_of
+from schemas.vocabulary import Role
 
 router = APIRouter(prefix="/records/{record_id}", tags=["workflow"])
 hand_in = APIRouter(prefix="/records", tags=["workflow"])
@@ -40,11 +43,11 @@ REFUSALS = problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503, 507)
 LONG = problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 500, 503, 504, 507)
 
 
-class Nothing(Given):
+class Nothing(RequestBody):
     """An empty object."""
 
 
-class Opined(Given):
+class Opined(RequestBody):
     """An opinion; a disagreement needs its comment."""
 
     opinion: Opinion
@@ -52,7 +55,7 @@ class Opined(Given):
     pointer: str | None = Field(None, max_length=500, description="评论所指的字段 JSON Pointer")
 
 
-class Signer(Opined):
+class SignerIn(Opined):
     """Whose signature stands on a paper."""
 
     role: Role
@@ -61,13 +64,13 @@ class Signer(Opined):
     signed_on: date
 
 
-class OnPaper(Signer):
+class OnPaper(SignerIn):
     """A customer's signature on paper, whose scan was uploaded before."""
 
     scan_id: str = Field(max_length=32, description="已上传扫描件的 id")
 
 
-class SignedPaper(Signer):
+class SignedPaper(SignerIn):
     """A customer's signature on paper, with its scan."""
 
     file: UploadFile = Field(description="签字页的扫描件或照片 PDF, PNG, JPEG, TIFF")
@@ -93,10 +96,10 @@ async def hand_in_record(
     return await _submitted(request, desk, work, (record_id, "*", data), 201)
 
 
-def _handed_in(desk: Desk, data: bytes, code: str) -> str:
+def _handed_in(desk: ChangeRunner, data: bytes, code: str) -> str:
     """Keep the draft if it has no errors; its id, the same for the same Idempotency-Key."""
 
-    def create(unit: Unit) -> Answer:
+    def create(unit: UnitOfWork) -> Answer:
         record, version, _ = records.create(unit, data, code=code)
         unit.session.flush()
         _, found = submission.validate(unit, record.id)
@@ -125,16 +128,20 @@ async def submit_record(
 
 
 async def _submitted(
-    request: Request, desk: Desk, work: Work, given: tuple[str, str, bytes], status: int = 200
+    request: Request,
+    desk: ChangeRunner,
+    work: Work,
+    given: tuple[str, str, bytes],
+    status: int = 200,
 ) -> Response:
     """Submit a draft (its id, the state that was seen, the request's body)."""
     record_id, etag, data = given
     prepared = await run_in_threadpool(submission.prepare, desk.store, desk.actor, record_id, etag)
     made = await _documents(request, desk.store, work, prepared.order)
     mark = signing.author_mark(desk.actor, prepared.record_hash)
-    sealed = await run_in_threadpool(signed.begun, desk.store, made, mark)
+    sealed = await run_in_threadpool(signed_pdf.begun, desk.store, made, mark)
 
-    def finish(unit: Unit) -> Answer:
+    def finish(unit: UnitOfWork) -> Answer:
         record, version = submission.finish(unit, prepared, made, sealed)
         return _answer(unit, record, version, status, warnings=prepared.warnings)
 
@@ -158,12 +165,12 @@ async def archive_record(
 
 
 async def _archived(
-    request: Request, desk: Desk, work: Work, record_id: str, data: bytes
+    request: Request, desk: ChangeRunner, work: Work, record_id: str, data: bytes
 ) -> Response:
     prepared = await run_in_threadpool(archiving.prepare, desk.store, desk.actor, record_id)
     made = await _documents(request, desk.store, work, prepared.order)
 
-    def finish(unit: Unit) -> Answer:
+    def finish(unit: UnitOfWork) -> Answer:
         record, version = archiving.finish(unit, prepared, made)
         return _answer(unit, record, version)
 
@@ -191,7 +198,7 @@ def begin_review(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
 )
 def sign(desk: TheDesk, record_id: str, number: Number, data: JsonBody) -> Response:
     """Give the caller's own sign-off: the leader's review, the project manager's receipt."""
-    word = review.Word(**parsed(Opined, data).model_dump())
+    word = review.SignoffWish(**parsed(Opined, data).model_dump())
     where = (record_id, number)
     return _signed(desk, data, lambda unit, lock: review.own_word(unit, where, word, lock=lock))
 
@@ -208,8 +215,8 @@ def record_paper_signature(
 ) -> Response:
     """Record a customer's signature on paper: name, date, opinion, and the scan of the page."""
     given = parsed(OnPaper, data)
-    word = review.Word(given.opinion, given.comment, given.pointer)
-    paper = review.Paper(given.role, given.name, given.signed_on, given.scan_id, given.org)
+    word = review.SignoffWish(given.opinion, given.comment, given.pointer)
+    paper = review.PaperSignature(given.role, given.name, given.signed_on, given.scan_id, given.org)
     where = (record_id, number)
     return _signed(
         desk, data, lambda unit, lock: review.paper_word(unit, where, paper, word, lock=lock)
@@ -240,10 +247,10 @@ async def upload_signed_paper(
     scan = await scan_of(request, work, upload, data, unmatched=given.unmatched)
     await run_in_threadpool(desk.store.blobs.put, data)
     where = (record_id, number)
-    word = review.Word(given.opinion, given.comment)
-    paper = review.Paper(given.role, given.name, given.signed_on, None, given.org)
+    word = review.SignoffWish(given.opinion, given.comment)
+    paper = review.PaperSignature(given.role, given.name, given.signed_on, None, given.org)
 
-    def ask(unit: Unit, lock: bool) -> review.Given:
+    def ask(unit: UnitOfWork, lock: bool) -> review.PendingSignoff:
         if not lock:
             attachments.scanned(unit, where, scan)
             return review.paper_word(unit, where, paper, word, lock=False)
@@ -260,25 +267,25 @@ async def upload_signed_paper(
     "/void",
     summary="作废 Make void",
     responses=answers(RecordOut) | REFUSALS,
-    openapi_extra=content(Reason),
+    openapi_extra=content(ReasonIn),
 )
 def void_record(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
     """End a version that is not archived, for a reason."""
-    given = parsed(Reason, data)
+    given = parsed(ReasonIn, data)
     return desk.change(
         data, lambda unit: _answer(unit, *review.void(unit, record_id, given.reason))
     )
 
 
 def _signed(
-    desk: Desk, content: bytes, ask: signing.Ask, *, step: str = "", proof: str = ""
+    desk: ChangeRunner, content: bytes, ask: signing.Ask, *, step: str = "", proof: str = ""
 ) -> Response:
     """Seal and keep a sign-off, once for each Idempotency-Key."""
     if not step and (done := desk.earlier(content)):
         return done
 
-    def change(work: Callable[[Unit], review.Given]) -> Response:
-        def give(unit: Unit) -> Answer:
+    def change(work: Callable[[UnitOfWork], review.PendingSignoff]) -> Response:
+        def give(unit: UnitOfWork) -> Answer:
             given = work(unit)
             return _answer(unit, given.record, given.version, 201)
 
@@ -287,7 +294,9 @@ def _signed(
     return signing.sign(desk.store, desk.actor, ask, change, proof=proof)
 
 
-async def _documents(request: Request, store: Store, work: Work, order: Order) -> dict[str, Made]:
+async def _documents(
+    request: Request, store: Store, work: Work, order: RenderRequest
+) -> dict[str, StoredDocument]:
     """Have all formats of a record made in children, and their bytes kept."""
     made = {}
     for name in FORMATS:
@@ -297,9 +306,9 @@ async def _documents(request: Request, store: Store, work: Work, order: Order) -
 
 
 def _answer(
-    unit: Unit,
-    record: tables.Record,
-    version: tables.Version,
+    unit: UnitOfWork,
+    record: tables.RecordRow,
+    version: tables.VersionRow,
     status: int = 200,
     *,
     warnings: Sequence[Problem] = (),

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from docgen.archive.containers import Container
-from docgen.archive.findings import Verdict
+from docgen.archive.findings import PackageVerdict
 from docgen.archive.layout import BAGIT, DECLARATION, INFO, MANIFEST, PAYLOAD, TAG_MANIFEST
 from docgen.errors import InputUnreadable
 
@@ -18,7 +18,7 @@ _OXUM = re.compile(r"^Payload-Oxum: (\d+)\.(\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Content:
+class BagContent:
     """A file: its hash and size, and its bytes where they were held."""
 
     sha256: str
@@ -33,7 +33,7 @@ class Bag:
         """`names` are those of its files, without the root."""
         self._container, self._root, self.names = container, root, names
 
-    def read(self, name: str, *, hold: bool = True) -> Content:
+    def read(self, name: str, *, hold: bool = True) -> BagContent:
         """Read a file. InputUnreadable: a code of containers.REASONS."""
         digest, size, held = hashlib.sha256(), 0, []
         for piece in self._container.pieces(self._root + name):
@@ -41,7 +41,7 @@ class Bag:
             size += len(piece)
             if hold:
                 held.append(piece)
-        return Content(digest.hexdigest(), size, b"".join(held))
+        return BagContent(digest.hexdigest(), size, b"".join(held))
 
     def manifest(self, name: str) -> dict[str, str]:
         """Return the hashes of a manifest by name. InputUnreadable: bag_broken."""
@@ -84,7 +84,7 @@ def strays(container: Container) -> list[str]:
     return [name for name in container.names if _root_of(name, roots) is None]
 
 
-def complete(bag: Bag, verdict: Verdict, listed: dict[str, str]) -> None:
+def complete(bag: Bag, verdict: PackageVerdict, listed: dict[str, str]) -> None:
     """Find what the manifests alone tell of tag files: missing, extra or changed ones."""
     tags = bag.manifest(TAG_MANIFEST)
     due = {*tags, TAG_MANIFEST} | {name for name in (BAGIT, INFO, MANIFEST) if name not in tags}
@@ -101,7 +101,7 @@ def complete(bag: Bag, verdict: Verdict, listed: dict[str, str]) -> None:
         verdict.find("bag_broken", MANIFEST)
 
 
-def check_oxum(bag: Bag, verdict: Verdict, counted: tuple[int, int]) -> None:
+def check_oxum(bag: Bag, verdict: PackageVerdict, counted: tuple[int, int]) -> None:
     """Compare bytes and number of the payload with what bag-info.txt says."""
     found = _OXUM.search(bag.text(INFO))
     if found is None or (int(found[1]), int(found[2])) != counted:

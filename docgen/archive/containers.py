@@ -14,7 +14,7 @@ from typing import BinaryIO, NoReturn, Protocol
 
 from docgen.archive.layout import BAGIT
 from docgen.errors import InputUnreadable
-from docgen.renderers.unzip import BROKEN, ENCRYPTED, FREE_RATIO_BYTES, RATIO
+from docgen.files.unzip import BROKEN, ENCRYPTED, FREE_RATIO_BYTES, RATIO
 
 CHUNK = 2**18
 ENTRY_BYTES = 256 * 2**20
@@ -50,7 +50,7 @@ def zips(path: Path) -> list[Path]:
 def opened(path: Path) -> Iterator[Container]:
     """Open a zip or a folder. InputUnreadable: package_unreadable, _broken, _bomb and others."""
     if path.is_dir():
-        yield Folder(path)
+        yield FolderContainer(path)
         return
     try:
         with path.open("rb") as file:
@@ -65,7 +65,7 @@ def opened(path: Path) -> Iterator[Container]:
         ) from wrong
 
 
-class Folder:
+class FolderContainer:
     """Files in a folder; no link is followed."""
 
     def __init__(self, root: Path) -> None:

@@ -19,9 +19,9 @@ from docgen.document import View, words
 from docgen.errors import TemplateFaulty
 from docgen.renderers import theme_fields
 from docgen.renderers.fonts import Fonts
-from docgen.renderers.pdf import About, Attachment, render_pdf
-from docgen.sandbox import environment
-from docgen.theme import Theme, load_theme
+from docgen.renderers.pdf.pdf import About, EmbeddedFile, render_pdf
+from docgen.templates.sandbox import environment
+from docgen.templates.theme import Theme, load_theme
 
 TEMPLATE = "evidence.html"
 TITLE = "签署证据页 Evidence of signing"
@@ -29,7 +29,7 @@ KEPT = "\n"
 
 
 @dataclass(frozen=True)
-class Page:
+class EvidencePage:
     """What the page tells (`view`, plain JSON values) and carries, by file name."""
 
     view: Mapping[str, Any]
@@ -39,18 +39,18 @@ class Page:
     theme: Path
 
 
-def render(page: Page) -> bytes:
+def render(page: EvidencePage) -> bytes:
     """Make the PDF; equal pages give equal bytes. Raises RenderFailed, TemplateFaulty."""
     theme = load_theme(page.theme)
     about = About(f"{TITLE} {page.doc_no}", theme.company("zh"), "zh-CN", page.created)
     carried = [
-        Attachment(name, data, "Evidence", "Data") for name, data in sorted(page.carried.items())
+        EmbeddedFile(name, data, "Evidence", "Data") for name, data in sorted(page.carried.items())
     ]
     made = render_pdf(_html(page, theme), about, assets={"logo": theme.logo}, attachments=carried)
     return made.data
 
 
-def _html(page: Page, theme: Theme) -> str:
+def _html(page: EvidencePage, theme: Theme) -> str:
     fonts = Fonts.load(theme.fonts)
     context = {
         "doc": {"title": TITLE, "lang": "zh", "mark": ""},
@@ -85,6 +85,6 @@ def _unseen(char: str) -> bool:
     return char not in KEPT and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Cn")
 
 
-def size_of(page: Page) -> int:
+def size_of(page: EvidencePage) -> int:
     """Return how much there is to lay out, for the limits of the child."""
     return len(json.dumps(page.view, ensure_ascii=False).encode())

@@ -5,23 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from docgen.access import Actor
+from docgen.archive import packages
 from docgen.archive.layout import INDEX, INDEX_PAGE, TAG_MANIFEST
+from docgen.archive.packages import ArchivePackage, Render
 from docgen.archive.packing import Entry, below, moment_of, zipped
-from docgen.delivery import writing_aside
-from docgen.service import packages
-from docgen.service.inspected import inspected, need_all
-from docgen.service.packages import Package, Render
-from docgen.service.unit import Store, Unit
-from docgen.store.tables import Contract, Record, Version
+from docgen.contracts.contracts import model_of
+from docgen.errors import TransitionRefused
+from docgen.files.output import writing_aside
+from docgen.store.tables import ContractRow, RecordAssetRow, RecordRow, VersionRow
+from docgen.store.unit_of_work import Store, UnitOfWork
+from schemas.problems import error
 
 _UNSAFE = re.compile(r"[^\w.-]+")
 _STYLE = (
@@ -31,7 +34,7 @@ _STYLE = (
 
 
 @dataclass(frozen=True)
-class Line:
+class IndexLine:
     """A document of the index; `package` is where its package lies, empty before it is archived."""
 
     doc_no: str
@@ -63,14 +66,14 @@ class Export:
         """
         self.store, self.actor, self.render, self.closing = store, actor, render, closing
         with store.reading() as session:
-            self.contract = session.get_one(Contract, contract_id)
+            self.contract = session.get_one(ContractRow, contract_id)
             self.targets = packages.targets(session, contract_id)
             self.inspected = inspected(session, self.contract)
         if closing:
             need_all(self.inspected)
-        self.lines: dict[str, Line] = {}
+        self.lines: dict[str, IndexLine] = {}
 
-    def packages(self) -> Iterator[Package]:
+    def packages(self) -> Iterator[ArchivePackage]:
         """Give every archived version's package."""
         for target in self.targets:
             yield packages.packed(self.store, self.actor, target, self.render)
@@ -87,7 +90,7 @@ class Export:
         root = _UNSAFE.sub("_", self.contract.contract_no)
         return zipped(below(root, self.entries()), self.contract.created_at)
 
-    def written(self, folder: Path) -> Iterator[Line]:
+    def written(self, folder: Path) -> Iterator[IndexLine]:
         """Write a zip for each package into a folder, and the index last.
 
         A zip that is there with the same bytes stays. Raises OutputRefused.
@@ -117,7 +120,7 @@ class Export:
         yield INDEX, json.dumps(told, ensure_ascii=False, indent=1).encode() + b"\n"
         yield INDEX_PAGE, _page(told, lines).encode()
 
-    def note(self, unit: Unit) -> None:
+    def note(self, unit: UnitOfWork) -> None:
         """Put the export into the audit trail."""
         unit.note(
             "archive.exported",
@@ -128,14 +131,14 @@ class Export:
             closing=self.closing,
         )
 
-    def _listed(self, package: Package, place: str) -> Iterator[Entry]:
+    def _listed(self, package: ArchivePackage, place: str) -> Iterator[Entry]:
         """Give a package's files, and keep its line of the index."""
         made = package.statement
         last = b""
         for name, data in package.entries(self.store):
             last = data if name == TAG_MANIFEST else last
             yield name, data
-        self.lines[made.doc_no] = Line(
+        self.lines[made.doc_no] = IndexLine(
             made.doc_no,
             made.code,
             made.version,
@@ -147,16 +150,16 @@ class Export:
             tagmanifest_sha256=hashlib.sha256(last).hexdigest(),
         )
 
-    def _all(self) -> Iterator[Line]:
+    def _all(self) -> Iterator[IndexLine]:
         query = (
-            select(Version, Record.code)
-            .join(Record, Record.id == Version.record_id)
-            .where(Record.contract_id == self.contract.id)
-            .order_by(Record.seq, Version.number)
+            select(VersionRow, RecordRow.code)
+            .join(RecordRow, RecordRow.id == VersionRow.record_id)
+            .where(RecordRow.contract_id == self.contract.id)
+            .order_by(RecordRow.seq, VersionRow.number)
         )
         with self.store.reading() as session:
             for version, code in session.execute(query):
-                yield self.lines.get(version.doc_no) or Line(
+                yield self.lines.get(version.doc_no) or IndexLine(
                     version.doc_no,
                     code,
                     version.number,
@@ -169,11 +172,11 @@ class Export:
 def contract_id_of(store: Store, contract_no: str) -> str:
     """Return a contract's id by its number; empty when there is none."""
     with store.reading() as session:
-        query = select(Contract.id).where(Contract.contract_no == contract_no)
+        query = select(ContractRow.id).where(ContractRow.contract_no == contract_no)
         return session.scalar(query) or ""
 
 
-def _page(told: dict[str, Any], lines: list[Line]) -> str:
+def _page(told: dict[str, Any], lines: list[IndexLine]) -> str:
     heads = (
         "编号 Document",
         "状态 State",
@@ -203,9 +206,67 @@ def _coverage(told: dict[str, Any]) -> str:
     return f"<p>{escape(text)}</p>\n"
 
 
-def _cells(one: Line) -> Iterator[str]:
+def _cells(one: IndexLine) -> Iterator[str]:
     yield f"<td>{escape(one.doc_no)}</td><td>{escape(one.state)}</td>"
     link = f'<a href="{escape(one.package)}">{escape(one.package)}</a>' if one.package else "—"
     yield f"<td>{link}</td>"
     for sha256 in (one.archived_hash, one.evidence_sha256):
         yield f"<td><code>{escape(sha256)}</code></td>"
+
+
+@dataclass(frozen=True)
+class InspectionCoverage:
+    """A contract's assets: how many were inspected, which are excused why, and which are missing.
+
+    Those that are missing stand with their places in the contract's list.
+    """
+
+    count: int
+    excused: Mapping[str, str]
+    missing: Mapping[int, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "assets": self.count + len(self.excused) + len(self.missing),
+            "inspected": self.count,
+            "excused": [{"asset_no": no, "reason": why} for no, why in self.excused.items()],
+            "missing": list(self.missing.values()),
+        }
+
+
+def inspected(session: Session, row: ContractRow) -> InspectionCoverage:
+    """Compare a contract's list of objects with its archived inspections."""
+    query = (
+        select(RecordAssetRow.asset_no)
+        .join(RecordRow, RecordRow.id == RecordAssetRow.record_id)
+        .join(VersionRow, VersionRow.record_id == RecordRow.id)
+        .where(
+            RecordRow.contract_id == row.id, RecordRow.code == "XJ", VersionRow.state == "archived"
+        )
+        .distinct()
+    )
+    done = set(session.scalars(query))
+    listed = model_of(row).objects
+    waiting = {at: one for at, one in enumerate(listed) if one.asset_no not in done}
+    return InspectionCoverage(
+        len(listed) - len(waiting),
+        {
+            one.asset_no: one.not_inspected_reason
+            for one in waiting.values()
+            if one.not_inspected_reason
+        },
+        {at: one.asset_no for at, one in waiting.items() if not one.not_inspected_reason},
+    )
+
+
+def need_all(found: InspectionCoverage) -> None:
+    """Raise TransitionRefused, naming every asset that is neither inspected nor excused."""
+    if found.missing:
+        raise TransitionRefused(
+            "transition_refused.closing",
+            [
+                error(("objects", at, "not_inspected_reason"), "asset_not_inspected", number)
+                for at, number in found.missing.items()
+            ],
+        )

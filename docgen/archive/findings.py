@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from docgen.signing.verify import Finding, Signature
+from docgen.signing.verify import Signature, SignatureFinding
 
 
 @dataclass
-class Verdict:
+class PackageVerdict:
     """What was found in a package; `place` is where it lies."""
 
     place: str
     doc_no: str = ""
     contract_no: str = ""
     signatures: dict[str, list[Signature]] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[SignatureFinding] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
@@ -30,7 +30,7 @@ class Verdict:
 
     def find(self, code: str, place: str = "") -> None:
         """Note a finding."""
-        self.findings.append(Finding(code, place))
+        self.findings.append(SignatureFinding(code, place))
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""

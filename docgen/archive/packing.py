@@ -12,8 +12,8 @@ from importlib.resources import files
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from docgen.archive.layout import BAGIT, DECLARATION, INFO, MANIFEST, PAYLOAD, READMES, TAG_MANIFEST
-from docgen.archive.statement import Statement
-from docgen.streams import Written
+from docgen.archive.statement import PackageStatement
+from docgen.files.streams import ZipSink
 from schemas.problems import SHANGHAI
 
 Entry = tuple[str, bytes]
@@ -21,7 +21,7 @@ MODE = 0o100644
 UNIX = 3
 
 
-def bag(statement: Statement, payload: Iterable[Entry]) -> Iterator[Entry]:
+def bag(statement: PackageStatement, payload: Iterable[Entry]) -> Iterator[Entry]:
     """Give the files of a bag, the manifests last; `payload` has paths below `data/`."""
     tags = {BAGIT: DECLARATION} | {name: _readme(name) for name in READMES}
     yield from tags.items()
@@ -48,7 +48,7 @@ def below(folder: str, entries: Iterable[Entry]) -> Iterator[Entry]:
 
 def zipped(entries: Iterable[Entry], moment: datetime) -> Iterator[bytes]:
     """Give the bytes of a zip; all its entries have that moment, as a clock in Shanghai shows."""
-    out = Written()
+    out = ZipSink()
     date = moment.astimezone(SHANGHAI).timetuple()[:6]
     with ZipFile(out, "w", ZIP_STORED) as made:
         for name, data in entries:
@@ -59,7 +59,7 @@ def zipped(entries: Iterable[Entry], moment: datetime) -> Iterator[bytes]:
     yield out.take()
 
 
-def moment_of(statement: Statement) -> datetime:
+def moment_of(statement: PackageStatement) -> datetime:
     """Return the date that a package's entries have."""
     return datetime.fromisoformat(statement.archived_at)
 
@@ -68,7 +68,7 @@ def _readme(name: str) -> bytes:
     return files("docgen").joinpath("archive", name).read_bytes()
 
 
-def _info(statement: Statement, oxum: str) -> bytes:
+def _info(statement: PackageStatement, oxum: str) -> bytes:
     day = moment_of(statement).astimezone(SHANGHAI).date()
     lines = {
         "Bag-Software-Agent": f"docgen {statement.docgen}",

@@ -19,35 +19,37 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase
 
 from docgen.access import SERVICE
+from docgen.archive import packages
 from docgen.archive import statement as names
 from docgen.archive.bags import Bag, bags
 from docgen.archive.containers import opened, zips
-from docgen.archive.findings import Verdict
+from docgen.archive.findings import PackageVerdict
 from docgen.archive.layout import MANIFEST, PAYLOAD
-from docgen.archive.statement import Statement, parsed
+from docgen.archive.statement import PackageStatement, parsed
 from docgen.archive.verifying import verified
 from docgen.errors import Conflict, InputUnreadable
 from docgen.pipeline import read_contract
-from docgen.service import packages
-from docgen.service.documents import Made, row_of
-from docgen.service.numbers import claim
-from docgen.service.unit import Store, Unit
-from docgen.store import search
+from docgen.records import search
+from docgen.records.documents import StoredDocument, row_of
+from docgen.records.numbers import claim
 from docgen.store.tables import (
-    Attachment,
-    Contract,
-    Document,
-    Member,
-    Record,
-    RecordAsset,
-    Signoff,
-    User,
-    Version,
+    AttachmentRow,
+    ContractRow,
+    DocumentRow,
+    MemberRow,
+    RecordAssetRow,
+    RecordRow,
+    SignoffRow,
+    UserRow,
+    VersionRow,
 )
-from docgen.store.tables.base import Moment
+from docgen.store.tables.base import UtcMoment
+from docgen.store.unit_of_work import Store, UnitOfWork
 from schemas.values import parse_day
 
-KNOWN = {table.__tablename__ for table in (User, Contract, Record, Version, Attachment)} | {"blobs"}
+KNOWN = {
+    table.__tablename__ for table in (UserRow, ContractRow, RecordRow, VersionRow, AttachmentRow)
+} | {"blobs"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Restored:
     place: str
     doc_no: str
     state: str
-    verdict: Verdict
+    verdict: PackageVerdict
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
@@ -90,7 +92,7 @@ def _one(store: Store, bag: Bag, trusted: Sequence[x509.Certificate], place: str
 class _Restoring:
     """One package on its way into the store."""
 
-    def __init__(self, store: Store, bag: Bag, statement: Statement) -> None:
+    def __init__(self, store: Store, bag: Bag, statement: PackageStatement) -> None:
         self.store, self.bag, self.statement = store, bag, statement
         self.rows = statement.rows
         self.users: dict[str, str] = {}
@@ -115,7 +117,7 @@ class _Restoring:
     def _there(self) -> bool:
         """Whether this very version is in the store. Conflict: restored_differs."""
         with self.store.reading() as session:
-            query = select(Version).where(Version.doc_no == self.statement.doc_no)
+            query = select(VersionRow).where(VersionRow.doc_no == self.statement.doc_no)
             kept = session.scalar(query)
         if kept is None:
             return False
@@ -124,15 +126,15 @@ class _Restoring:
             raise Conflict("restored_differs", place=self.statement.doc_no)
         return True
 
-    def _rows(self, unit: Unit, evidence: bytes) -> None:
+    def _rows(self, unit: UnitOfWork, evidence: bytes) -> None:
         contract = self._contract(unit)
         record = self._record(unit, contract)
         session, rows = unit.session, self.rows
         body = self._data(names.SUBMITTED).decode()
         archived = self._data(names.RECORD).decode()
-        session.add(self._made(Version, rows["version"], body=body, archived_body=archived))
+        session.add(self._made(VersionRow, rows["version"], body=body, archived_body=archived))
         session.flush()
-        for kind, name in ((Attachment, "attachments"), (Signoff, "signoffs")):
+        for kind, name in ((AttachmentRow, "attachments"), (SignoffRow, "signoffs")):
             for row in rows[name]:
                 if "size_bytes" in row:
                     unit.keep_blob(row["sha256"], row["size_bytes"])
@@ -140,7 +142,7 @@ class _Restoring:
             session.flush()
         for row in rows["documents"]:
             unit.keep_blob(row["sha256"], row["size_bytes"])
-            session.add(self._made(Document, row))
+            session.add(self._made(DocumentRow, row))
         session.add(self._evidence(unit, evidence))
         if record.number == self.statement.version:
             self._index(unit, record, body)
@@ -154,45 +156,49 @@ class _Restoring:
             last=self.statement.audit,
         )
 
-    def _contract(self, unit: Unit) -> Contract:
+    def _contract(self, unit: UnitOfWork) -> ContractRow:
         """Return the contract; one that is there stays as it is. Its people come back with it."""
         session, row = unit.session, self.rows["contract"]
         self._people(unit)
-        kept = session.scalar(select(Contract).where(Contract.contract_no == row["contract_no"]))
+        kept = session.scalar(
+            select(ContractRow).where(ContractRow.contract_no == row["contract_no"])
+        )
         if kept is None:
             body = self._data(names.CONTRACT)
             read_contract(body, unit.now)
-            kept = self._made(Contract, row, body=body.decode())
+            kept = self._made(ContractRow, row, body=body.decode())
             session.add(kept)
             session.flush()
         elif kept.id != row["id"]:
             raise Conflict("restored_differs", place=row["contract_no"])
         for user_id in sorted({*self.users.values()}):
-            if session.get(Member, (kept.id, user_id)) is None:
-                session.add(Member(contract_id=kept.id, user_id=user_id, created_at=unit.now))
+            if session.get(MemberRow, (kept.id, user_id)) is None:
+                session.add(MemberRow(contract_id=kept.id, user_id=user_id, created_at=unit.now))
         return kept
 
-    def _people(self, unit: Unit) -> None:
+    def _people(self, unit: UnitOfWork) -> None:
         """Find the accounts of rows: by id, else by name, else made anew and disabled."""
         session = unit.session
         for row in self.rows["users"]:
-            named = select(User).where(User.username == row["username"])
-            user = session.get(User, row["id"]) or session.scalar(named)
+            named = select(UserRow).where(UserRow.username == row["username"])
+            user = session.get(UserRow, row["id"]) or session.scalar(named)
             if user is None:
-                user = self._made(User, row)
+                user = self._made(UserRow, row)
                 user.disabled_at = unit.now
                 session.add(user)
                 session.flush()
             self.users[row["id"]] = user.id
 
-    def _record(self, unit: Unit, contract: Contract) -> Record:
+    def _record(self, unit: UnitOfWork, contract: ContractRow) -> RecordRow:
         session, row = unit.session, self.rows["record"]
         number, doc_no = self.statement.version, self.statement.doc_no
         day = parse_day(json.loads(self._data(names.RECORD))["doc_date"])
-        record = session.scalar(select(Record).where(Record.id == row["id"]).with_for_update())
+        record = session.scalar(
+            select(RecordRow).where(RecordRow.id == row["id"]).with_for_update()
+        )
         if record is None:
             claim(session, doc_no, day)
-            record = self._made(Record, row)
+            record = self._made(RecordRow, row)
             record.contract_id = contract.id
             record.number = 0
             session.add(record)
@@ -203,19 +209,19 @@ class _Restoring:
         session.flush()
         return record
 
-    def _evidence(self, unit: Unit, evidence: bytes) -> Document:
+    def _evidence(self, unit: UnitOfWork, evidence: bytes) -> DocumentRow:
         sha256 = hashlib.sha256(evidence).hexdigest()
         unit.keep_blob(sha256, len(evidence))
         key = hashlib.sha256(self.statement.written()).hexdigest()
-        made = Made(packages.FORMAT, packages.LANG, sha256, len(evidence), key)
+        made = StoredDocument(packages.FORMAT, packages.LANG, sha256, len(evidence), key)
         where = (self.rows["record"]["id"], self.statement.version)
         return row_of(where, packages.STAGE, made, unit.now)
 
-    def _index(self, unit: Unit, record: Record, body: str) -> None:
+    def _index(self, unit: UnitOfWork, record: RecordRow, body: str) -> None:
         session = unit.session
         for asset_no in self.rows["assets"]:
-            if session.get(RecordAsset, (record.id, asset_no)) is None:
-                session.add(RecordAsset(record_id=record.id, asset_no=asset_no))
+            if session.get(RecordAssetRow, (record.id, asset_no)) is None:
+                session.add(RecordAssetRow(record_id=record.id, asset_no=asset_no))
         session.flush()
         search.remember(session, record.seq, body, record.doc_no)
 
@@ -231,11 +237,11 @@ class _Restoring:
         targets = {key.column.table.name for key in column.foreign_keys}
         if value is None or targets - KNOWN:
             return None
-        if User.__tablename__ in targets:
+        if UserRow.__tablename__ in targets:
             return self.users[value]
         if isinstance(column.type, Date):
             return date.fromisoformat(value)
-        return datetime.fromisoformat(value) if isinstance(column.type, Moment) else value
+        return datetime.fromisoformat(value) if isinstance(column.type, UtcMoment) else value
 
     def _data(self, path: str) -> bytes:
         return self.bag.read(PAYLOAD + path).data

@@ -38,7 +38,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Item:
+class PackagedFile:
     """A file of the package, by its path below `data/`."""
 
     path: str
@@ -48,7 +48,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Statement:
+class PackageStatement:
     """The whole of it. `rows` are the store's own, from which a service can be made again.
 
     `signed_fields` are those of the signed PDF; `audit` the count of entries and the last one.
@@ -65,7 +65,7 @@ class Statement:
     sealed_at: str
     signed_fields: tuple[str, ...]
     audit: Mapping[str, Any]
-    files: tuple[Item, ...]
+    files: tuple[PackagedFile, ...]
     rows: Mapping[str, Any]
     format: int = FORMAT
 
@@ -74,27 +74,27 @@ class Statement:
         text = json.dumps(asdict(self), ensure_ascii=False, indent=1, sort_keys=True)
         return text.encode() + b"\n"
 
-    def of_kind(self, kind: str) -> Sequence[Item]:
+    def of_kind(self, kind: str) -> Sequence[PackagedFile]:
         """List the files of a kind."""
         return [one for one in self.files if one.kind == kind]
 
 
-def parsed(data: bytes) -> Statement:
+def parsed(data: bytes) -> PackageStatement:
     """Read a statement. InputUnreadable: package_unreadable, newer_package."""
     try:
         plain = json.loads(data)
         if plain["format"] != FORMAT:
             raise InputUnreadable("newer_package", value=plain["format"])
-        files = tuple(Item(**one) for one in plain.pop("files"))
+        files = tuple(PackagedFile(**one) for one in plain.pop("files"))
         fields = tuple(map(str, plain.pop("signed_fields")))
-        made = Statement(files=files, signed_fields=fields, **plain)
+        made = PackageStatement(files=files, signed_fields=fields, **plain)
         _check(made)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as wrong:
         raise InputUnreadable("package_unreadable.damaged", place=STATEMENT) from wrong
     return made
 
 
-def _check(made: Statement) -> None:
+def _check(made: PackageStatement) -> None:
     """Raise TypeError for what is not of its type."""
     texts = [made.docgen, made.contract_no, made.doc_no, made.code, made.record_hash]
     texts += [made.archived_hash, made.archived_at, made.sealed_at]

@@ -6,6 +6,7 @@ Memory is that of the largest file, whatever the number of packages.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,24 +15,24 @@ from typing import Any
 from asn1crypto import x509
 
 from docgen.archive import statement as names
-from docgen.archive.agreeing import check_audit, listed
-from docgen.archive.bags import Bag, Content, bags, check_oxum, complete, strays
+from docgen.archive.bags import Bag, BagContent, bags, check_oxum, complete, strays
 from docgen.archive.containers import Container, opened, zips
-from docgen.archive.findings import Verdict
+from docgen.archive.findings import PackageVerdict
 from docgen.archive.layout import INDEX, INDEX_PAGE, MANIFEST, PAYLOAD
-from docgen.archive.sealed import attached
-from docgen.archive.statement import Item, Statement, parsed
+from docgen.archive.sealed_files import attached
+from docgen.archive.statement import PackagedFile, PackageStatement, parsed
 from docgen.errors import DocgenError, InputUnreadable
-from docgen.renderers.package import read_record
+from docgen.renderers.ooxml.package import read_record
 from docgen.signing.keys import roots
-from docgen.signing.verify import Finding, verify_pdf
+from docgen.signing.verify import SignatureFinding, verify_pdf
+from docgen.store.audit_chain import ChainEntry
 
 SMALL = {names.STATEMENT, names.AUDIT, names.CONTRACT, names.RECORD, names.SUBMITTED}
 DOCUMENTS = {"archived_document": names.RECORD, "submitted_document": names.SUBMITTED}
 Roots = Sequence[x509.Certificate]
 
 
-def verify(path: Path, trusted: Roots) -> Iterator[Verdict]:
+def verify(path: Path, trusted: Roots) -> Iterator[PackageVerdict]:
     """Give the verdict on every package in a zip or folder. InputUnreadable: none can be read."""
     if found_zips := zips(path):
         yield from _indexed(path, found_zips, trusted)
@@ -46,9 +47,9 @@ def verify(path: Path, trusted: Roots) -> Iterator[Verdict]:
         yield from _beside(container, path, found)
 
 
-def verified(bag: Bag, trusted: Roots, place: str) -> Verdict:
+def verified(bag: Bag, trusted: Roots, place: str) -> PackageVerdict:
     """Verify one bag."""
-    examined = _Examined(bag, Verdict(place), trusted)
+    examined = _Examined(bag, PackageVerdict(place), trusted)
     try:
         examined.run()
     except InputUnreadable as wrong:
@@ -62,7 +63,7 @@ class _Examined:
     """A bag being examined; `small` are the parts that others are compared with."""
 
     bag: Bag
-    verdict: Verdict
+    verdict: PackageVerdict
     trusted: Roots
     listed: dict[str, str] = field(default_factory=dict)
     small: dict[str, bytes] = field(default_factory=dict)
@@ -99,21 +100,21 @@ class _Examined:
         if content.data:
             self.small[path] = content.data
 
-    def _content(self, name: str, *, hold: bool) -> Content | None:
+    def _content(self, name: str, *, hold: bool) -> BagContent | None:
         try:
             return self.bag.read(name, hold=hold)
         except InputUnreadable:
             self.verdict.find("bag_file_unreadable", name)
             return None
 
-    def _statement(self) -> Statement | None:
+    def _statement(self) -> PackageStatement | None:
         try:
             return parsed(self.small[names.STATEMENT])
         except (InputUnreadable, KeyError):
             self.verdict.find("statement_broken", names.STATEMENT)
             return None
 
-    def _sealed_parts(self, statement: Statement) -> None:
+    def _sealed_parts(self, statement: PackageStatement) -> None:
         """Verify the evidence and its seal, then what it carries; then the signed PDF."""
         evidence = self._pdf(names.EVIDENCE, [names.SEAL_FIELD])
         self._compare_carried(evidence)
@@ -129,7 +130,7 @@ class _Examined:
         verdict = verify_pdf(content.data, self.trusted, expected=expected)
         self.verdict.signatures[path] = verdict.signatures
         self.verdict.findings += [
-            Finding("signer_only_in_package", f"{path} {one.place}")
+            SignatureFinding("signer_only_in_package", f"{path} {one.place}")
             if self._own(one.code, verdict, one.place)
             else one
             for one in verdict.findings
@@ -165,7 +166,7 @@ class _Examined:
             if carried.get(path) != self.small.get(path, b""):
                 self.verdict.find("evidence_differs", PAYLOAD + path)
 
-    def _check_signed(self, signed: bytes, statement: Statement) -> None:
+    def _check_signed(self, signed: bytes, statement: PackageStatement) -> None:
         record = _embedded(signed)
         if record != hashlib.sha256(self.small.get(names.SUBMITTED, b"")).hexdigest():
             self.verdict.find("record_differs", PAYLOAD + names.SIGNED)
@@ -175,7 +176,7 @@ class _Examined:
             if one.path == submitted and not begins:
                 self.verdict.find("signed_differs", PAYLOAD + names.SIGNED)
 
-    def _stated(self, statement: Statement) -> None:
+    def _stated(self, statement: PackageStatement) -> None:
         """Compare the files with what is stated, and the records within them."""
         stated = {PAYLOAD + one.path: one for one in statement.files}
         own = {PAYLOAD + names.STATEMENT, PAYLOAD + names.EVIDENCE}
@@ -193,7 +194,7 @@ class _Examined:
             if hashlib.sha256(self.small.get(path, b"")).hexdigest() != said:
                 self.verdict.find("statement_differs", PAYLOAD + path)
 
-    def _document(self, one: Item) -> None:
+    def _document(self, one: PackagedFile) -> None:
         content = self._content(PAYLOAD + one.path, hold=True)
         if content is None:
             return
@@ -223,14 +224,14 @@ def _small_first(name: str) -> tuple[bool, str]:
     return not _small(name.removeprefix(PAYLOAD)), name
 
 
-def _indexed(path: Path, packages: Sequence[Path], trusted: Roots) -> Iterator[Verdict]:
+def _indexed(path: Path, packages: Sequence[Path], trusted: Roots) -> Iterator[PackageVerdict]:
     """Verify the packages in a folder, and that those of its index are all there."""
     found = []
     for one in packages:
         try:
             verdicts = list(verify(one, trusted))
         except InputUnreadable as wrong:
-            told = Verdict(one.name)
+            told = PackageVerdict(one.name)
             told.find("bag_file_unreadable", wrong.place or one.name)
             verdicts = [told]
         found += [one.stem, *(verdict.doc_no for verdict in verdicts)]
@@ -241,9 +242,9 @@ def _indexed(path: Path, packages: Sequence[Path], trusted: Roots) -> Iterator[V
     yield from listed(index.read_bytes() if index.is_file() else b"", found, path.name)
 
 
-def _beside(container: Container, path: Path, found: Sequence[str]) -> Iterator[Verdict]:
+def _beside(container: Container, path: Path, found: Sequence[str]) -> Iterator[PackageVerdict]:
     """Judge what lies beside the bags: an index, and nothing else."""
-    verdict, index = Verdict(path.name), b""
+    verdict, index = PackageVerdict(path.name), b""
     for name in strays(container):
         last = name.rpartition("/")[2]
         if last == INDEX and not index:
@@ -253,3 +254,52 @@ def _beside(container: Container, path: Path, found: Sequence[str]) -> Iterator[
     if verdict.findings:
         yield verdict
     yield from listed(index, found, path.name)
+
+
+def check_audit(data: bytes, statement: PackageStatement, verdict: PackageVerdict) -> None:
+    """Make every entry's hash again; they ascend, and the last one is the archiving."""
+    chain, place = [], PAYLOAD + names.AUDIT
+    try:
+        for line in data.splitlines():
+            plain = json.loads(line)
+            stated = plain.pop("entry_hash")
+            chain.append((ChainEntry(**plain), stated))
+        last = json.loads(chain[-1][0].detail)
+        archived = chain[-1][0].action, last.get("archived_hash"), last.get("record_hash")
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        verdict.find("audit_changed", place)
+        return
+    before: tuple[ChainEntry, str] | None = None
+    for entry, stated in chain:
+        broken = before and entry.seq == before[0].seq + 1 and entry.previous_hash != before[1]
+        if entry.entry_hash != stated or broken:
+            verdict.find("audit_changed", f"{place} #{entry.seq}")
+        if before and entry.seq <= before[0].seq:
+            verdict.find("audit_changed", f"{place} #{entry.seq}")
+        before = entry, stated
+    said = {
+        "entries": len(chain),
+        "last_seq": chain[-1][0].seq,
+        "last_hash": chain[-1][1],
+    }
+    due = ("record.archived", statement.archived_hash, statement.record_hash)
+    if said != statement.audit or archived != due:
+        verdict.find("audit_incomplete", place)
+
+
+def listed(index: bytes, found: Sequence[str], place: str) -> Iterator[PackageVerdict]:
+    """Compare the packages found with those of an index; nothing where they are the same."""
+    if not index:
+        return
+    verdict = PackageVerdict(place)
+    try:
+        due = {str(one["doc_no"]) for one in json.loads(index)["documents"] if one["package"]}
+    except (ValueError, TypeError, LookupError, RecursionError):
+        verdict.find("bag_file_unreadable", INDEX)
+    else:
+        for doc_no in sorted(due - {*found}):
+            verdict.find("package_missing", doc_no)
+        for doc_no in sorted({one for one in found if one} - due):
+            verdict.find("package_extra", doc_no)
+    if verdict.findings:
+        yield verdict

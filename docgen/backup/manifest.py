@@ -20,7 +20,7 @@ ROWS, BLOBS, SEALS = "rows/", "blobs/", "seals/"
 
 
 @dataclass(frozen=True)
-class Content:
+class BackupContent:
     """How many rows or files there are, and the sha256 of all of them in order."""
 
     count: int
@@ -35,8 +35,8 @@ class Manifest:
     docgen: str
     revision: str
     made_at: str
-    tables: dict[str, Content]
-    blobs: Content
+    tables: dict[str, BackupContent]
+    blobs: BackupContent
     others: dict[str, str]
     audit: dict[str, Any]
 
@@ -62,8 +62,8 @@ def parsed(data: bytes) -> Manifest:
     """Read a manifest. InputUnreadable: backup_damaged."""
     try:
         plain = json.loads(data)
-        tables = {name: Content(**content) for name, content in plain.pop("tables").items()}
-        return Manifest(tables=tables, blobs=Content(**plain.pop("blobs")), **plain)
+        tables = {name: BackupContent(**content) for name, content in plain.pop("tables").items()}
+        return Manifest(tables=tables, blobs=BackupContent(**plain.pop("blobs")), **plain)
     except (ValueError, TypeError, LookupError, AttributeError) as wrong:
         raise InputUnreadable("backup_damaged", place=MANIFEST) from wrong
 
@@ -86,6 +86,6 @@ class Tally:
         self.add(f"{sha256}\n".encode(), size_bytes=size_bytes)
 
     @property
-    def content(self) -> Content:
+    def content(self) -> BackupContent:
         """What has passed so far."""
-        return Content(self._count, self._digest.hexdigest(), self._size_bytes)
+        return BackupContent(self._count, self._digest.hexdigest(), self._size_bytes)

@@ -16,7 +16,7 @@ from docgen.store.folder import KEY_NAME, prepare
 
 
 @dataclass(frozen=True)
-class Place:
+class StoreParts:
     """The parts of a store."""
 
     folder: Path
@@ -31,13 +31,13 @@ class Place:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Place]:
+def opened(settings: Settings) -> Iterator[StoreParts]:
     """Open the place that the settings name; an embedded one is made."""
     folder = prepare(settings.data)
     database = Database(settings.database or sqlite_url(folder))
     try:
         blobs = open_blobs(folder / "blobs", settings.blobs or None)
-        yield Place(folder, database, blobs, Anchor(folder))
+        yield StoreParts(folder, database, blobs, Anchor(folder))
     finally:
         database.close()
 

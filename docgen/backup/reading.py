@@ -24,7 +24,7 @@ from docgen.backup.manifest import (
 )
 from docgen.backup.tar import MOST_BYTES, entries
 from docgen.errors import InputUnreadable
-from docgen.store.blobs import SHA256, shard
+from docgen.store.content_address import SHA256, shard
 
 
 class Backup:

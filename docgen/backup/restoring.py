@@ -14,16 +14,17 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
+from docgen.audit.trail import examined
 from docgen.backup.manifest import ANCHOR, BLOBS, KEY, SEALS, Manifest, Tally
-from docgen.backup.place import Place
+from docgen.backup.place import StoreParts
 from docgen.backup.reading import Backup
 from docgen.backup.rows import advance_numbers, reader, tables
-from docgen.delivery import writing_aside
 from docgen.errors import Conflict, InputUnreadable, StoreFault
-from docgen.service.trail import examined
+from docgen.files.output import writing_aside
+from docgen.records import search
 from docgen.signing.keys import CERTIFICATE_NAME, SEAL_NAME
-from docgen.store import migrations, search
-from docgen.store.tables import Record, Version
+from docgen.store import migrations
+from docgen.store.tables import RecordRow, VersionRow
 
 AT_ONCE = 200
 _SEAL = re.compile(
@@ -31,7 +32,7 @@ _SEAL = re.compile(
 )
 
 
-def restore(place: Place, path: Path, *, own_key: bool) -> Manifest:
+def restore(place: StoreParts, path: Path, *, own_key: bool) -> Manifest:
     """Make the store of a backup in an empty place; `own_key` says that a setting gives the key.
 
     Raises InputUnreadable (backup_damaged, newer_backup), Conflict (store_not_empty),
@@ -72,7 +73,7 @@ def _refuse_newer(manifest: Manifest) -> None:
         raise InputUnreadable("newer_backup", version=manifest.docgen) from unknown
 
 
-def _prepare(place: Place, connection: Connection, manifest: Manifest) -> None:
+def _prepare(place: StoreParts, connection: Connection, manifest: Manifest) -> None:
     """Give an empty database the tables that the backup's rows fit. Conflict: store_not_empty."""
     found = migrations.current(connection)
     if place.anchor.read() or (
@@ -139,8 +140,8 @@ def _anchors(data: bytes) -> dict[int, str]:
 def _index(connection: Connection) -> None:
     """Make the search index anew."""
     session = Session(bind=connection)
-    query = select(Record.seq, Version.body, Record.doc_no).join(
-        Version, (Version.record_id == Record.id) & (Version.number == Record.number)
+    query = select(RecordRow.seq, VersionRow.body, RecordRow.doc_no).join(
+        VersionRow, (VersionRow.record_id == RecordRow.id) & (VersionRow.number == RecordRow.number)
     )
     for seq, body, doc_no in session.execute(query.execution_options(yield_per=AT_ONCE)):
         search.remember(session, seq, body, doc_no)

@@ -13,7 +13,7 @@ MOST_BYTES = 1 << 30  # one entry is held in memory
 MODE = 0o600
 
 
-class Writer:
+class TarWriter:
     """Puts entries into a file, one after the other."""
 
     def __init__(self, file: BinaryIO, moment: int) -> None:

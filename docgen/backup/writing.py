@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Table, select
 
 import docgen
+from docgen.audit.trail import examined
 from docgen.backup.manifest import (
     ANCHOR,
     BLOBS,
@@ -22,27 +23,26 @@ from docgen.backup.manifest import (
     MANIFEST,
     ROWS,
     SEALS,
-    Content,
+    BackupContent,
     Manifest,
     Tally,
 )
-from docgen.backup.place import Place
+from docgen.backup.place import StoreParts
 from docgen.backup.rows import line, tables
-from docgen.backup.tar import MODE, Writer
-from docgen.delivery import writing_aside
+from docgen.backup.tar import MODE, TarWriter
 from docgen.errors import OutputRefused, SettingWrong, StoreFault
-from docgen.service.trail import examined
+from docgen.files.output import writing_aside
 from docgen.signing.keys import CERTIFICATE_NAME, SEAL_NAME
-from docgen.signing.known import armoured, known, short
+from docgen.signing.known_certificates import armoured, known, short
 from docgen.store import migrations
-from docgen.store.blobs import shard
+from docgen.store.content_address import shard
 from docgen.store.locks import no_sweep
 
 PART_BYTES = 4 << 20
 TOLD = 20
 
 
-def write(place: Place, path: Path, *, now: datetime, with_key: bool = False) -> Manifest:
+def write(place: StoreParts, path: Path, *, now: datetime, with_key: bool = False) -> Manifest:
     """Write the store to a new file, while the service goes on.
 
     Raises OutputRefused (file_exists, no_space, not_writable), SettingWrong (no_key_file),
@@ -56,7 +56,7 @@ def write(place: Place, path: Path, *, now: datetime, with_key: bool = False) ->
             place.database.snapshot() as connection,
             writing_aside(path, MODE) as file,
         ):
-            making = _Making(place, connection, Writer(file, int(now.timestamp())), now)
+            making = _Making(place, connection, TarWriter(file, int(now.timestamp())), now)
             return making.made(anchors, key)
 
 
@@ -64,9 +64,9 @@ def write(place: Place, path: Path, *, now: datetime, with_key: bool = False) ->
 class _Making:
     """A backup in the making."""
 
-    place: Place
+    place: StoreParts
     connection: Connection
-    tar: Writer
+    tar: TarWriter
     now: datetime
     others: dict[str, str] = field(default_factory=dict)
     lost: list[StoreFault] = field(default_factory=list)
@@ -110,7 +110,7 @@ class _Making:
             if (path := self.place.folder / name).is_file():
                 self._other(name, path.read_bytes())
 
-    def _rows(self, table: Table) -> Content:
+    def _rows(self, table: Table) -> BackupContent:
         tally = Tally()
         rows = self.connection.execute(select(table)).mappings()
         for number, part in enumerate(_parts(map(line, rows)), 1):
@@ -119,7 +119,7 @@ class _Making:
             self.tar.add(f"{ROWS}{table.name}/{number:06}.jsonl.gz", packed)
         return tally.content
 
-    def _blobs(self, table: Table) -> Content:
+    def _blobs(self, table: Table) -> BackupContent:
         tally = Tally()
         for sha256 in self.connection.scalars(select(table.c.sha256).order_by(table.c.sha256)):
             try:
@@ -154,7 +154,7 @@ def _parts(lines: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(piece)
 
 
-def _key(place: Place) -> bytes:
+def _key(place: StoreParts) -> bytes:
     try:
         return place.key_file.read_bytes()
     except FileNotFoundError as wrong:

@@ -12,14 +12,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from docgen import passwords
 from docgen.access import ROLES, SERVICE
+from docgen.accounts import passwords, tokens, users
 from docgen.cli.console import errors_told, out, print_json
 from docgen.cli.options import AsJson
-from docgen.service import tokens, users
-from docgen.service.unit import Store
 from docgen.settings import Settings, load_settings
-from docgen.store.tables import ApiToken, User
+from docgen.store.tables import ApiTokenRow, UserRow
+from docgen.store.unit_of_work import Store
 
 users_app = typer.Typer(
     no_args_is_help=True,
@@ -185,7 +184,7 @@ def setup_code(settings: Settings) -> str:
 
     Raises SettingWrong, OutputRefused, StoreFault.
     """
-    from docgen.service import oidc, setup  # which only a server needs, and which take time
+    from docgen.accounts import oidc, setup
 
     oidc.provider_of(settings)
     with closing(Store.open(settings)) as store:
@@ -205,7 +204,7 @@ def _tell(told: Mapping[str, object], text: str, as_json: bool) -> None:
         out.print(escape(text))
 
 
-def _token_told(token: ApiToken) -> dict[str, object]:
+def _token_told(token: ApiTokenRow) -> dict[str, object]:
     return {
         "id": token.id,
         "name": token.name,
@@ -216,7 +215,7 @@ def _token_told(token: ApiToken) -> dict[str, object]:
     }
 
 
-def _told(user: User) -> dict[str, object]:
+def _told(user: UserRow) -> dict[str, object]:
     return {
         "username": user.username,
         "name": user.name,

@@ -11,18 +11,18 @@ from rich.markup import escape
 
 from docgen.access import SERVICE
 from docgen.archive import evidence
-from docgen.archive.evidence import Page
+from docgen.archive.evidence import EvidencePage
 from docgen.archive.exporting import Export, contract_id_of
 from docgen.archive.restoring import Restored, restore
 from docgen.backup.place import need_store
-from docgen.children import children
 from docgen.cli.console import REFUSED, errors_told, out, print_json
 from docgen.cli.options import AsJson
 from docgen.cli.packages import tell_findings
 from docgen.cli.signing import trusted_of
 from docgen.errors import NotFound
-from docgen.service.unit import Store
+from docgen.pipeline.children import children
 from docgen.settings import load_settings
+from docgen.store.unit_of_work import Store
 
 archive_app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="归档包。Archive packages."
@@ -53,7 +53,7 @@ def export_command(
     with errors_told(as_json, contract_no), children(settings, ["pdf"]) as pool:
         need_store(settings)
 
-        def render(page: Page) -> bytes:
+        def render(page: EvidencePage) -> bytes:
             return pool.run(evidence.render, page, size_bytes=evidence.size_of(page))
 
         with closing(Store.open(settings)) as store:

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 
 @dataclass(frozen=True)
-class Entry:
+class CommandEntry:
     """Where a command lies (a function, or the Typer app of a group), and its line in the help."""
 
     module: str
@@ -38,145 +38,145 @@ class Entry:
 
 
 ENTRIES = {
-    "render": Entry(
+    "render": CommandEntry(
         "render",
         "render_command",
         "把单据 JSON 生成 Word、Excel、PDF。",
         "Render records as documents.",
     ),
-    "convert": Entry(
+    "convert": CommandEntry(
         "convert",
         "convert_command",
         "把 Excel、WPS、CSV 表格转成单据和文档。",
         "Convert spreadsheets to records and documents.",
     ),
-    "mapping": Entry(
+    "mapping": CommandEntry(
         "sheets",
         "app",
         "表格映射：保存、查看。",
         "Mappings of spreadsheets: save, show.",
     ),
-    "intake-template": Entry(
+    "intake-template": CommandEntry(
         "sheets",
         "intake_template_command",
         "生成给人填写的 Excel 登记表。",
         "Make a workbook for people to fill in.",
     ),
-    "validate": Entry(
+    "validate": CommandEntry(
         "records",
         "validate_command",
         "检查单据，一次列出全部错误。",
         "Check records and tell all errors at once.",
     ),
-    "check-coverage": Entry(
+    "check-coverage": CommandEntry(
         "records",
         "coverage_command",
         "核对档案是否覆盖合同的全部维保对象。",
         "Check that archives cover the contract's objects.",
     ),
-    "new": Entry(
+    "new": CommandEntry(
         "records",
         "new_command",
         "生成一份待填的单据。",
         "Make a starting record to fill in.",
     ),
-    "schema": Entry(
+    "schema": CommandEntry(
         "records",
         "schema_command",
         "输出 JSON Schema 2020-12（含标签和单位）。",
         "Print a record type's JSON Schema.",
     ),
-    "extract": Entry(
+    "extract": CommandEntry(
         "records",
         "extract_command",
         "取回文档中的单据，并说明是否完好。",
         "Get the record back and say whether it is intact.",
     ),
-    "template": Entry(
+    "template": CommandEntry(
         "templates",
         "app",
         "模板：生成、检查、列出。",
         "Templates: scaffold, lint, list.",
     ),
-    "doctor": Entry(
+    "doctor": CommandEntry(
         "serving",
         "doctor_command",
         "检查运行环境，缺什么、怎样补上。",
         "Say what is missing and how to get it.",
     ),
-    "serve": Entry(
+    "serve": CommandEntry(
         "serving",
         "serve_command",
         "启动 API 服务。",
         "Serve the API, on loopback unless told otherwise.",
     ),
-    "worker": Entry(
+    "worker": CommandEntry(
         "worker",
         "worker_command",
         "处理批量任务，可在多台机器上各起若干。",
         "Work on batches, on any number of machines.",
     ),
-    "migrate": Entry(
+    "migrate": CommandEntry(
         "operations",
         "migrate_command",
         "把数据库结构升到本版本所需。",
         "Bring the database's tables to what this version needs.",
     ),
-    "backup": Entry(
+    "backup": CommandEntry(
         "operations",
         "backup_command",
         "把全部数据备份成一个文件，服务不必停。",
         "Back everything up to one file, while it serves.",
     ),
-    "restore": Entry(
+    "restore": CommandEntry(
         "operations",
         "restore_command",
         "核对备份并恢复到空的数据目录与数据库。",
         "Check a backup and restore it into an empty store.",
     ),
-    "sweep": Entry(
+    "sweep": CommandEntry(
         "operations",
         "sweep_command",
         "清除无用的文件、预览和过期的会话。",
         "Remove what nothing needs any more.",
     ),
-    "audit": Entry(
+    "audit": CommandEntry(
         "operations",
         "audit_app",
         "审计链。",
         "The audit trail.",
     ),
-    "seal": Entry(
+    "seal": CommandEntry(
         "signing",
         "seal_app",
         "签章密钥。",
         "The key of the seal.",
     ),
-    "verify": Entry(
+    "verify": CommandEntry(
         "signing",
         "verify_command",
         "离线核对 PDF 或归档包。",
         "Verify a PDF's signatures, or archive packages, offline.",
     ),
-    "archive": Entry(
+    "archive": CommandEntry(
         "archive",
         "archive_app",
         "归档包。",
         "Archive packages.",
     ),
-    "contract": Entry(
+    "contract": CommandEntry(
         "contracts",
         "app",
         "合同：建立，并为其中人员建账号。",
         "Contracts: make one, with accounts for its people.",
     ),
-    "user": Entry(
+    "user": CommandEntry(
         "accounts",
         "users_app",
         "账号：添加、列出、停用、设密码。",
         "Accounts: add, list, disable, password.",
     ),
-    "token": Entry(
+    "token": CommandEntry(
         "accounts",
         "tokens_app",
         "API 令牌：生成、列出、吊销。",

@@ -15,16 +15,17 @@ from rich.table import Table
 from sqlalchemy import select
 
 from docgen.access import ROLES, SERVICE, Actor
+from docgen.accounts import tokens, users
 from docgen.cli.console import errors_told, out, print_json
 from docgen.cli.options import AsJson
 from docgen.cli.sources import read_agreed
+from docgen.contracts import contracts
 from docgen.errors import InputUnreadable
-from docgen.service import contracts, tokens, users
-from docgen.service.unit import Store, Unit
 from docgen.settings import load_settings
-from docgen.store.tables import User
+from docgen.store.tables import UserRow
+from docgen.store.unit_of_work import Store, UnitOfWork
 from schemas.contract import Contract, Person
-from schemas.envelope import Role
+from schemas.vocabulary import Role
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +35,7 @@ app = typer.Typer(
 
 
 @dataclass(frozen=True)
-class Account:
+class NewAccount:
     """Somebody of the contract, and the token that was made for him (shown once)."""
 
     username: str
@@ -78,19 +79,19 @@ def add_command(
     out.print(_table(accounts))
 
 
-def _accounts(unit: Unit, model: Contract) -> Iterator[Account]:
+def _accounts(unit: UnitOfWork, model: Contract) -> Iterator[NewAccount]:
     """Add an account with a token for each of the provider's people."""
     people = [one for one in model.people if one.role in ROLES and one.role is not Role.admin]
     if not any(one.role is Role.pm for one in people):
         raise InputUnreadable("no_project_manager", place="/people")
     for person in people:
         username = _username(person)
-        user = unit.session.scalar(select(User).where(User.username == username))
+        user = unit.session.scalar(select(UserRow).where(UserRow.username == username))
         if user is None:
             new = users.NewUser(username, person.name, person.role, person.email)
             user = users.add(unit, new)
         _, text = tokens.create(unit, user, f"contract {model.contract_no}")
-        yield Account(username, user.name, user.role, text)
+        yield NewAccount(username, user.name, user.role, text)
 
 
 def _username(person: Person) -> str:
@@ -101,7 +102,7 @@ def _username(person: Person) -> str:
     return name
 
 
-def _as_pm(unit: Unit, accounts: list[Account]) -> Unit:
+def _as_pm(unit: UnitOfWork, accounts: list[NewAccount]) -> UnitOfWork:
     """Return the unit as the project manager's, who keeps the contract."""
     manager = next(one for one in accounts if one.role == Role.pm)
     user = users.by_username(unit.session, manager.username)
@@ -109,7 +110,7 @@ def _as_pm(unit: Unit, accounts: list[Account]) -> Unit:
     return unit
 
 
-def _table(accounts: list[Account]) -> Table:
+def _table(accounts: list[NewAccount]) -> Table:
     table = Table("登录名", "姓名", "角色", "令牌 token（只显示这一次）")
     for one in accounts:
         table.add_row(escape(one.username), escape(one.name), Role[one.role].label("zh"), one.token)

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping as Fields
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
+from rich.table import Column, Table
 
-from docgen.children import children
-from docgen.cli.choices import chosen_formats, chosen_lang, record_type
-from docgen.cli.console import INTERRUPTED, OK, REFUSED, err, errors_told, exit_code, print_json
-from docgen.cli.options import AsJson, Force
+from docgen.cli.console import (
+    INTERRUPTED,
+    OK,
+    REFUSED,
+    err,
+    errors_told,
+    exit_code,
+    out,
+    print_json,
+    show_error,
+)
+from docgen.cli.options import AsJson, Force, chosen_formats, chosen_lang, record_type
 from docgen.cli.sources import contract_bytes, shown
-from docgen.cli.told import tell
 from docgen.errors import SettingWrong
-from docgen.pipeline import Order as Rendering
-from docgen.renderers.isolate import Children
+from docgen.intake.sheets.envelope import option
+from docgen.intake.sheets.making import Making
+from docgen.intake.sheets.mapping import Mapping, load, load_all
+from docgen.intake.sheets.order import ConversionRequest
+from docgen.intake.sheets.places import Fault
+from docgen.intake.sheets.planning import Looking
+from docgen.intake.sheets.previews import RowName
+from docgen.intake.sheets.report import ConversionReport
+from docgen.pipeline import RenderRequest as Rendering
+from docgen.pipeline.children import children
+from docgen.renderers.isolation import Children
 from docgen.settings import Settings, load_settings
-from docgen.sheets.envelope import option
-from docgen.sheets.making import Making
-from docgen.sheets.mapping import Mapping, load, load_all
-from docgen.sheets.order import Order
-from docgen.sheets.planning import Looking
-from docgen.sheets.previews import RowName
-from docgen.sheets.report import Report
+from schemas.catalog import record_types
+from schemas.wording import Phrase
 
 
 def convert_command(
@@ -68,7 +82,7 @@ def convert_command(
         _check(combined and "pdf" not in wanted, "combined_needs_pdf", "--combined")
         _check(bool(preview) and not dry_run, "preview_needs_dry_run", "--preview")
         row = RowName.of(preview) if preview else None
-        order = Order(
+        order = ConversionRequest(
             Path(),
             "",
             settings.clock(),
@@ -90,7 +104,7 @@ def convert_command(
             theme=settings.theme_folder,
             verify_url=settings.verify_url,
         )
-        report = Report(dry=dry_run)
+        report = ConversionReport(dry=dry_run)
         try:
             with children(settings, wanted if row or not dry_run else ()) as pool:
                 if row:
@@ -111,7 +125,7 @@ def _run(
     files: list[Path],
     making: Making,
     pool: Children,
-    report: Report,
+    report: ConversionReport,
     *,
     quiet: bool,
     combined: bool,
@@ -126,7 +140,7 @@ def _run(
         making.close(report)
 
 
-def _code(report: Report) -> int:
+def _code(report: ConversionReport) -> int:
     refused = [exit_code(error) for _, error in report.refused]
     return max(refused, default=OK) or (REFUSED if report.errors or report.failed else OK)
 
@@ -160,3 +174,109 @@ def _check(wrong: bool, code: str, place: str) -> None:
     """Refuse options that do not go together."""
     if wrong:
         raise SettingWrong(code, place=place)
+
+
+SHOWN_CELLS = 8
+
+
+def tell(report: ConversionReport) -> None:
+    """Say what was understood first, then what came of it."""
+    _tell_sheets(report)
+    for file, error in report.refused:
+        show_error(file, error)
+    _tell_faults(report.errors, "[red]✗[/]")
+    _tell_faults(report.warnings, "[yellow]![/]", dict(report.warned))
+    _tell_skips(report)
+    _tell_end(report)
+
+
+def _tell_sheets(report: ConversionReport) -> None:
+    told = ""
+    for sheet in report.sheets:
+        code = sheet["type"]
+        title = f"[bold]{escape(sheet['file'])} › {escape(sheet['sheet'])}[/]"
+        if code is None:
+            out.print(f"{title}  不是单据 no record")
+            continue
+        kind = record_types()[code].record_type
+        rows = "、".join(map(str, sheet["header_rows"]))
+        types = "/".join(sheet["types"])
+        where = f" {sheet['list']}" if sheet["list"] else ""
+        out.print(f"{title}  → {types}{where} {kind.zh} ({kind.en})，表头第 {rows} 行 header row")
+        same = repr((code, sheet["list"], sheet["columns"], sheet["unmapped"]))
+        if same == told:
+            out.print("  列同上 the same columns")
+            continue
+        told = same
+        table = Table("列", "表头", "字段", Column("", overflow="fold"), "可信度")
+        for column in sheet["columns"]:
+            table.add_row(
+                column["column"],
+                escape(column["header"]),
+                column["field"],
+                escape(column["label"]["zh"]),
+                f"{column['confidence']:.0%}",
+            )
+        for line in sheet["lines"]:
+            table.add_row(line["cell"], escape(line["label"]), line["field"], "", "")
+        out.print(table)
+        if sheet["unmapped"]:
+            names = "，".join(f"{one['column']} {one['header']}" for one in sheet["unmapped"])
+            out.print(f"  [yellow]未用的列 columns not used:[/] {escape(names)}")
+    for file, note in report.notes:
+        said = Phrase(f"sheet_note.{note}")
+        out.print(f"  [dim]{escape(file)}: {said.message('zh')} ({said.message('en')})[/]")
+
+
+def _tell_faults(faults: list[Fault], mark: str, counts: dict[str, int] | None = None) -> None:
+    """Tell each kind once, with the cells that it is found in."""
+    kinds: dict[tuple[str, str], list[Fault]] = defaultdict(list)
+    for fault in faults:
+        kinds[fault.problem.code, fault.field].append(fault)
+    for (code, field), alike in sorted(kinds.items(), key=lambda item: -len(item[1])):
+        first = alike[0].problem
+        number = max(len(alike), (counts or {}).get(code, 0))
+        err.print(f"{mark} [bold]{number} × {code}[/] {escape(field)}")
+        for fault in alike[:SHOWN_CELLS]:
+            place = f"{fault.file} {fault.spot}"
+            err.print(f"    {escape(place)}  {escape(fault.problem.message('zh'))}")
+        if len(alike) > SHOWN_CELLS:
+            err.print(f"    … 另有 {len(alike) - SHOWN_CELLS} 处 more")
+        err.print(f"    [dim]{escape(first.hint('zh'))} {escape(first.hint('en'))}[/]")
+
+
+def _tell_skips(report: ConversionReport) -> None:
+    counts: dict[str, int] = defaultdict(int)
+    for skip in report.skips:
+        counts[skip.reason] += skip.rows
+    for reason, number in counts.items():
+        why = Phrase(f"skipped.{reason}")
+        out.print(f"  跳过 skipped {number} × {why.message('zh')} {why.message('en')}")
+
+
+def _tell_end(report: ConversionReport) -> None:
+    for path in report.error_workbooks:
+        out.print(f"错误已标在 errors are marked in: {escape(path)}")
+    for path in report.combined:
+        out.print(f"合并的 PDF combined: {escape(path)}")
+    for document in report.documents:
+        if document.state == "preview":
+            out.print(f"预览 preview: {escape(document.path)}")
+    rows = report.rows
+    if report.dry:
+        numbers = {made.doc_no for made in report.documents}
+        shown = any(one.state == "preview" for one in report.documents)
+        zh, en = ("别的什么", "nothing else") if shown else ("什么", "nothing")
+        out.print(f"预检：将有 {len(numbers)} 份单据，{zh}都没有写 (dry run: {en} was written)")
+    else:
+        states = [made.state for made in report.documents]
+        made, same = states.count("made"), states.count("unchanged")
+        out.print(f"{made} 个文件生成，{same} 个未变 ({made} files made, {same} unchanged)")
+        for doc_no in dict.fromkeys(
+            one.doc_no for one in report.documents if one.state == "failed"
+        ):
+            out.print(f"  失败 failed: {escape(doc_no)}")
+    out.print(
+        f"行 rows: 读入 read {rows['read']} = 转换 converted {rows['converted']}"
+        f" + 出错 failed {rows['failed']} + 跳过 skipped {rows['skipped']}"
+    )

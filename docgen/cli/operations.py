@@ -11,17 +11,17 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from docgen.audit import trail
 from docgen.backup.manifest import KEY, Manifest
 from docgen.backup.place import need_store, opened
 from docgen.backup.restoring import restore
 from docgen.backup.writing import write
 from docgen.cli.console import REFUSED, err, errors_told, out, print_json
 from docgen.cli.options import AsJson
-from docgen.service import trail
-from docgen.service.sweeping import sweep
-from docgen.service.unit import Store
+from docgen.operations.sweeping import sweep
 from docgen.settings import Settings, load_settings
 from docgen.store import migrations
+from docgen.store.unit_of_work import Store
 
 audit_app = typer.Typer(no_args_is_help=True, add_completion=False, help="审计链。The audit trail.")
 
@@ -124,7 +124,7 @@ def _existing(settings: Settings) -> Store:
     return Store.open(settings)
 
 
-def _tell_verdict(verdict: trail.Verdict) -> None:
+def _tell_verdict(verdict: trail.TrailVerdict) -> None:
     for found in verdict.breaks:
         err.print(f"[red]✗[/] [bold]{found.seq}[/] [dim]{found.code}[/]")
         err.print(f"    {escape(found.message('zh'))}  [dim]{escape(found.message('en'))}[/]")

@@ -9,7 +9,7 @@ import typer
 from asn1crypto import x509
 from rich.markup import escape
 
-from docgen.archive.findings import Verdict
+from docgen.archive.findings import PackageVerdict
 from docgen.archive.verifying import verify
 from docgen.cli.console import REFUSED, err, out, print_json
 from docgen.cli.sources import shown
@@ -50,7 +50,7 @@ def verify_packages(path: Path, known: Sequence[x509.Certificate], *, as_json: b
         raise typer.Exit(REFUSED)
 
 
-def tell_findings(verdict: Verdict) -> None:
+def tell_findings(verdict: PackageVerdict) -> None:
     """Tell what was found in a package."""
     for found in verdict.findings:
         err.print(
@@ -59,7 +59,7 @@ def tell_findings(verdict: Verdict) -> None:
         err.print(f"    [dim]{escape(found.message('en'))}[/]")
 
 
-def _tell(verdict: Verdict) -> None:
+def _tell(verdict: PackageVerdict) -> None:
     name = escape(verdict.doc_no or verdict.place)
     if verdict.good:
         out.print(f"[green]✓[/] {name}")

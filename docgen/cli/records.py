@@ -10,8 +10,6 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from docgen.children import children
-from docgen.cli.choices import chosen_lang, record_type
 from docgen.cli.console import (
     REFUSED,
     err,
@@ -21,22 +19,24 @@ from docgen.cli.console import (
     show_error,
     show_problems,
 )
-from docgen.cli.options import AsJson, ContractFile, Files, Force
-from docgen.cli.sources import Source, contract_bytes, read_agreed, read_bytes, shown, sources
-from docgen.delivery import Folder, placed
+from docgen.cli.options import AsJson, ContractFile, Files, Force, chosen_lang, record_type
+from docgen.cli.sources import InputFile, contract_bytes, read_agreed, read_bytes, shown, sources
 from docgen.errors import DocgenError, RecordRefused, SettingWrong
-from docgen.extract import SIZE_LIMIT as DOCUMENT_LIMIT
-from docgen.extract import Extracted, extract
-from docgen.pipeline import Order, read_record, validate
-from docgen.renderers.isolate import Children
+from docgen.files.output import OutputFolder, placed
+from docgen.intake.starting import ENGINES, example, starting_record
+from docgen.pipeline import RenderRequest, read_record, validate
+from docgen.pipeline.children import children
+from docgen.pipeline.extract import SIZE_LIMIT as DOCUMENT_LIMIT
+from docgen.pipeline.extract import Extracted, extract
+from docgen.renderers.isolation import Children
 from docgen.settings import load_settings
-from docgen.starting import ENGINES, example, starting_record
 from schemas.asset_archive import AssetArchive
 from schemas.contract import Contract
 from schemas.coverage import coverage
-from schemas.fields import Part, Setting
+from schemas.fields import Part
 from schemas.jsonschema import json_schema
 from schemas.problems import Problem, errors_of
+from schemas.setting import Setting
 
 
 def validate_command(
@@ -54,7 +54,7 @@ def validate_command(
     with errors_told(as_json):
         settings = load_settings()
         agreed = contract_bytes(contract, settings, as_json)
-        order = Order(b"", settings.clock(), mask=mask_secrets, contract=agreed)
+        order = RenderRequest(b"", settings.clock(), mask=mask_secrets, contract=agreed)
         with children(replace(settings, jobs=1), ()) as pool:
             results = [(source.name, *_validated(pool, order, source)) for source in sources(files)]
     _tell_validated(results, as_json)
@@ -63,11 +63,11 @@ def validate_command(
 
 
 def _validated(
-    pool: Children, order: Order, source: Source
+    pool: Children, order: RenderRequest, source: InputFile
 ) -> tuple[list[Problem], DocgenError | None]:
     if source.error:
         return [], source.error
-    own = Order(source.data, order.now, mask=order.mask, contract=order.contract)
+    own = RenderRequest(source.data, order.now, mask=order.mask, contract=order.contract)
     try:
         return list(pool.run(validate, own, size_bytes=len(source.data)).warnings), None
     except DocgenError as error:
@@ -144,7 +144,7 @@ def coverage_command(
         raise typer.Exit(REFUSED)
 
 
-def _archive(source: Source, setting: Setting) -> list[AssetArchive]:
+def _archive(source: InputFile, setting: Setting) -> list[AssetArchive]:
     if source.error:
         raise source.error
     found = read_record(source.data, setting)
@@ -191,7 +191,7 @@ def new_command(
         else:
             text = json.dumps(made, ensure_ascii=False, indent=2) + "\n"
             place, name = placed(target, f"{made['doc_no']}.json")
-            Folder(place, force=force).deliver(name, text.encode())
+            OutputFolder(place, force=force).deliver(name, text.encode())
 
 
 def schema_command(
@@ -221,9 +221,9 @@ def extract_command(
             found = pool.run(extract, data, settings.clock(), size_bytes=len(data))
         if target:
             place, name = placed(target, f"{file.stem}.json")
-            Folder(place, force=force).deliver(name, found.record_json)
+            OutputFolder(place, force=force).deliver(name, found.record_json)
         if attachments is not None:
-            folder = Folder(attachments, force=force)
+            folder = OutputFolder(attachments, force=force)
             for attached in found.attached:
                 folder.deliver(attached.name, attached.data)
         if as_json:

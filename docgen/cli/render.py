@@ -17,8 +17,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 import docgen
-from docgen.children import children
-from docgen.cli.choices import chosen_formats, chosen_lang
 from docgen.cli.console import (
     INTERRUPTED,
     OK,
@@ -30,20 +28,22 @@ from docgen.cli.console import (
     show_error,
     show_problems,
 )
-from docgen.cli.sources import Source, contract_bytes, shown, sources
-from docgen.delivery import Folder
+from docgen.cli.options import chosen_formats, chosen_lang
+from docgen.cli.sources import InputFile, contract_bytes, shown, sources
 from docgen.errors import DocgenError, OutputRefused, TemplateFaulty
-from docgen.pipeline import Order, Outcome, render, skip_key
-from docgen.renderers.isolate import Children, outcome
+from docgen.files.output import OutputFolder
+from docgen.pipeline import RenderedFile, RenderRequest, render, skip_key
+from docgen.pipeline.children import children
+from docgen.renderers.isolation import Children, outcome
 from docgen.settings import Settings, load_settings
 from schemas.problems import Problem
 
-Waiting = tuple[Source, str, str]
+Waiting = tuple[InputFile, str, str]
 """A record, the format it is to be made in, and what that depends on."""
 
 
 @dataclass(frozen=True)
-class Made:
+class RenderedDocument:
     """One document that was made, or found unchanged."""
 
     file: str
@@ -61,10 +61,10 @@ class Made:
 
 
 @dataclass
-class Report:
+class RenderReport:
     """What a run did, file by file."""
 
-    documents: list[Made] = field(default_factory=list)
+    documents: list[RenderedDocument] = field(default_factory=list)
     errors: list[tuple[str, str, DocgenError]] = field(default_factory=list)
     warnings: dict[str, list[Problem]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
@@ -107,7 +107,7 @@ def render_command(
     with errors_told(as_json):
         settings = load_settings()
         wanted = chosen_formats(formats)
-        order = Order(
+        order = RenderRequest(
             b"",
             settings.clock(),
             lang=chosen_lang(lang, settings.lang),
@@ -117,8 +117,8 @@ def render_command(
             theme=settings.theme_folder,
             verify_url=settings.verify_url,
         )
-        target = Folder(folder, force=force, indexed=True)
-        report = Report()
+        target = OutputFolder(folder, force=force, indexed=True)
+        report = RenderReport()
         settings = replace(settings, jobs=jobs or settings.jobs)
         try:
             waiting = _waiting(sources(files), order, wanted, target, report)
@@ -132,7 +132,7 @@ def render_command(
     raise typer.Exit(max((exit_code(error) for _, _, error in report.errors), default=OK))
 
 
-def _close(target: Folder, report: Report, settings: Settings) -> None:
+def _close(target: OutputFolder, report: RenderReport, settings: Settings) -> None:
     """Write the index and tidy up; a folder that takes none is one failure beside the others."""
     try:
         target.save_index()
@@ -142,7 +142,11 @@ def _close(target: Folder, report: Report, settings: Settings) -> None:
 
 
 def _waiting(
-    found: Iterable[Source], order: Order, formats: list[str], target: Folder, report: Report
+    found: Iterable[InputFile],
+    order: RenderRequest,
+    formats: list[str],
+    target: OutputFolder,
+    report: RenderReport,
 ) -> list[Waiting]:
     """Sort out what cannot be read and what is made already; return the rest."""
     waiting = []
@@ -158,7 +162,7 @@ def _waiting(
     return waiting
 
 
-def _key(order: Order, format_name: str) -> str:
+def _key(order: RenderRequest, format_name: str) -> str:
     """Return what the file depends on; empty where a faulty template hides it."""
     try:
         return skip_key(order, format_name, docgen.__version__)
@@ -166,7 +170,7 @@ def _key(order: Order, format_name: str) -> str:
         return ""
 
 
-def _found_unchanged(name: str, format_name: str, path: Path, report: Report) -> bool:
+def _found_unchanged(name: str, format_name: str, path: Path, report: RenderReport) -> bool:
     """Note a file that is as it would be made; the number is its owner's from now on."""
     if report.owners.setdefault(path.stem, name) != name:
         return False
@@ -179,15 +183,17 @@ def _found_unchanged(name: str, format_name: str, path: Path, report: Report) ->
 
 def _made(
     name: str, document: tuple[str, str, str], delivered: tuple[Path, str], data: bytes
-) -> Made:
-    return Made(name, *document, *delivered, len(data), hashlib.sha256(data).hexdigest())
+) -> RenderedDocument:
+    return RenderedDocument(
+        name, *document, *delivered, len(data), hashlib.sha256(data).hexdigest()
+    )
 
 
 def _run(
     waiting: list[Waiting],
-    order: Order,
-    target: Folder,
-    report: Report,
+    order: RenderRequest,
+    target: OutputFolder,
+    report: RenderReport,
     settings: Settings,
     *,
     quiet: bool,
@@ -204,10 +210,10 @@ def _run(
 
 
 def _submitted(
-    pool: Children, order: Order, waiting: list[Waiting], ahead: int
-) -> Iterator[tuple[Waiting, ProcessFuture[Outcome]]]:
+    pool: Children, order: RenderRequest, waiting: list[Waiting], ahead: int
+) -> Iterator[tuple[Waiting, ProcessFuture[RenderedFile]]]:
     """Keep `ahead` documents in work, yield them in order: memory stays bounded."""
-    running: list[tuple[Waiting, ProcessFuture[Outcome]]] = []
+    running: list[tuple[Waiting, ProcessFuture[RenderedFile]]] = []
     for item in waiting:
         source, name, _ = item
         own = replace(order, data=source.data)
@@ -217,7 +223,9 @@ def _submitted(
     yield from running
 
 
-def _finish(item: Waiting, future: ProcessFuture[Outcome], target: Folder, report: Report) -> None:
+def _finish(
+    item: Waiting, future: ProcessFuture[RenderedFile], target: OutputFolder, report: RenderReport
+) -> None:
     source, format_name, key = item
     try:
         done = outcome(future)
@@ -231,7 +239,7 @@ def _finish(item: Waiting, future: ProcessFuture[Outcome], target: Folder, repor
     report.warnings[source.name] = list(done.warnings)
 
 
-def _claim(report: Report, name: str, doc_no: str) -> None:
+def _claim(report: RenderReport, name: str, doc_no: str) -> None:
     """Two inputs with one document number: the second is refused, never silently the winner."""
     owner = report.owners.setdefault(doc_no, name)
     if owner != name:
@@ -248,7 +256,7 @@ def _progress(quiet: bool) -> Progress:
     return Progress(*columns, console=err, disable=quiet or not err.is_terminal, transient=True)
 
 
-def _tell(report: Report, as_json: bool) -> None:
+def _tell(report: RenderReport, as_json: bool) -> None:
     if as_json:
         print_json(report.as_json())
         return
@@ -272,7 +280,7 @@ def _tell(report: Report, as_json: bool) -> None:
     )
 
 
-def _table(documents: Iterable[Made]) -> Table:
+def _table(documents: Iterable[RenderedDocument]) -> Table:
     file = Column("文件", overflow="fold")
     table = Table("类型", "编号", "格式", "大小", "状态", file, title="docgen render")
     words = {"made": "已生成", "unchanged": "未变"}

@@ -11,9 +11,9 @@ from rich.table import Table
 
 from docgen.cli.console import OK, SURROUNDINGS, errors_told, out, print_json
 from docgen.cli.options import AsJson
-from docgen.doctor import examine
+from docgen.operations.doctor import examine
 from docgen.settings import load_settings
-from docgen.store.condition import Finding
+from docgen.store.health import HealthFinding
 
 GRACE_S = 30  # a stop waits this long for requests under way; callers that hang are left then
 
@@ -66,7 +66,7 @@ def doctor_command(as_json: AsJson = False) -> None:
         raise typer.Exit(SURROUNDINGS)
 
 
-def _table(findings: list[Finding]) -> Table:
+def _table(findings: list[HealthFinding]) -> Table:
     table = Table("", "检查", "结果", "补救")
     for finding in findings:
         mark = "[green]✓[/]" if finding.good else "[red]✗[/]"

@@ -9,18 +9,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from docgen.children import children
-from docgen.cli.choices import record_type
 from docgen.cli.console import errors_told, out, print_json
-from docgen.cli.options import AsJson, ContractFile, Force
+from docgen.cli.options import AsJson, ContractFile, Force, record_type
 from docgen.cli.sources import read_agreed, shown
-from docgen.delivery import Folder, placed
 from docgen.errors import SettingWrong
+from docgen.files.output import OutputFolder, placed
+from docgen.intake.sheets.intake import layouts
+from docgen.intake.sheets.intake_book import intake_workbook
+from docgen.intake.sheets.mapping import load, load_all, mapping_of, save
+from docgen.intake.sheets.order import ConversionRequest
+from docgen.pipeline.children import children
 from docgen.settings import load_settings
-from docgen.sheets.intake import layouts
-from docgen.sheets.intake_book import intake_workbook
-from docgen.sheets.mapping import load, load_all, mapping_of, save
-from docgen.sheets.order import Order
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,7 +44,7 @@ def save_command(
     with errors_told():
         settings = load_settings()
         code = record_type(code).record_type.code if code else ""
-        order = Order(file, shown(file), settings.clock(), Path(), code=code)
+        order = ConversionRequest(file, shown(file), settings.clock(), Path(), code=code)
         with children(settings, ()) as pool:
             size = file.stat().st_size if file.is_file() else 0
             found = pool.run(layouts, order, size_bytes=size)
@@ -107,7 +106,7 @@ def intake_template_command(
         agreed = read_agreed(contract, settings)[1] if contract else None
         folder, name = placed(target, f"{model.record_type.code}-{model.record_type.zh}登记表.xlsx")
         data = intake_workbook(model.record_type.code, agreed)
-        made, state = Folder(folder, force=force).deliver(name, data)
+        made, state = OutputFolder(folder, force=force).deliver(name, data)
         out.print(f"{'已生成' if state == 'made' else '未变'} {escape(shown(made))}")
 
 

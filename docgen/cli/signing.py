@@ -16,12 +16,12 @@ from docgen.cli.console import REFUSED, err, errors_told, out, print_json
 from docgen.cli.options import AsJson
 from docgen.cli.packages import is_package, verify_packages
 from docgen.cli.sources import read_bytes, shown
-from docgen.extract import SIZE_LIMIT
+from docgen.pipeline.extract import SIZE_LIMIT
 from docgen.settings import Settings, load_settings
+from docgen.signing.configuration import renew, trusted
 from docgen.signing.keys import CERTIFICATE_NAME, is_trial, make_trial, roots
-from docgen.signing.known import remember
-from docgen.signing.opening import renew, trusted
-from docgen.signing.verify import Signature, Stamp, Verdict, verify_pdf
+from docgen.signing.known_certificates import remember
+from docgen.signing.verify import Signature, SignatureVerdict, Stamp, verify_pdf
 from docgen.store.folder import prepare
 
 seal_app = typer.Typer(
@@ -107,7 +107,7 @@ def trusted_of(given: list[Path], settings: Settings) -> list[x509.Certificate]:
     return [one for path in given for one in roots(read_bytes(path, SIZE_LIMIT), str(path))]
 
 
-def _tell(name: str, verdict: Verdict) -> None:
+def _tell(name: str, verdict: SignatureVerdict) -> None:
     for one in verdict.signatures:
         _tell_signature(one)
     for stamp in verdict.timestamps:

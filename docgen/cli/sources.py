@@ -9,14 +9,14 @@ from pathlib import Path
 
 from docgen.cli.console import errors_told
 from docgen.errors import DocgenError, InputUnreadable
-from docgen.intake import SIZE_LIMIT
 from docgen.pipeline import read_contract
+from docgen.pipeline.json_input import SIZE_LIMIT
 from docgen.settings import Settings
 from schemas.contract import Contract
 
 
 @dataclass(frozen=True)
-class Source:
+class InputFile:
     """One input: its name as given, and its bytes or why there are none."""
 
     name: str
@@ -24,7 +24,7 @@ class Source:
     error: DocgenError | None = None
 
 
-def sources(names: list[Path]) -> Iterator[Source]:
+def sources(names: list[Path]) -> Iterator[InputFile]:
     """Read every named input; a folder stands for the JSON files in it and below."""
     for name in names:
         if not name.is_dir():
@@ -32,19 +32,19 @@ def sources(names: list[Path]) -> Iterator[Source]:
         elif found := sorted(path for path in name.rglob("*.json") if not path.is_dir()):
             yield from (read_source(path) for path in found)
         else:
-            yield Source(shown(name), error=InputUnreadable("no_records", place=shown(name)))
+            yield InputFile(shown(name), error=InputUnreadable("no_records", place=shown(name)))
 
 
-def read_source(path: Path, limit: int = SIZE_LIMIT) -> Source:
+def read_source(path: Path, limit: int = SIZE_LIMIT) -> InputFile:
     """Read one input, never more than one byte over the limit."""
     name = shown(path)
     try:
         if name == "-":
-            return Source("-", sys.stdin.buffer.read(limit + 1))
+            return InputFile("-", sys.stdin.buffer.read(limit + 1))
         with path.open("rb") as file:
-            return Source(name, file.read(limit + 1))
+            return InputFile(name, file.read(limit + 1))
     except OSError as wrong:
-        return Source(
+        return InputFile(
             name, error=InputUnreadable("file_unreadable", place=name, reason=wrong.strerror)
         )
 

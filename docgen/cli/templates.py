@@ -10,19 +10,18 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from docgen.children import children
-from docgen.cli.choices import chosen_formats, record_type
+from docgen.authoring.lint import LintFinding, lint
+from docgen.authoring.scaffold import scaffold
 from docgen.cli.console import REFUSED, errors_told, out, print_json
-from docgen.cli.options import AsJson, Force
+from docgen.cli.options import AsJson, Force, chosen_formats, record_type
 from docgen.cli.sources import shown
-from docgen.delivery import Folder
 from docgen.errors import DocgenError
-from docgen.lint import Finding, lint
-from docgen.renderers.isolate import Children
-from docgen.scaffold import scaffold
+from docgen.files.output import OutputFolder
+from docgen.pipeline.children import children
+from docgen.renderers.isolation import Children
 from docgen.settings import load_settings
-from docgen.templates import FORMATS, Template, every, find
-from docgen.theme import Theme, load_theme
+from docgen.templates.catalog import FORMATS, Template, every, find
+from docgen.templates.theme import Theme, load_theme
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -69,7 +68,7 @@ def scaffold_command(
     """按字段生成一套可编辑的模板。Make editable templates from the schema."""
     with errors_told():
         model = record_type(code)
-        target = Folder(folder, force=force)
+        target = OutputFolder(folder, force=force)
         made = scaffold(model, chosen_formats(formats))
         for name, data in made.items():
             path, state = target.deliver(f"{model.record_type.code}/{name}", data)
@@ -105,16 +104,16 @@ def lint_command(
         raise typer.Exit(REFUSED)
 
 
-def _linted(pool: Children, template: Template, theme: Theme) -> list[Finding]:
+def _linted(pool: Children, template: Template, theme: Theme) -> list[LintFinding]:
     """Lint in a child: a template may hang or burst while it is compiled."""
     try:
         return pool.run(lint, template, theme, size_bytes=0)
     except DocgenError as error:
         place = f"{template.code}/{template.path.name} {error.place}".strip()
-        return [Finding(place, *error.wording())]
+        return [LintFinding(place, *error.wording())]
 
 
-def _tell(results: list[tuple[Template, list[Finding]]], as_json: bool) -> None:
+def _tell(results: list[tuple[Template, list[LintFinding]]], as_json: bool) -> None:
     if as_json:
         entries = [finding.as_json() for _, found in results for finding in found]
         print_json(

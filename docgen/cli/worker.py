@@ -8,16 +8,16 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from docgen.children import children
+from docgen.batches.handlers import handlers
+from docgen.batches.postgres import Crew
+from docgen.batches.worker import Bench
 from docgen.cli.console import errors_told
 from docgen.errors import SettingWrong
-from docgen.jobs.handlers import handlers
-from docgen.jobs.postgres import Crew
-from docgen.jobs.worker import Bench
 from docgen.logs import set_up_logging
-from docgen.service.unit import Store
+from docgen.pipeline.children import children
 from docgen.settings import Settings, load_settings
-from docgen.templates import FORMATS
+from docgen.store.unit_of_work import Store
+from docgen.templates.catalog import FORMATS
 
 
 def worker_command() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from docgen.document import Document, Value, View
-from docgen.theme import Theme
+from docgen.templates.theme import Theme
 
 TINT = 0.16
 NO_FILL = "auto"

@@ -18,14 +18,14 @@ OPEN_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
-class Part:
+class PdfPart:
     """A document and what its bookmark says."""
 
     path: Path
     title: str
 
 
-def combine(parts: Sequence[Part], target: Path) -> int:
+def combine(parts: Sequence[PdfPart], target: Path) -> int:
     """Write one PDF of all parts in their order; how many pages it has."""
     starts: list[tuple[str, int]] = []
     made = Pdf.new()
@@ -39,7 +39,7 @@ def combine(parts: Sequence[Part], target: Path) -> int:
         return len(made.pages)
 
 
-def _added(made: Pdf, parts: Sequence[Part], starts: list[tuple[str, int]], target: Path) -> Pdf:
+def _added(made: Pdf, parts: Sequence[PdfPart], starts: list[tuple[str, int]], target: Path) -> Pdf:
     """Append some documents and close their files: what is made so far goes through a file."""
     half = target.with_name(f"{target.name}.{len(starts)}")
     with made, ExitStack() as opened:

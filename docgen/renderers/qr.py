@@ -11,7 +11,7 @@ import zlib
 import segno
 
 from docgen.document import Document
-from docgen.theme import Theme
+from docgen.templates.theme import Theme
 
 MODULE_PIXELS = 6
 QUIET_MODULES = 1

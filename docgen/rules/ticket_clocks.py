@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from docgen.rules.handing_over import CLOSED
 from docgen.rules.partial import Plain, line, moment
+from docgen.rules.tickets import CLOSED
 from schemas.clocks import CalendarUnknown, Response, limit_of, respond_state, target_of
 from schemas.contract import Calendar
 from schemas.values import base_number

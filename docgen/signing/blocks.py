@@ -13,8 +13,8 @@ import pikepdf
 from pikepdf import Array, Dictionary, Matrix, NameTree, Page, Pdf
 
 from docgen.errors import InputUnreadable
-from docgen.renderers.pdf import SIGN_PREFIX, Box
-from docgen.signing.damage import damage_told
+from docgen.renderers.pdf.pdf import SIGN_PREFIX, Box
+from docgen.signing.damaged_pdf import damage_told
 
 _NEAR = 0.05  # points; WeasyPrint writes six digits
 _PAINTS = frozenset({"S", "s", "f", "F", "f*", "B", "B*", "b", "b*", "n"})

@@ -16,10 +16,10 @@ from pyhanko.sign.fields import (
 )
 
 from docgen.errors import Conflict, InputUnreadable
-from docgen.renderers.pdf import Box
-from docgen.signing.appending import Appending
+from docgen.renderers.pdf.pdf import Box
 from docgen.signing.blocks import blocks
-from docgen.signing.damage import damage_told
+from docgen.signing.damaged_pdf import damage_told
+from docgen.signing.incremental_update import Appending
 
 
 def add_fields(pdf_bytes: bytes, roles: Sequence[str] | None = None) -> bytes:

@@ -30,8 +30,8 @@ from cryptography.x509.oid import NameOID
 from pyhanko.sign.signers import Signer, SimpleSigner
 from pyhanko_certvalidator.registry import CertificateStore, SimpleCertificateStore
 
-from docgen.delivery import writing_aside
 from docgen.errors import OutputRefused, SettingWrong
+from docgen.files.output import writing_aside
 
 SEAL_NAME = "seal.p12"
 CERTIFICATE_NAME = "seal.pem"

@@ -12,7 +12,7 @@ from typing import Literal
 
 from docgen.document import short_code
 from docgen.errors import UploadRefused
-from docgen.uploads.scans import Seen
+from docgen.uploads.scans import ScannedCode
 
 Matched = Literal["sign_page", "other_page", "unread"]
 _OWN = re.compile(
@@ -23,7 +23,7 @@ _SIGN = "?p=sign"
 
 
 @dataclass(frozen=True)
-class Printed:
+class PrintedCode:
     """What a code of ours says; `doc_no` is empty where the code is an address."""
 
     page: int
@@ -36,17 +36,17 @@ class Printed:
         return f"{self.doc_no} {self.short_code}".strip()
 
 
-def printed(seen: Sequence[Seen]) -> Iterator[Printed]:
+def printed(seen: Sequence[ScannedCode]) -> Iterator[PrintedCode]:
     """Give those of the codes on a scan that are ours."""
     for one in seen:
         if found := _OWN.fullmatch(one.text) or _ADDRESS.fullmatch(one.text):
             parts = found.groupdict()
             short = short_code(parts["hash"])
-            yield Printed(one.page, parts.get("doc_no") or "", short, parts["page"] == _SIGN)
+            yield PrintedCode(one.page, parts.get("doc_no") or "", short, parts["page"] == _SIGN)
 
 
 def matched(
-    seen: Sequence[Seen], doc_no: str, record_hash: str, *, unmatched: bool = False
+    seen: Sequence[ScannedCode], doc_no: str, record_hash: str, *, unmatched: bool = False
 ) -> Matched:
     """Say whether a scan shows the page with the sign-off blocks of just this version.
 
@@ -64,12 +64,12 @@ def matched(
     return "other_page" if found else "unread"
 
 
-def _of_another(one: Printed, doc_no: str, record_hash: str) -> UploadRefused:
+def _of_another(one: PrintedCode, doc_no: str, record_hash: str) -> UploadRefused:
     due = f"{doc_no} {short_code(record_hash)}"
     code = "scan_of_another.version" if one.doc_no == doc_no else "scan_of_another"
     return UploadRefused(code, place=f"page {one.page}", value=one.shown(), page=one.page, due=due)
 
 
-def _without_sign_page(found: Sequence[Printed]) -> UploadRefused:
+def _without_sign_page(found: Sequence[PrintedCode]) -> UploadRefused:
     pages = ", ".join(sorted({str(one.page) for one in found}))
     return UploadRefused("scan_without_sign_page", pages=pages)

@@ -15,8 +15,8 @@ from asn1crypto import x509
 from pyhanko.sign.signers import Signer
 
 from docgen.errors import RenderFailed, SettingWrong
-from docgen.signing.asking import TIMEOUT_S, Unanswered, ask
 from docgen.signing.keys import matches, registry, roots
+from docgen.signing.service_request import TIMEOUT_S, Unanswered, ask
 
 CHAIN = "application/pem-certificate-chain"
 SIGNATURE = "application/octet-stream"

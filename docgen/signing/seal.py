@@ -17,16 +17,16 @@ from pyhanko.sign.signers.pdf_signer import PdfSigningSession
 
 from docgen.errors import Conflict, RenderFailed
 from docgen.paths import templates_dir
-from docgen.renderers.pdf import Box
-from docgen.signing.appending import Appending
+from docgen.renderers.pdf.pdf import Box
 from docgen.signing.blocks import blocks
-from docgen.signing.damage import damage_told
+from docgen.signing.damaged_pdf import damage_told
 from docgen.signing.fields import field_name, field_names
+from docgen.signing.incremental_update import Appending
 from docgen.signing.keys import Sealer, is_trial, usable
-from docgen.signing.lasting import Lasting, made_lasting
+from docgen.signing.long_term import Lasting, made_lasting
 from docgen.signing.stamps import beside, drawn, style, written
 from docgen.signing.timestamps import TimeAuthority
-from docgen.signing.verify import Verdict, verify_pdf
+from docgen.signing.verify import SignatureVerdict, verify_pdf
 from schemas.problems import SHANGHAI
 
 
@@ -116,7 +116,7 @@ def _checked(pdf: bytes, field: str) -> list[str]:
 
 
 def _still_whole(pdf: bytes, made: bytes, sealer: Sealer, fields: list[str]) -> None:
-    verdict: Verdict = verify_pdf(made, [sealer.certificate], expected=fields)
+    verdict: SignatureVerdict = verify_pdf(made, [sealer.certificate], expected=fields)
     if not made.startswith(pdf) or not verdict.untouched:
         raise RenderFailed("seal_failed", reason=", ".join(one.code for one in verdict.findings))
 

@@ -14,8 +14,8 @@ from pyhanko.sign.validation.status import TimestampSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
 from docgen.errors import RenderFailed
-from docgen.signing.asking import TIMEOUT_S, Unanswered, ask
-from docgen.signing.damage import DAMAGES
+from docgen.signing.damaged_pdf import DAMAGES
+from docgen.signing.service_request import TIMEOUT_S, Unanswered, ask
 
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 PROBE = hashlib.sha256(b"docgen doctor\n").digest()

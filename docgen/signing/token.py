@@ -34,7 +34,7 @@ _PIN_WRONG = (
 
 
 @dataclass(frozen=True)
-class Place:
+class TokenKey:
     """Where a key is: the module's file, the token's label, the label of key and certificate."""
 
     module: str
@@ -50,7 +50,7 @@ class Place:
 class TokenSealer:
     """A key in a PKCS#11 token."""
 
-    place: Place
+    place: TokenKey
     pin: str = field(default="", repr=False)
 
     @property
@@ -117,7 +117,7 @@ class TokenSigner(Signer):
         return signature
 
 
-def place_of(uri: str) -> Place:
+def place_of(uri: str) -> TokenKey:
     """Read a PKCS#11 URI (RFC 7512) with `token`, `object`, `module-path`.
 
     Raises SettingWrong: seal_address.
@@ -129,7 +129,7 @@ def place_of(uri: str) -> Place:
         named = {}
     if named.keys() != {"token", "object", "module-path"} or not all(named.values()):
         raise SettingWrong("seal_address", place="DOCGEN_SEAL", example=_EXAMPLE)
-    return Place(named["module-path"], named["token"], named["object"])
+    return TokenKey(named["module-path"], named["token"], named["object"])
 
 
 def _attributes(text: str, between: str) -> dict[str, str]:
@@ -144,7 +144,7 @@ def _attributes(text: str, between: str) -> dict[str, str]:
 
 
 @contextmanager
-def _opened(place: Place, pin: str) -> Iterator[pkcs11.Session]:
+def _opened(place: TokenKey, pin: str) -> Iterator[pkcs11.Session]:
     """Give a session with the token; nobody else in this process has one meanwhile."""
     with _ALONE:
         try:
@@ -162,6 +162,6 @@ def _opened(place: Place, pin: str) -> Iterator[pkcs11.Session]:
             yield session
 
 
-def _failed(place: Place, wrong: PKCS11Error) -> RenderFailed:
+def _failed(place: TokenKey, wrong: PKCS11Error) -> RenderFailed:
     reason = str(wrong) or type(wrong).__name__
     return RenderFailed("seal_failed.token", place=str(place), reason=reason)

@@ -10,12 +10,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from asn1crypto import x509
-from pyhanko.sign.diff_analysis import ModificationLevel
+from asn1crypto import cms, x509
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import (
+    CatalogModificationRule,
+    DSSCompareRule,
+    FormUpdatingRule,
+    GenericFieldModificationRule,
+    ModificationLevel,
+    ObjectStreamRule,
+    SigFieldCreationRule,
+    SigFieldModificationRule,
+    StandardDiffPolicy,
+    XrefStreamRule,
+)
 from pyhanko.sign.fields import enumerate_sig_fields
+from pyhanko.sign.general import extract_signer_info
 from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko.sign.validation.errors import NoDSSFoundError
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import (
     DocumentTimestampStatus,
@@ -24,18 +40,18 @@ from pyhanko.sign.validation.status import (
     SignatureCoverageLevel,
     TimestampSignatureStatus,
 )
+from pyhanko_certvalidator import ValidationContext
 
-from docgen.signing.damage import DAMAGES
+from docgen.signing.damaged_pdf import DAMAGES
 from docgen.signing.keys import is_trial
-from docgen.signing.reading import Reader
+from docgen.signing.pdf_reader import SignedPdfReader
 from docgen.signing.timestamps import moment_of
-from docgen.signing.trust import FOLLOWING, Trust, stamp_of
 from schemas.problems import SHANGHAI
 from schemas.wording import Worded
 
 
 @dataclass(frozen=True)
-class Finding(Worded):
+class SignatureFinding(Worded):
     """Something that is not as it should be; `place` names the field, if it is one's."""
 
     entry: str
@@ -100,13 +116,13 @@ class Signature:
 
 
 @dataclass
-class Verdict:
+class SignatureVerdict:
     """What was found in a file; without findings it is what was signed."""
 
     sha256: str
     signatures: list[Signature] = field(default_factory=list)
     timestamps: list[FileStamp] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[SignatureFinding] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
@@ -135,21 +151,21 @@ def verify_pdf(
     *,
     expected: Sequence[str] = (),
     sha256: str = "",
-) -> Verdict:
+) -> SignatureVerdict:
     """Verify every signature against the certificates to be trusted; never raises.
 
     `expected` are the fields that have to be signed, `sha256` that of the file as it was kept.
     """
-    verdict = Verdict(hashlib.sha256(data).hexdigest())
+    verdict = SignatureVerdict(hashlib.sha256(data).hexdigest())
     if sha256 and sha256 != verdict.sha256:
-        verdict.findings.append(Finding("hash_differs"))
+        verdict.findings.append(SignatureFinding("hash_differs"))
     try:
-        reader = Reader(data)
+        reader = SignedPdfReader(data)
         embedded = list(reader.embedded_signatures)
         empty = [name for name, value, _ in enumerate_sig_fields(reader) if value is None]
         trust = Trust(roots, reader)
     except DAMAGES:
-        verdict.findings.append(Finding("unreadable"))
+        verdict.findings.append(SignatureFinding("unreadable"))
         return verdict
     for one in embedded:
         _examine(one, trust, verdict)
@@ -158,7 +174,7 @@ def verify_pdf(
     return verdict
 
 
-def _examine(one: EmbeddedPdfSignature, trust: Trust, verdict: Verdict) -> None:
+def _examine(one: EmbeddedPdfSignature, trust: Trust, verdict: SignatureVerdict) -> None:
     name = str(one.field_name)
     try:
         if _is_stamp(one):
@@ -171,15 +187,17 @@ def _examine(one: EmbeddedPdfSignature, trust: Trust, verdict: Verdict) -> None:
         verdict.signatures.append(_told(name, one, status))
         verdict.findings += _faults(name, status)
     except Exception:  # noqa: BLE001 # pyHanko may raise anything for a broken signature
-        verdict.findings.append(Finding("signature_broken", name))
+        verdict.findings.append(SignatureFinding("signature_broken", name))
 
 
-def _examine_stamp(name: str, one: EmbeddedPdfSignature, trust: Trust, verdict: Verdict) -> None:
+def _examine_stamp(
+    name: str, one: EmbeddedPdfSignature, trust: Trust, verdict: SignatureVerdict
+) -> None:
     context = trust.at(moment_of(one.signed_data))
     status = validate_pdf_timestamp(one, context, diff_policy=FOLLOWING)
     assert isinstance(status, DocumentTimestampStatus)
     if not _unaltered(status):
-        verdict.findings.append(Finding("signature_broken", name))
+        verdict.findings.append(SignatureFinding("signature_broken", name))
         return
     told = _stamp(status)
     covers = _covers_file(status)
@@ -231,30 +249,81 @@ def _unaltered(status: PdfSignatureStatus | DocumentTimestampStatus) -> bool:
     return bool(status.intact and status.valid and whole and following)
 
 
-def _faults(name: str, status: PdfSignatureStatus) -> Iterator[Finding]:
+def _faults(name: str, status: PdfSignatureStatus) -> Iterator[SignatureFinding]:
     if not _unaltered(status):
-        yield Finding("signature_broken", name)
+        yield SignatureFinding("signature_broken", name)
     stamp = status.timestamp_validity
     if stamp and not (stamp.intact and stamp.valid):
-        yield Finding("timestamp_broken", name)
+        yield SignatureFinding("timestamp_broken", name)
     if not status.trusted:
-        yield Finding("signer_unknown", name)
+        yield SignatureFinding("signer_unknown", name)
 
 
 def _completeness(
-    verdict: Verdict,
+    verdict: SignatureVerdict,
     embedded: Sequence[EmbeddedPdfSignature],
     expected: list[str],
     empty: list[str],
-) -> Iterator[Finding]:
+) -> Iterator[SignatureFinding]:
     """Find what no single signature tells: none at all, bytes after the last, one that is gone."""
     if not embedded and not expected:
-        yield Finding("not_signed")
+        yield SignatureFinding("not_signed")
     covering = [one.covers_file for one in verdict.signatures]
     covering += [one.covers_file for one in verdict.timestamps]
     if embedded and verdict.signatures and not any(covering):
-        yield Finding("bytes_after_signature")
+        yield SignatureFinding("bytes_after_signature")
     signed = {str(one.field_name) for one in embedded}
     for name in expected:
         if name not in signed:
-            yield Finding("signature_absent.empty" if name in empty else "signature_absent", name)
+            yield SignatureFinding(
+                "signature_absent.empty" if name in empty else "signature_absent", name
+            )
+
+
+FOLLOWING = StandardDiffPolicy(
+    global_rules=[
+        CatalogModificationRule(  # type: ignore[no-untyped-call]
+            {"/AcroForm", "/DSS", "/Extensions", "/Version"}
+        ),
+        XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        DSSCompareRule().as_qualified(ModificationLevel.LTA_UPDATES),
+    ],
+    form_rule=FormUpdatingRule(
+        field_rules=[
+            SigFieldCreationRule(),  # type: ignore[no-untyped-call]
+            SigFieldModificationRule(),
+            GenericFieldModificationRule(),
+        ]
+    ),
+)
+
+
+class Trust:
+    """The certificates that are trusted, and the proofs that a file brings along."""
+
+    def __init__(self, roots: Sequence[x509.Certificate], reader: PdfFileReader) -> None:
+        self.roots = [*roots]
+        try:
+            self.store: DocumentSecurityStore | None = DocumentSecurityStore.read_dss(reader)
+        except NoDSSFoundError:
+            self.store = None
+
+    def at(self, moment: datetime | None) -> ValidationContext:
+        """Return the rules for a certificate that was used at a moment; nobody is asked."""
+        rules: dict[str, Any] = {
+            "trust_roots": self.roots,
+            "allow_fetching": False,
+            "moment": moment,
+            "retroactive_revinfo": True,  # proofs are gathered after the signature
+        }
+        return self.store.as_validation_context(rules) if self.store else ValidationContext(**rules)
+
+
+def stamp_of(one: EmbeddedPdfSignature) -> cms.SignedData | None:
+    """Return the time stamp that a signature carries."""
+    attributes = extract_signer_info(one.signed_data)["unsigned_attrs"]
+    for attribute in attributes if attributes.native is not None else ():
+        if attribute["type"].native == "signature_time_stamp_token":
+            return attribute["values"][0]["content"]
+    return None

@@ -9,7 +9,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,11 +17,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from docgen.delivery import write_aside
 from docgen.errors import OutputRefused, StoreFault
+from docgen.files.output import write_aside
+from docgen.store.content_address import SHA256, SHARD, checked, shard
 
-SHA256 = re.compile(r"[0-9a-f]{64}")
-SHARD = re.compile(r"[0-9a-f]{2}")
 UNFINISHED = ".docgen-"  # what write_aside calls a file until it is whole
 BATCH = 500
 
@@ -145,7 +143,7 @@ class FolderBlobs:
 
 
 @dataclass(frozen=True)
-class Swept:
+class SweptBlobs:
     """What a sweep found: blobs that were old enough, those removed, and unfinished files."""
 
     old: int
@@ -155,7 +153,7 @@ class Swept:
 
 def sweep(
     blobs: Blobs, referenced: Callable[[list[str]], set[str]], *, older_than: datetime
-) -> Swept:
+) -> SweptBlobs:
     """Remove blobs that were last put before `older_than` and that nothing refers to.
 
     `referenced` gets up to BATCH sha256 and returns those that rows name. `older_than` must
@@ -167,7 +165,7 @@ def sweep(
         orphans = set(batch) - referenced(batch)
         removed += sum(blobs.delete(sha256, older_than=older_than) for sha256 in sorted(orphans))
         old += len(batch)
-    return Swept(old, removed, blobs.discard_unfinished(older_than=older_than))
+    return SweptBlobs(old, removed, blobs.discard_unfinished(older_than=older_than))
 
 
 def open_blobs(folder: Path, url: str | None, *, environ: Mapping[str, str] = os.environ) -> Blobs:
@@ -183,20 +181,6 @@ def open_blobs(folder: Path, url: str | None, *, environ: Mapping[str, str] = os
 
 
 # ---------------------------------------------------------------- names and faults
-
-
-def shard(sha256: str) -> str:
-    """Return where a blob lies below the root; StoreFault for anything but 64 hex digits."""
-    if not SHA256.fullmatch(sha256):
-        raise StoreFault("bad_sha256", value=sha256)
-    return f"{sha256[:2]}/{sha256}"
-
-
-def checked(data: bytes, sha256: str) -> bytes:
-    """Return `data`, which must have that hash. StoreFault: blob_damaged."""
-    if hashlib.sha256(data).hexdigest() == sha256:
-        return data
-    raise StoreFault("blob_damaged", place=sha256)
 
 
 # ---------------------------------------------------------------- folders

@@ -7,8 +7,8 @@ import hashlib
 import secrets
 from pathlib import Path
 
-from docgen.delivery import write_aside
 from docgen.errors import OutputRefused, SettingWrong
+from docgen.files.output import write_aside
 
 KEY_NAME = "secret.key"
 KEY_BYTES = 32

@@ -16,7 +16,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from docgen.errors import SettingWrong, StoreFault
-from docgen.store.blobs import SHA256, checked, shard
+from docgen.store.content_address import SHA256, checked, shard
 
 if TYPE_CHECKING:  # obstore ships these for checkers only
     from obstore.store import ClientConfig, RetryConfig, S3Config

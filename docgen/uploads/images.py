@@ -25,7 +25,7 @@ _START, _END, _SCAN = b"\xff\xd8\xff", 0xD9, 0xDA
 
 
 @dataclass(frozen=True)
-class Picture:
+class CleanPicture:
     """Size of the first page in pixels, and the number of pages."""
 
     width: int
@@ -33,7 +33,7 @@ class Picture:
     pages: int
 
 
-def look_at_image(kind: str, data: bytes) -> Picture:
+def look_at_image(kind: str, data: bytes) -> CleanPicture:
     """Measure an image of `kind` (png, jpeg, tiff) and decode it once.
 
     Raises UploadRefused: image_too_large, image_broken, too_many_pages, polyglot.
@@ -64,7 +64,7 @@ def _only_whole() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _decoded(image: Image.Image) -> Picture:
+def _decoded(image: Image.Image) -> CleanPicture:
     sizes: list[tuple[int, int]] = []
     for width, height in _pages(image):
         sizes.append((width, height))
@@ -74,7 +74,7 @@ def _decoded(image: Image.Image) -> Picture:
         if width * height > PIXELS or all_pixels > PIXELS_OF_ALL_PAGES:
             raise UploadRefused("image_too_large", value=f"{width} × {height}")
         image.load()
-    return Picture(*sizes[0], len(sizes))
+    return CleanPicture(*sizes[0], len(sizes))
 
 
 def _pages(image: Image.Image) -> Iterator[tuple[int, int]]:

@@ -10,11 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from docgen.errors import UploadRefused
-from docgen.uploads.images import look_at_image
-from docgen.uploads.names import display_name, extension_of
-from docgen.uploads.packages import Unpacking, judge_archive
-from docgen.uploads.pdfs import look_at_pdf
-from docgen.uploads.sniff import (
+from docgen.uploads.file_types import (
     CONTENT_TYPES,
     EXTENSIONS,
     FORBIDDEN,
@@ -26,6 +22,10 @@ from docgen.uploads.sniff import (
     sniff,
     text_encoding,
 )
+from docgen.uploads.images import look_at_image
+from docgen.uploads.names import display_name, extension_of
+from docgen.uploads.packages import Unpacking, judge_archive
+from docgen.uploads.pdfs import look_at_pdf
 from docgen.uploads.zips import Budget
 
 Purpose = Literal["attachment", "scan"]

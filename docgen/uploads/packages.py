@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from docgen.errors import UploadRefused
-from docgen.renderers.unzip import is_xml
-from docgen.uploads.markup import XmlPart
-from docgen.uploads.names import extension_of
-from docgen.uploads.sniff import (
+from docgen.files.unzip import is_xml
+from docgen.uploads.file_types import (
     BINARY_EXTENSIONS,
     EXTENSIONS,
     FORBIDDEN,
@@ -23,7 +21,9 @@ from docgen.uploads.sniff import (
     sniff,
     text_encoding,
 )
-from docgen.uploads.zips import Budget, Entry, entries, hold, pieces
+from docgen.uploads.markup import XmlPart
+from docgen.uploads.names import extension_of
+from docgen.uploads.zips import Budget, ZipEntry, entries, hold, pieces
 
 CONTENT_TYPES_PART = "[Content_Types].xml"
 NESTING = 2  # a zip in a zip, a workbook in a document; no deeper
@@ -69,7 +69,7 @@ def judge_archive(data: bytes, unpacking: Unpacking, judge: Judge) -> str:
     return "zip"
 
 
-def _package(found: list[Entry], inner: Unpacking, judge: Judge) -> str:
+def _package(found: list[ZipEntry], inner: Unpacking, judge: Judge) -> str:
     kinds: set[str] = set()
     for entry in found:
         if _MACROS.search(entry.name):
@@ -80,7 +80,7 @@ def _package(found: list[Entry], inner: Unpacking, judge: Judge) -> str:
     return kinds.pop()
 
 
-def _check_part(entry: Entry, inner: Unpacking, judge: Judge) -> list[str]:
+def _check_part(entry: ZipEntry, inner: Unpacking, judge: Judge) -> list[str]:
     """Check one part; return the content types it declares."""
     head, parts = _headed(entry, inner.budget)
     if is_xml(entry.name) or _looks_like_xml(head):
@@ -112,7 +112,7 @@ def _check_xml(name: str, parts: Iterable[bytes]) -> list[str]:
     return part.content_types
 
 
-def _check_member(entry: Entry, inner: Unpacking, judge: Judge) -> None:
+def _check_member(entry: ZipEntry, inner: Unpacking, judge: Judge) -> None:
     """Check one file of a plain zip: text of any name, other kinds as if uploaded alone."""
     head, parts = _headed(entry, inner.budget)
     kind, extension = sniff(head), extension_of(entry.name)
@@ -143,7 +143,7 @@ def _judge_whole(
         inner.budget.held_left += len(whole)
 
 
-def _headed(entry: Entry, budget: Budget) -> tuple[bytes, Iterator[bytes]]:
+def _headed(entry: ZipEntry, budget: Budget) -> tuple[bytes, Iterator[bytes]]:
     """Return the first bytes of an entry, and all of it in pieces."""
     parts = pieces(entry, budget)
     first = next(parts, b"")

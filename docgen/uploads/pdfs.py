@@ -12,8 +12,8 @@ from typing import Any
 import pikepdf
 
 from docgen.errors import UploadRefused
+from docgen.uploads.file_types import FORBIDDEN, HEAD_BYTES, RUNNABLE, sniff
 from docgen.uploads.names import extension_of
-from docgen.uploads.sniff import FORBIDDEN, HEAD_BYTES, RUNNABLE, sniff
 
 PAGES = 2_000
 OBJECTS = 500_000

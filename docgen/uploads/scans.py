@@ -28,21 +28,21 @@ _POINTS = 72
 
 
 @dataclass(frozen=True)
-class Seen:
+class ScannedCode:
     """A code on a page (from 1)."""
 
     page: int
     text: str
 
 
-def look_for_codes(content_type: str, data: bytes) -> tuple[Seen, ...]:
+def look_for_codes(content_type: str, data: bytes) -> tuple[ScannedCode, ...]:
     """Return the codes on all pages of a PDF, PNG, JPEG or TIFF.
 
     UploadRefused: too_many_pages, and pdf_broken or image_broken for what cannot be shown.
     """
     pages = _pdf_pages(data) if content_type == "application/pdf" else _image_pages(data)
     found = [
-        Seen(number, text)
+        ScannedCode(number, text)
         for number, page in pages
         for text in _texts(page, hard=number <= HARD_PAGES)
     ]

@@ -16,14 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from docgen.errors import UploadRefused
-from docgen.renderers.unzip import (
-    ENCRYPTED,
-    ENTRIES,
-    ENTRY_BYTES,
-    FREE_RATIO_BYTES,
-    RATIO,
-    TOTAL_BYTES,
-)
+from docgen.files.unzip import ENCRYPTED, ENTRIES, ENTRY_BYTES, FREE_RATIO_BYTES, RATIO, TOTAL_BYTES
 
 HELD_BYTES = 32 * 2**20
 COMMENT_BYTES = 128
@@ -53,7 +46,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ZipEntry:
     """A file of an archive with its packed bytes and what the directory says of it."""
 
     name: str
@@ -61,7 +54,7 @@ class Entry:
     packed: memoryview
 
 
-def entries(data: bytes, budget: Budget) -> list[Entry]:
+def entries(data: bytes, budget: Budget) -> list[ZipEntry]:
     """Return the files of an archive after all checks that need no inflating.
 
     Raises UploadRefused: zip_*, polyglot (bytes that belong to no entry).
@@ -85,7 +78,7 @@ def entries(data: bytes, budget: Budget) -> list[Entry]:
     return files
 
 
-def pieces(entry: Entry, budget: Budget) -> Iterator[bytes]:
+def pieces(entry: ZipEntry, budget: Budget) -> Iterator[bytes]:
     """Inflate an entry piece by piece; stop at the first byte too many.
 
     Raises UploadRefused: zip_bomb, zip_broken.
@@ -115,12 +108,12 @@ def hold(name: str, parts: Iterable[bytes], budget: Budget) -> bytes:
     return whole.getvalue()
 
 
-def _entry(data: bytes, info: zipfile.ZipInfo) -> Entry:
+def _entry(data: bytes, info: zipfile.ZipInfo) -> ZipEntry:
     name = _readable(info)
     if info.orig_filename != info.filename or _ELSEWHERE.search(name.removesuffix("/")):
         raise UploadRefused("zip_path", place=name, value=info.orig_filename)
     _check_attributes(name, info)
-    return Entry(name, info, _packed(data, info, name))
+    return ZipEntry(name, info, _packed(data, info, name))
 
 
 def _check_attributes(name: str, info: zipfile.ZipInfo) -> None:
@@ -163,7 +156,7 @@ def _packed(data: bytes, info: zipfile.ZipInfo, name: str) -> memoryview:
     return memoryview(data)[start : start + info.compress_size]
 
 
-def _check_tiling(data: bytes, found: list[Entry], archive: zipfile.ZipFile) -> None:
+def _check_tiling(data: bytes, found: list[ZipEntry], archive: zipfile.ZipFile) -> None:
     """Refuse bytes before, between and after the entries, and entries that share bytes."""
     end = 0
     for entry in sorted(found, key=lambda entry: entry.info.header_offset):
@@ -198,7 +191,7 @@ def _readable(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
-def _inflated(entry: Entry) -> Iterator[bytes]:
+def _inflated(entry: ZipEntry) -> Iterator[bytes]:
     packed = entry.packed
     if entry.info.compress_type == zipfile.ZIP_STORED:
         for start in range(0, len(packed), _PIECE_BYTES):

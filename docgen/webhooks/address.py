@@ -70,7 +70,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 @dataclass(frozen=True)
-class Target:
+class WebhookAddress:
     """An address that was looked up once and allowed; what is sent goes to `addresses` only."""
 
     scheme: Literal["https", "http"]
@@ -97,7 +97,7 @@ def public_addresses(
     *,
     networks: Sequence[Network] = (),
     resolve: Resolve = system_addresses,
-) -> Target:
+) -> WebhookAddress:
     """Return where `url` leads, asking `resolve` at most once; all its addresses must be public.
 
     Addresses within `networks` pass too (never link-local, multicast or cloud metadata ones), and
@@ -113,7 +113,7 @@ def public_addresses(
         raise NotAllowed("webhook_address_refused.inner", place="url", value=host)
     if scheme == "http" and not all(_permitted(address, networks) for address in addresses):
         raise NotAllowed("webhook_address_refused.scheme", place="url", value=scheme)
-    return Target("https" if scheme == "https" else "http", host, port, path, addresses)
+    return WebhookAddress("https" if scheme == "https" else "http", host, port, path, addresses)
 
 
 def _split(url: str) -> tuple[str, str, str]:

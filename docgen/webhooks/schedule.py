@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from docgen.webhooks.sending import Receipt
+from docgen.webhooks.request import Receipt
 
 # The waits that the Standard Webhooks specification proposes, about 27 hours and 35 minutes.
 WAITS = (
@@ -26,7 +26,7 @@ GONE = 410
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DeliveryVerdict:
     """What a receipt leads to; `at` is set for another attempt only.
 
     `disabled`: the receiver is gone for good, nothing more is sent there until someone enables it.
@@ -36,14 +36,14 @@ class Verdict:
     at: datetime | None = None
 
 
-def judged(receipt: Receipt, attempts: int, now: datetime, jitter: float) -> Verdict:
+def judged(receipt: Receipt, attempts: int, now: datetime, jitter: float) -> DeliveryVerdict:
     """Return what follows attempt number `attempts` (from 1), which ended at `now`."""
     if receipt.delivered:
-        return Verdict("delivered")
+        return DeliveryVerdict("delivered")
     if receipt.status == GONE:
-        return Verdict("disabled")
+        return DeliveryVerdict("disabled")
     at = next_attempt(attempts, now, jitter, retry_after=receipt.retry_after)
-    return Verdict("again", at) if at else Verdict("given_up")
+    return DeliveryVerdict("again", at) if at else DeliveryVerdict("given_up")
 
 
 def next_attempt(

@@ -1,54 +1,67 @@
 """The tables, one module a subject. Moments are aware UTC; ids are texts that tell nothing."""
 
 from docgen.store.tables.accounts import (
-    ApiToken,
-    Attempt,
-    Member,
-    OidcLogin,
-    Session,
-    SetupCode,
-    User,
+    ApiTokenRow,
+    AttemptRow,
+    MemberRow,
+    OidcLoginRow,
+    SessionRow,
+    SetupCodeRow,
+    UserRow,
 )
-from docgen.store.tables.audit import AuditEntry
+from docgen.store.tables.audit import AuditEntryRow
 from docgen.store.tables.base import Base
-from docgen.store.tables.files import Attachment, Blob, Document, Rendering
-from docgen.store.tables.intake import IdempotencyKey, Serial
-from docgen.store.tables.jobs import Batch, BatchFile, BatchItem, Chunk, SheetFile, SheetLedger
-from docgen.store.tables.links import Link, LinkItem, LinkToken, Mail
-from docgen.store.tables.records import Contract, Record, RecordAsset, Signoff, Version
-from docgen.store.tables.webhooks import Delivery, Webhook
+from docgen.store.tables.files import AttachmentRow, BlobRow, DocumentRow, RenderingRow
+from docgen.store.tables.intake import IdempotencyKeyRow, SerialRow
+from docgen.store.tables.jobs import (
+    BatchFileRow,
+    BatchItemRow,
+    BatchRow,
+    ChunkRow,
+    SheetFileRow,
+    SheetLedgerRow,
+)
+from docgen.store.tables.links import LinkItemRow, LinkRow, LinkTokenRow, MailRow
+from docgen.store.tables.records import (
+    ContractRow,
+    RecordAssetRow,
+    RecordRow,
+    SignoffRow,
+    VersionRow,
+)
+from docgen.store.tables.webhooks import DeliveryRow, WebhookRow
 
 __all__ = [
-    "ApiToken",
-    "Attachment",
-    "Attempt",
-    "AuditEntry",
+    "ApiTokenRow",
+    "AttachmentRow",
+    "AttemptRow",
+    "AuditEntryRow",
     "Base",
-    "Batch",
-    "BatchFile",
-    "BatchItem",
-    "Blob",
-    "Chunk",
-    "Contract",
-    "Delivery",
-    "Document",
-    "IdempotencyKey",
-    "Link",
-    "LinkItem",
-    "LinkToken",
-    "Mail",
-    "Member",
-    "OidcLogin",
-    "Record",
-    "RecordAsset",
-    "Rendering",
-    "Serial",
-    "Session",
-    "SetupCode",
-    "SheetFile",
-    "SheetLedger",
-    "Signoff",
-    "User",
-    "Version",
-    "Webhook",
+    "BatchFileRow",
+    "BatchItemRow",
+    "BatchRow",
+    "BlobRow",
+    "ChunkRow",
+    "ContractRow",
+    "DeliveryRow",
+    "DocumentRow",
+    "IdempotencyKeyRow",
+    "LinkItemRow",
+    "LinkRow",
+    "LinkTokenRow",
+    "MailRow",
+    "MemberRow",
+    "OidcLoginRow",
+    "RecordAssetRow",
+    "RecordRow",
+    "RenderingRow",
+    "SerialRow",
+    "SessionRow",
+    "SetupCodeRow",
+    "SheetFileRow",
+    "SheetLedgerRow",
+    "SignoffRow",
+    "UserRow",
+    "VersionRow",
+    "WebhookRow",
 ]

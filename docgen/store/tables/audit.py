@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from docgen.store.tables.base import Base, Id, Sha256
 
 
-class AuditEntry(Base):
+class AuditEntryRow(Base):
     """One entry; `entry_hash` covers all its columns and the hash before it.
 
     `at` is text, exactly as hashed. `seq` has no gaps.

@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 ID_LENGTH = 32
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcMoment(TypeDecorator[datetime]):
     """An aware moment, kept in UTC; SQLite has no time zones, so they are put back on reading."""
 
     impl = DateTime(timezone=True)

@@ -14,30 +14,30 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from docgen.store.tables.base import Base, Id, Moment, Sha256
+from docgen.store.tables.base import Base, Id, Sha256, UtcMoment
 
 
-class Blob(Base):
+class BlobRow(Base):
     """Bytes that lie in the blob store; a row is written only after they do."""
 
     __tablename__ = "blobs"
 
     sha256: Mapped[str] = mapped_column(Sha256, primary_key=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
 
 
-class Rendering(Base):
+class RenderingRow(Base):
     """What was made from a skip key, so that nothing is rendered twice."""
 
     __tablename__ = "renderings"
 
     skip_key: Mapped[str] = mapped_column(Sha256, primary_key=True)
     sha256: Mapped[str] = mapped_column(Sha256, ForeignKey("blobs.sha256"), index=True)
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
 
 
-class Document(Base):
+class DocumentRow(Base):
     """A file of a version. `stage` says of which record: submitted, or archived with sign-offs."""
 
     __tablename__ = "documents"
@@ -53,10 +53,10 @@ class Document(Base):
     sha256: Mapped[str] = mapped_column(Sha256, ForeignKey("blobs.sha256"), index=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     skip_key: Mapped[str] = mapped_column(Sha256)
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
 
 
-class Attachment(Base):
+class AttachmentRow(Base):
     """A file that somebody uploaded to a version: an attachment, or the scan of a signed paper.
 
     `position` counts a version's files in the order they came; `matched` says what of the version
@@ -81,4 +81,4 @@ class Attachment(Base):
     note: Mapped[str | None] = mapped_column(Text)
     matched: Mapped[str | None] = mapped_column(String(16))
     created_by: Mapped[str] = mapped_column(Id, ForeignKey("users.id"))
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from sqlalchemy import Date, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from docgen.store.tables.base import Base, Id, Moment, Sha256
+from docgen.store.tables.base import Base, Id, Sha256, UtcMoment
 
 
-class Serial(Base):
+class SerialRow(Base):
     """The last serial number given to a type, a customer and a day."""
 
     __tablename__ = "serials"
@@ -21,7 +21,7 @@ class Serial(Base):
     last: Mapped[int]
 
 
-class IdempotencyKey(Base):
+class IdempotencyKeyRow(Base):
     """A request that was carried out, with its answer; `fingerprint` hashes address and body."""
 
     __tablename__ = "idempotency_keys"
@@ -32,4 +32,4 @@ class IdempotencyKey(Base):
     status: Mapped[int]
     headers: Mapped[str] = mapped_column(Text)
     body: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment, index=True)

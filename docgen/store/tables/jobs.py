@@ -16,10 +16,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from docgen.store.tables.base import Base, Id, Moment, Sha256
+from docgen.store.tables.base import Base, Id, Sha256, UtcMoment
 
 
-class Batch(Base):
+class BatchRow(Base):
     """Work that somebody ordered for a contract; `state` active, done or cancelled.
 
     Spreadsheets are reading, then preview (it waits for a confirmation), then taking, before that.
@@ -37,11 +37,11 @@ class Batch(Base):
     priority: Mapped[int]
     options: Mapped[str] = mapped_column(Text)
     total: Mapped[int]
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcMoment)
 
 
-class Chunk(Base):
+class ChunkRow(Base):
     """Items that one worker does at a time, until its lease ends; the row goes when all are done.
 
     `owner` names one claim, never a worker; `attempts` counts claims since the last progress.
@@ -58,11 +58,11 @@ class Chunk(Base):
     priority: Mapped[int]
     attempts: Mapped[int] = mapped_column(default=0)
     owner: Mapped[str | None] = mapped_column(Id)
-    lease_until: Mapped[datetime | None] = mapped_column(Moment)
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcMoment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
 
 
-class BatchItem(Base):
+class BatchItemRow(Base):
     """One item; `state` pending, done, failed or poison (it ends whoever works on it).
 
     `chunk_seq` is the chunk that it belonged to last; `errors` is a JSON list as in problem+json.
@@ -91,7 +91,7 @@ class BatchItem(Base):
     payload: Mapped[str] = mapped_column(Text)
 
 
-class BatchFile(Base):
+class BatchFileRow(Base):
     """A file that came of an item; written with the item's `done`, after the bytes."""
 
     __tablename__ = "batch_files"
@@ -106,7 +106,7 @@ class BatchFile(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
 
 
-class SheetFile(Base):
+class SheetFileRow(Base):
     """A file of a conversion of spreadsheets, in the order in which they came.
 
     `purpose` upload (what was handed in), report (JSON: what was understood of it), taken (the
@@ -123,7 +123,7 @@ class SheetFile(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
 
 
-class SheetLedger(Base):
+class SheetLedgerRow(Base):
     """What became of the rows of a contract's sheets; `number` counts its states."""
 
     __tablename__ = "sheet_ledgers"

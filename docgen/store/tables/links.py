@@ -10,10 +10,10 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from docgen.store.tables.base import Base, Id, Moment, Sha256
+from docgen.store.tables.base import Base, Id, Sha256, UtcMoment
 
 
-class Link(Base):
+class LinkRow(Base):
     """A link made for one person, who has no account.
 
     `first_id` is the first of the links that follow from each other, `before_id` the one before;
@@ -35,26 +35,26 @@ class Link(Base):
     code_hash: Mapped[str | None] = mapped_column(Sha256)
     remind_days: Mapped[str] = mapped_column(String(100))
     reminded: Mapped[int] = mapped_column(default=0)
-    remind_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    remind_at: Mapped[datetime | None] = mapped_column(UtcMoment, index=True)
     created_by: Mapped[str] = mapped_column(Id, ForeignKey("users.id"))
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    expires_at: Mapped[datetime] = mapped_column(Moment)
-    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
+    expires_at: Mapped[datetime] = mapped_column(UtcMoment)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcMoment)
     ended_how: Mapped[str | None] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(Text)
 
 
-class LinkToken(Base):
+class LinkTokenRow(Base):
     """What opens a link, known by its hash: that of its maker, and one for each reminder."""
 
     __tablename__ = "link_tokens"
 
     token_hash: Mapped[str] = mapped_column(Sha256, primary_key=True)
     link_id: Mapped[str] = mapped_column(Id, ForeignKey("links.id"), index=True)
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
 
 
-class LinkItem(Base):
+class LinkItemRow(Base):
     """A version that a link asks about, and the evidence of how it was signed.
 
     `shown_sha256` is the PDF that was opened; `how` is drawn, typed or none (a disagreement).
@@ -70,9 +70,9 @@ class LinkItem(Base):
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     record_id: Mapped[str] = mapped_column(Id)
     number: Mapped[int]
-    opened_at: Mapped[datetime | None] = mapped_column(Moment)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcMoment)
     shown_sha256: Mapped[str | None] = mapped_column(Sha256)
-    done_at: Mapped[datetime | None] = mapped_column(Moment)
+    done_at: Mapped[datetime | None] = mapped_column(UtcMoment)
     signoff_id: Mapped[str | None] = mapped_column(Id, ForeignKey("signoffs.id"))
     how: Mapped[str | None] = mapped_column(String(8))
     image_id: Mapped[str | None] = mapped_column(Id, ForeignKey("attachments.id"))
@@ -83,7 +83,7 @@ class LinkItem(Base):
     address: Mapped[str | None] = mapped_column(String(64))
 
 
-class Mail(Base):
+class MailRow(Base):
     """A message to a link's person; `state` pending, sent or failed, `sealed` empty at the end.
 
     Whoever sends it holds it until `busy_until`; `failure` tells of the last attempt.
@@ -103,8 +103,8 @@ class Mail(Base):
     sealed: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(default=0)
-    next_at: Mapped[datetime | None] = mapped_column(Moment)
-    busy_until: Mapped[datetime] = mapped_column(Moment)
+    next_at: Mapped[datetime | None] = mapped_column(UtcMoment)
+    busy_until: Mapped[datetime] = mapped_column(UtcMoment)
     failure: Mapped[str | None] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    done_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
+    done_at: Mapped[datetime | None] = mapped_column(UtcMoment)

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from sqlalchemy import Date, ForeignKey, ForeignKeyConstraint, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from docgen.store.tables.base import Base, Id, Moment, Sha256
+from docgen.store.tables.base import Base, Id, Sha256, UtcMoment
 
 
-class Contract(Base):
+class ContractRow(Base):
     """A contract as it stands; `body` is its JSON, `etag` counts its changes."""
 
     __tablename__ = "contracts"
@@ -22,11 +22,11 @@ class Contract(Base):
     body: Mapped[str] = mapped_column(Text)
     etag: Mapped[int] = mapped_column(default=1)
     created_by: Mapped[str] = mapped_column(Id, ForeignKey("users.id"))
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    updated_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
+    updated_at: Mapped[datetime] = mapped_column(UtcMoment)
 
 
-class Record(Base):
+class RecordRow(Base):
     """A record through all its versions; state, doc_no and doc_date are its newest version's."""
 
     __tablename__ = "records"
@@ -48,11 +48,11 @@ class Record(Base):
     prepared_by: Mapped[str] = mapped_column(String(200), default="")
     etag: Mapped[int] = mapped_column(default=1)
     created_by: Mapped[str] = mapped_column(Id, ForeignKey("users.id"), index=True)
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    updated_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
+    updated_at: Mapped[datetime] = mapped_column(UtcMoment)
 
 
-class Version(Base):
+class VersionRow(Base):
     """One version: editable while a draft, fixed once submitted.
 
     `body` is the record as given (draft) or canonical (submitted); `record_hash` the sha256 of the
@@ -70,13 +70,13 @@ class Version(Base):
     archived_body: Mapped[str | None] = mapped_column(Text)
     archived_hash: Mapped[str | None] = mapped_column(Sha256, index=True)
     submitted_by: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id"))
-    submitted_at: Mapped[datetime | None] = mapped_column(Moment)
-    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    submitted_at: Mapped[datetime | None] = mapped_column(UtcMoment)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcMoment)
     reason: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
 
 
-class RecordAsset(Base):
+class RecordAssetRow(Base):
     """Which assets a record's newest version speaks of."""
 
     __tablename__ = "record_assets"
@@ -85,7 +85,7 @@ class RecordAsset(Base):
     asset_no: Mapped[str] = mapped_column(String(200), primary_key=True, index=True)
 
 
-class Signoff(Base):
+class SignoffRow(Base):
     """What one person said of one version; a customer's has no account but a scan."""
 
     __tablename__ = "signoffs"
@@ -107,5 +107,5 @@ class Signoff(Base):
     method: Mapped[str] = mapped_column(String(16))
     signed_on: Mapped[date] = mapped_column(Date)
     recorded_by: Mapped[str] = mapped_column(Id, ForeignKey("users.id"))
-    recorded_at: Mapped[datetime] = mapped_column(Moment)
+    recorded_at: Mapped[datetime] = mapped_column(UtcMoment)
     scan_id: Mapped[str | None] = mapped_column(Id, ForeignKey("attachments.id"))

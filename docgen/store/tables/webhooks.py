@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from docgen.store.tables.base import Base, Id, Moment
+from docgen.store.tables.base import Base, Id, UtcMoment
 
 
-class Webhook(Base):
+class WebhookRow(Base):
     """An address that is told of a contract's events; secrets are sealed.
 
     While a secret is replaced the previous one signs too, until `previous_until`. One message at
@@ -26,17 +26,17 @@ class Webhook(Base):
     events: Mapped[str] = mapped_column(String(500))
     secret_sealed: Mapped[str] = mapped_column(Text)
     previous_sealed: Mapped[str | None] = mapped_column(Text)
-    previous_until: Mapped[datetime | None] = mapped_column(Moment)
+    previous_until: Mapped[datetime | None] = mapped_column(UtcMoment)
     etag: Mapped[int]
     created_by: Mapped[str] = mapped_column(Id, ForeignKey("users.id"))
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcMoment)
     disabled_reason: Mapped[str | None] = mapped_column(String(16))
     given_up: Mapped[int] = mapped_column(default=0)
-    busy_until: Mapped[datetime] = mapped_column(Moment)
+    busy_until: Mapped[datetime] = mapped_column(UtcMoment)
 
 
-class Delivery(Base):
+class DeliveryRow(Base):
     """One message to one webhook; `state` pending, delivered or failed.
 
     `seq` is the order in which things happened, `subject_id` what they happened to; status, answer,
@@ -59,11 +59,11 @@ class Delivery(Base):
     body: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(default=0)
-    next_at: Mapped[datetime | None] = mapped_column(Moment)
-    tried_at: Mapped[datetime | None] = mapped_column(Moment)
+    next_at: Mapped[datetime | None] = mapped_column(UtcMoment)
+    tried_at: Mapped[datetime | None] = mapped_column(UtcMoment)
     status: Mapped[int | None]
     answer: Mapped[str | None] = mapped_column(Text)
     failure: Mapped[str | None] = mapped_column(String(16))
     took_ms: Mapped[int | None]
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    done_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcMoment)
+    done_at: Mapped[datetime | None] = mapped_column(UtcMoment)

@@ -1,0 +1,1 @@
+"""Accounts of the provider: who they are, how they sign in, and their tokens."""

@@ -1,0 +1,283 @@
+"""Who works on which chunk, and until when; only the holder of a lease changes its items.
+
+A chunk whose worker dies without any progress is halved, until the item that kills it is alone.
+`now` is the real moment here, whatever moment the store's own clock gives to its rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from docgen.batches.queue import add_chunk, move
+from docgen.errors import RenderFailed
+from docgen.store.database import insert_into
+from docgen.store.tables import BatchFileRow, BatchItemRow, BatchRow, ChunkRow
+from docgen.store.unit_of_work import UnitOfWork
+
+LEASE = timedelta(seconds=30)
+MOST_DEATHS = 3
+
+
+@dataclass(frozen=True)
+class LeasedItem:
+    """One thing to do."""
+
+    seq: int
+    payload: str
+
+
+@dataclass(frozen=True)
+class ChunkLease:
+    """A chunk that whoever holds this works on, and nobody else while the lease is renewed."""
+
+    chunk_seq: int
+    owner: str
+    batch_id: str
+    kind: str
+    contract_id: str
+    options: dict[str, Any]
+    created_at: datetime
+    lease: timedelta
+    items: tuple[LeasedItem, ...]
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """A file that came of an item."""
+
+    format: str
+    data: bytes = field(repr=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Name in the blob store."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class ItemResult:
+    """What came of an item."""
+
+    seq: int
+    state: Literal["done", "failed", "poison"]
+    doc_no: str | None = None
+    files: tuple[ResultFile, ...] = ()
+    errors: Sequence[dict[str, Any]] = ()
+
+
+def waiting(session: Session, now: datetime, *, least: int = 0) -> bool:
+    """Return whether there may be something to claim."""
+    query = select(ChunkRow.seq).where(free(now), ChunkRow.priority >= least)
+    return session.scalar(query.limit(1)) is not None
+
+
+def claim(
+    unit: UnitOfWork,
+    now: datetime,
+    *,
+    least: int = 0,
+    lease: timedelta = LEASE,
+    seq: int | None = None,
+) -> ChunkLease | None:
+    """Take the first chunk of the highest priority, or the one that is named; None: nothing is.
+
+    What another worker is claiming just now is passed over (PostgreSQL; SQLite has one writer).
+    """
+    _bounded(unit.session, lease)
+    query = select(ChunkRow).where(free(now), ChunkRow.priority >= least)
+    if seq is not None:
+        query = query.where(ChunkRow.seq == seq)
+    query = query.order_by(ChunkRow.priority.desc(), ChunkRow.seq).limit(1)
+    while chunk := unit.session.scalar(query.with_for_update(skip_locked=True)):
+        batch = unit.session.get_one(BatchRow, chunk.batch_id)
+        items = _pending(unit.session, chunk)
+        if chunk.attempts:
+            items = _after_death(unit, batch, chunk, items)
+        if items:
+            chunk.lease_until = now + lease
+            return _claimed(unit, batch, chunk, (lease, items))
+        _end(unit, batch, chunk)
+    return None
+
+
+def record(
+    unit: UnitOfWork, held: ChunkLease, results: Sequence[ItemResult], now: datetime
+) -> bool:
+    """Keep what came of items and renew the lease; False, and nothing changes, without a lease.
+
+    The bytes of their files lie in the blob store already.
+    """
+    chunk = _held(unit.session, held, now)
+    if chunk is None:
+        return False
+    if results:
+        chunk.attempts = 0  # that is progress
+        _keep(unit, held.batch_id, results)
+    chunk.lease_until = now + held.lease
+    return True
+
+
+def finish(unit: UnitOfWork, held: ChunkLease, now: datetime) -> bool:
+    """Let go of a chunk: it is done, or others go on with what is left of it."""
+    chunk = _held(unit.session, held, now)
+    if chunk is None:
+        return False
+    chunk.attempts, chunk.owner, chunk.lease_until = 0, None, None
+    unit.session.flush()
+    if not _pending(unit.session, chunk):
+        _end(unit, unit.session.get_one(BatchRow, held.batch_id), chunk)
+    return True
+
+
+def expire(session: Session, chunk_seq: int, now: datetime) -> None:
+    """End the lease on a chunk whose worker is known to be dead, so that others may claim it."""
+    held = update(ChunkRow).where(ChunkRow.seq == chunk_seq, ChunkRow.lease_until > now)
+    session.execute(held.values(lease_until=now))
+
+
+# ---------------------------------------------------------------- chunks
+
+
+def free(now: datetime) -> ColumnElement[bool]:
+    """Say that nobody works on a chunk."""
+    return or_(ChunkRow.owner.is_(None), ChunkRow.lease_until <= now)
+
+
+def _bounded(session: Session, lease: timedelta) -> None:
+    """Let PostgreSQL end the transaction of a process that freezes in it, holding its rows."""
+    if session.get_bind().dialect.name != "sqlite":
+        limit = {"ms": str(round(lease.total_seconds() * 1000))}
+        name = "idle_in_transaction_session_timeout"
+        session.execute(text(f"SELECT set_config('{name}', :ms, true)"), limit)
+
+
+def _held(session: Session, held: ChunkLease, now: datetime) -> ChunkRow | None:
+    _bounded(session, held.lease)
+    query = select(ChunkRow).where(
+        ChunkRow.seq == held.chunk_seq, ChunkRow.owner == held.owner, ChunkRow.lease_until > now
+    )
+    return session.scalar(query.with_for_update())
+
+
+def _pending(session: Session, chunk: ChunkRow) -> list[LeasedItem]:
+    query = (
+        select(BatchItemRow.seq, BatchItemRow.payload)
+        .where(BatchItemRow.chunk_seq == chunk.seq, BatchItemRow.state == "pending")
+        .order_by(BatchItemRow.seq)
+    )
+    return [LeasedItem(seq, payload) for seq, payload in session.execute(query)]
+
+
+def _after_death(
+    unit: UnitOfWork, batch: BatchRow, chunk: ChunkRow, items: list[LeasedItem]
+) -> list[LeasedItem]:
+    """Halve a chunk that killed its worker; an item alone that did so too often is poison."""
+    if len(items) > 1:
+        half = len(items) // 2
+        other = add_chunk(unit.session, batch, unit.now)
+        move(unit.session, other, [item.seq for item in items[half:]])
+        chunk.attempts = 0
+        return items[:half]
+    if items and chunk.attempts >= MOST_DEATHS:
+        died = RenderFailed("worker_died", value="", deaths=MOST_DEATHS)
+        _keep(unit, batch.id, [ItemResult(items[0].seq, "poison", errors=died.as_json())])
+        return []
+    return items
+
+
+def _claimed(
+    unit: UnitOfWork, batch: BatchRow, chunk: ChunkRow, work: tuple[timedelta, list[LeasedItem]]
+) -> ChunkLease:
+    lease, items = work
+    chunk.owner = unit.new_id()
+    chunk.attempts += 1
+    return ChunkLease(
+        chunk.seq,
+        chunk.owner,
+        batch.id,
+        batch.kind,
+        batch.contract_id,
+        json.loads(batch.options),
+        batch.created_at,
+        lease,
+        tuple(items),
+    )
+
+
+def _keep(unit: UnitOfWork, batch_id: str, results: Sequence[ItemResult]) -> None:
+    """Write what came of items, except of those that are done already."""
+    seqs = [result.seq for result in results]
+    undone = select(BatchItemRow.seq).where(
+        BatchItemRow.batch_id == batch_id, BatchItemRow.seq.in_(seqs), BatchItemRow.state != "done"
+    )
+    open_ = set(unit.session.scalars(undone))
+    fresh = [result for result in results if result.seq in open_]
+    files = [(result.seq, file) for result in fresh for file in result.files]
+    if fresh:
+        columns = [_columns(batch_id, result) for result in fresh]
+        unit.session.connection().execute(_KEEP, columns)
+    if files:
+        unit.keep_blobs({file.sha256: len(file.data) for _, file in files})
+        insert = insert_into(unit.session, BatchFileRow)
+        unit.session.execute(
+            insert.on_conflict_do_update(
+                index_elements=["batch_id", "seq", "format"],
+                set_={name: insert.excluded[name] for name in ("sha256", "size_bytes")},
+            ),
+            [
+                {
+                    "batch_id": batch_id,
+                    "seq": seq,
+                    "format": file.format,
+                    "sha256": file.sha256,
+                    "size_bytes": len(file.data),
+                }
+                for seq, file in files
+            ],
+        )
+
+
+_KEEP = (
+    update(BatchItemRow)
+    .where(BatchItemRow.batch_id == bindparam("of_batch"), BatchItemRow.seq == bindparam("of_seq"))
+    .values(
+        state=bindparam("new_state"),
+        attempts=BatchItemRow.attempts + 1,
+        # What fails tells no number; it keeps the one that its record was ordered with.
+        doc_no=func.coalesce(bindparam("new_doc_no"), BatchItemRow.doc_no),
+        errors=bindparam("new_errors"),
+    )
+)
+
+
+def _columns(batch_id: str, result: ItemResult) -> dict[str, Any]:
+    return {
+        "of_batch": batch_id,
+        "of_seq": result.seq,
+        "new_state": result.state,
+        "new_doc_no": result.doc_no,
+        "new_errors": json.dumps(result.errors, ensure_ascii=False) if result.errors else None,
+    }
+
+
+def _end(unit: UnitOfWork, batch: BatchRow, chunk: ChunkRow) -> None:
+    """Remove a chunk that is done, and end its batch with the last one.
+
+    The batch is locked first: of two that end the last chunks one must see that none is left.
+    """
+    session = unit.session
+    session.refresh(batch, with_for_update=True)
+    session.delete(chunk)
+    session.flush()
+    left = select(exists().where(ChunkRow.batch_id == batch.id))
+    if batch.state == "active" and not session.scalar(left):
+        batch.state, batch.ended_at = "done", unit.now

@@ -1,0 +1,116 @@
+"""Chunks as jobs of procrastinate on PostgreSQL, for workers on any number of machines.
+
+Procrastinate only wakes workers and notices those that died: who may work on a chunk, and what
+is done, is what our own rows say (`docgen.batches.leases`). Only `docgen worker` runs this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+import psycopg
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job, Status
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from docgen.access import SERVICE
+from docgen.batches import leases
+from docgen.batches.queue import FIRST, QUEUE, TASK, announce_forgotten
+from docgen.batches.worker import FAULT_S, Bench, take, work
+from docgen.errors import DocgenError
+
+log = logging.getLogger("docgen.batches")
+
+HEARTBEAT_S, STALLED_S, POLL_S = 2.0, 6.0, 1.0
+REAP, EVERY_10_S = "docgen.reap", "* * * * * */10"
+FAULTS = (DocgenError, SQLAlchemyError, psycopg.Error, ConnectorException)
+
+
+@dataclass
+class Crew:
+    """The workers of one process: one slot for any chunk, and one for whoever waits."""
+
+    bench: Bench
+    url: str
+    stopping: Event = field(default_factory=Event)
+
+    async def run(self) -> None:
+        """Work until cancelled; a database that is gone is waited for."""
+        try:
+            while True:
+                try:
+                    await self._work()
+                except FAULTS:
+                    log.exception("the database cannot be used; trying again")
+                await asyncio.sleep(FAULT_S)
+        finally:
+            self.stopping.set()
+
+    async def _work(self) -> None:
+        app = self._app()
+        async with app.open_async(), asyncio.TaskGroup() as slots:
+            for queues in ((QUEUE, FIRST), (FIRST,)):
+                slots.create_task(_slot(app, queues))
+
+    def _app(self) -> App:
+        app = App(connector=PsycopgConnector(conninfo=conninfo(make_url(self.url)), max_size=6))
+
+        @app.task(name=TASK, queue=QUEUE)
+        async def chunk(seq: int) -> None:
+            await asyncio.to_thread(self.do, seq)
+
+        # A queueing lock and never a lock: a reaper that was killed must not keep out the next.
+        @app.periodic(cron=EVERY_10_S)
+        @app.task(name=REAP, queue=FIRST, queueing_lock=REAP)
+        async def reap(timestamp: int) -> None:
+            await self.reap(app)
+
+        return app
+
+    def do(self, seq: int) -> None:
+        """Work on a chunk, unless somebody does or it is done."""
+        if not self.stopping.is_set() and (held := take(self.bench, seq=seq)):
+            work(self.bench, held, self.stopping)
+
+    async def reap(self, app: App) -> None:
+        """Give the chunks of workers whose hearts stopped to others, and those without a job."""
+        stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S)
+        for job in stalled:
+            await asyncio.to_thread(self._release, job)
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+        await asyncio.to_thread(self._announce)
+
+    def _release(self, job: Job) -> None:
+        if job.task_name == TASK:
+            with self.bench.store.change(SERVICE) as unit:
+                leases.expire(unit.session, int(str(job.task_kwargs["seq"])), self.bench.clock())
+
+    def _announce(self) -> None:
+        with self.bench.store.change(SERVICE) as unit:
+            count = announce_forgotten(unit.session, self.bench.clock())
+        if count:
+            log.warning("%s chunks had no worker; they are given to others", count)
+
+
+def conninfo(url: URL) -> str:
+    """Return a database's URL as libpq knows it."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+async def _slot(app: App, queues: Iterable[str]) -> None:
+    options: dict[str, Any] = {
+        "concurrency": 1,
+        "delete_jobs": "always",
+        "install_signal_handlers": False,
+        "fetch_job_polling_interval": POLL_S,
+        "update_heartbeat_interval": HEARTBEAT_S,
+        "stalled_worker_timeout": STALLED_S,
+    }
+    await app.run_worker_async(queues=list(queues), **options)

@@ -1,0 +1,217 @@
+"""Ordering work and giving it up: rows written in the caller's own transaction.
+
+Knows neither who works nor how; `docgen.batches.leases` is the workers' side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar
+
+from procrastinate import App, SyncPsycopgConnector
+from procrastinate.tasks import configure_task
+from sqlalchemy import Integer, delete, func, insert, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from docgen.store.tables import BatchItemRow, BatchRow, ChunkRow
+from docgen.store.unit_of_work import UnitOfWork
+
+T = TypeVar("T")
+CHUNK = 200
+BACKGROUND, INTERACTIVE = 0, 100
+FEW = 10
+"""So many items are somebody waiting: they go first, one at a time."""
+AGAIN = ("failed", "poison")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with the items: a kind of work, for whom, and what it understands besides."""
+
+    kind: str
+    user_id: str
+    contract_id: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    priority: int | None = None
+    """None: INTERACTIVE for a few items, BACKGROUND for more."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many items of a batch are in which state."""
+
+    pending: int = 0
+    done: int = 0
+    failed: int = 0
+    poison: int = 0
+
+
+def enqueue(
+    unit: UnitOfWork, job: Job, rows: Sequence[bytes], doc_nos: Sequence[str | None] | None = None
+) -> BatchRow:
+    """Order work on `rows` (JSON each), within the unit's transaction: commits or goes with it."""
+    priority = job.priority
+    if priority is None:
+        priority = priority_of(len(rows))
+    batch = BatchRow(
+        id=unit.new_id(),
+        user_id=job.user_id,
+        contract_id=job.contract_id,
+        kind=job.kind,
+        state="active" if rows else "done",
+        priority=priority,
+        options=json.dumps(job.options, ensure_ascii=False, sort_keys=True),
+        total=len(rows),
+        created_at=unit.now,
+        ended_at=None if rows else unit.now,
+    )
+    unit.session.add(batch)
+    unit.session.flush()
+    add_items(unit, batch, rows, doc_nos)
+    return batch
+
+
+def add_items(
+    unit: UnitOfWork,
+    batch: BatchRow,
+    rows: Sequence[bytes],
+    doc_nos: Sequence[str | None] | None = None,
+) -> None:
+    """Put the items of a batch that has none yet into chunks; `doc_nos` where they are known."""
+    first = 1
+    unit.ordered = unit.ordered or batch.priority >= INTERACTIVE
+    for part in _parts(rows, batch.priority):
+        made = add_chunk(unit.session, batch, unit.now)
+        unit.session.execute(
+            insert(BatchItemRow),
+            [
+                {
+                    "batch_id": batch.id,
+                    "seq": seq,
+                    "chunk_seq": made.seq,
+                    "state": "pending",
+                    "attempts": 0,
+                    "doc_no": doc_nos[seq - 1] if doc_nos else None,
+                    "payload": payload.decode(),
+                }
+                for seq, payload in enumerate(part, first)
+            ],
+        )
+        first += len(part)
+
+
+def priority_of(count: int) -> int:
+    """Return how soon so many items are done: a few first, for somebody waits."""
+    return INTERACTIVE if count <= FEW else BACKGROUND
+
+
+def cancel(unit: UnitOfWork, batch: BatchRow) -> None:
+    """Give up what is not done; whoever works on it finds his lease gone. Again is no error."""
+    unit.session.execute(delete(ChunkRow).where(ChunkRow.batch_id == batch.id))
+    unit.session.refresh(batch, with_for_update=True)  # after the chunks, as who ends one does
+    if batch.state == "active":
+        batch.state, batch.ended_at = "cancelled", unit.now
+
+
+def retry(unit: UnitOfWork, batch: BatchRow) -> int:
+    """Order again what failed, was poison or was cancelled; how many items that is.
+
+    What is pending in a batch at work is in good hands already.
+    """
+    unit.session.refresh(batch, with_for_update=True)
+    states = AGAIN if batch.state == "active" else (*AGAIN, "pending")
+    chosen = select(BatchItemRow.seq).where(
+        BatchItemRow.batch_id == batch.id, BatchItemRow.state.in_(states)
+    )
+    found = unit.session.scalars(chosen.order_by(BatchItemRow.seq)).all()
+    for part in _parts(found, batch.priority):
+        move(unit.session, add_chunk(unit.session, batch, unit.now), part)
+    if found:
+        batch.state, batch.ended_at = "active", None
+    return len(found)
+
+
+def counts(session: Session, batch_id: str) -> Counts:
+    """Count a batch's items by state."""
+    query = (
+        select(BatchItemRow.state, func.count())
+        .where(BatchItemRow.batch_id == batch_id)
+        .group_by(BatchItemRow.state)
+    )
+    return Counts(**{str(state): int(count) for state, count in session.execute(query)})
+
+
+def move(session: Session, chunk: ChunkRow, seqs: Sequence[int]) -> None:
+    """Make items of the chunk's batch its own, and pending."""
+    session.execute(
+        update(BatchItemRow)
+        .where(BatchItemRow.batch_id == chunk.batch_id, BatchItemRow.seq.in_(seqs))
+        .values(chunk_seq=chunk.seq, state="pending", errors=None)
+    )
+
+
+def add_chunk(session: Session, batch: BatchRow, now: datetime) -> ChunkRow:
+    """Make a chunk that anybody may claim, without items yet, and tell workers elsewhere."""
+    made = ChunkRow(batch_id=batch.id, priority=batch.priority, attempts=0, created_at=now)
+    session.add(made)
+    session.flush()
+    if session.get_bind().dialect.name != "sqlite":
+        from docgen.batches.queue import announce
+
+        announce(session, made)
+    return made
+
+
+def _parts(rows: Sequence[T], priority: int) -> Iterator[Sequence[T]]:
+    size = 1 if priority >= INTERACTIVE else CHUNK
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+TASK = "docgen.chunk"
+QUEUE, FIRST = "docgen", "docgen-first"
+PRIORITY_FIRST = INTERACTIVE
+"""From this priority on, a chunk goes to the slot that is kept free for whoever waits."""
+
+_AT_WORK = (
+    text(
+        "SELECT (args->>'seq')::integer AS seq FROM procrastinate_jobs"
+        " WHERE task_name = :name AND status IN ('todo', 'doing')"
+    )
+    .bindparams(name=TASK)
+    .columns(seq=Integer)
+)
+
+
+def announce(session: Session, chunk: ChunkRow) -> None:
+    """Make a job for a chunk; it is there when the transaction commits."""
+    connection = session.connection().connection.driver_connection
+    configure_task(
+        name=TASK,
+        job_manager=_app().job_manager,
+        queue=FIRST if chunk.priority >= PRIORITY_FIRST else QUEUE,
+        priority=chunk.priority,
+        connection=connection,
+    ).defer(seq=chunk.seq)
+
+
+def announce_forgotten(session: Session, now: datetime) -> int:
+    """Make jobs for chunks that nobody works on and that have none; how many there were.
+
+    One statement asks for both: a chunk ordered between two would seem to have no job.
+    """
+    free = or_(ChunkRow.owner.is_(None), ChunkRow.lease_until <= now)
+    forgotten = session.scalars(select(ChunkRow).where(free, ChunkRow.seq.not_in(_AT_WORK))).all()
+    for chunk in forgotten:
+        announce(session, chunk)
+    return len(forgotten)
+
+
+@cache
+def _app() -> App:
+    """Return what makes jobs; it never connects, for every job comes with its connection."""
+    return App(connector=SyncPsycopgConnector())

@@ -1,0 +1,81 @@
+"""The reading of a batch's spreadsheets: a batch of one item for whoever works on jobs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from docgen.batches import queue
+from docgen.batches.queue import INTERACTIVE, Job
+from docgen.store.tables import BatchItemRow, BatchRow, SheetFileRow
+from docgen.store.unit_of_work import UnitOfWork
+
+CONVERT, READ = "convert_sheets", "read_sheets"
+"""What becomes of the rows; and the reading of the files, which is a batch of its own."""
+UNSURE = ("reading", "taking")
+QUICK_BYTES = 2**20
+SOON = 50
+"""Before the documents of other batches, and after whoever waits."""
+STUCK = ("failed", "poison")
+REFUSED = "refused"
+"""The state of a batch whose files could not be read: it may be corrected, retried, cancelled."""
+
+
+def read(unit: UnitOfWork, batch: BatchRow, state: str) -> None:
+    """Order the reading of a batch's files: a batch of one item, soon, for somebody waits."""
+    options = {"batch": batch.id}
+    priority = _priority(unit.session, batch)
+    job = Job(READ, batch.user_id, batch.contract_id, options, priority=priority)
+    reading = queue.enqueue(unit, job, [b"{}"])
+    batch.state, batch.ended_at = state, None
+    known = json.loads(batch.options) | {"reading": reading.id}
+    batch.options = json.dumps(known, ensure_ascii=False)
+
+
+def _priority(session: Session, batch: BatchRow) -> int:
+    """Return how soon files are read; large ones stay out of the slot of whoever waits."""
+    query = select(func.sum(SheetFileRow.size_bytes)).where(
+        SheetFileRow.batch_id == batch.id, SheetFileRow.purpose == "upload"
+    )
+    return INTERACTIVE if (session.scalar(query) or 0) <= QUICK_BYTES else SOON
+
+
+def read_again(unit: UnitOfWork, batch: BatchRow) -> None:
+    """Try to read files once more that could not be read."""
+    read(unit, batch, batch.state)
+
+
+def cancel(unit: UnitOfWork, batch: BatchRow) -> None:
+    """Give up a batch that is being read, or waits to be confirmed."""
+    inner = unit.session.get(BatchRow, _reading(batch))
+    if inner:
+        queue.cancel(unit, inner)
+    batch.state, batch.ended_at = "cancelled", unit.now
+
+
+def state_of(session: Session, batch: BatchRow) -> str:
+    """Return the state as people know it: files that cannot be read are refused."""
+    if batch.kind == CONVERT and batch.state in UNSURE and _refusal(session, batch):
+        return REFUSED
+    return batch.state
+
+
+def refusals(session: Session, batch: BatchRow) -> list[dict[str, Any]]:
+    """Return why the files could not be read."""
+    item = _refusal(session, batch)
+    found: list[dict[str, Any]] = json.loads(item.errors or "[]") if item else []
+    return found
+
+
+def _refusal(session: Session, batch: BatchRow) -> BatchItemRow | None:
+    query = select(BatchItemRow).where(
+        BatchItemRow.batch_id == _reading(batch), BatchItemRow.state.in_(STUCK)
+    )
+    return session.scalar(query)
+
+
+def _reading(batch: BatchRow) -> str:
+    return str(json.loads(batch.options).get("reading", ""))

@@ -1,0 +1,125 @@
+"""The results of a batch as one zip file, made while it is read; its manifest comes last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from itertools import chain, count, islice
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from docgen.batches import batches
+from docgen.batches.batches import Done
+from docgen.batches.sheets import files_of
+from docgen.files.streams import ZipSink
+from docgen.renderers import combined
+from docgen.renderers.combined import PdfPart
+from docgen.renderers.isolation import Children
+from docgen.store.scratch import scratch
+from docgen.store.tables import BatchFileRow, BatchRow
+from docgen.store.unit_of_work import Store
+
+MANIFEST = "manifest.json"
+
+
+def zipped(store: Store, children: Children, batch_id: str) -> Iterator[bytes]:
+    """Give the bytes of the zip: the files, and what came of every item, with their sha256.
+
+    A batch of spreadsheets holds its report and its error workbooks as well, and where it was
+    wished its PDFs as one, which `children` put together.
+    """
+    out, told = ZipSink(), list[dict[str, Any]]()
+    beside = chain(_combined(store, children, batch_id), _sheets(store, batch_id))
+    with ZipFile(out, "w", ZIP_STORED) as made:  # documents are compressed already
+        for done, stem in _stemmed(store, batch_id):
+            told.append(_entry(done, stem))
+            for file in done.files:
+                made.writestr(ZipInfo(_name(stem, file)), store.blobs.get(file.sha256))
+                yield out.take()
+        manifest: dict[str, Any] = {"batch": batch_id, "items": told, "files": []}
+        for name, data in beside:
+            made.writestr(ZipInfo(name), data)
+            manifest["files"].append(_told(name, data))
+            yield out.take()
+        made.writestr(ZipInfo(MANIFEST), json.dumps(manifest, ensure_ascii=False, indent=1))
+    yield out.take()
+
+
+def _stemmed(store: Store, batch_id: str) -> Iterator[tuple[Done, str]]:
+    """Give every item with what its files are called."""
+    stems = set[str]()
+    for done in batches.all_items(store, batch_id):
+        stem = done.item.doc_no or ""
+        if stem in stems:  # a number that two records have
+            stem = f"{stem}-{done.item.seq}"
+        if done.files:
+            stems.add(stem)
+        yield done, stem
+
+
+def _combined(store: Store, children: Children, batch_id: str) -> Iterator[tuple[str, bytes]]:
+    """Give all PDFs as one, where that is wished; so many at a time lie in a folder."""
+    with store.reading() as session:
+        if not json.loads(session.get_one(BatchRow, batch_id).options).get("combined"):
+            return
+    found = (
+        (stem, file.sha256)
+        for done, stem in _stemmed(store, batch_id)
+        for file in done.files
+        if file.format == "pdf"
+    )
+    for number in count(1):
+        chosen = list(islice(found, combined.MOST))
+        if not chosen:
+            return
+        yield f"combined-{number:03}.pdf", _printed(store, children, chosen)
+
+
+def _printed(store: Store, children: Children, chosen: list[tuple[str, str]]) -> bytes:
+    with scratch("combined") as folder:
+        parts, size = [], 0
+        for number, (stem, sha256) in enumerate(chosen):
+            path, data = Path(folder, f"{number}.pdf"), store.blobs.get(sha256)
+            path.write_bytes(data)
+            parts.append(PdfPart(path, stem))
+            size += len(data)
+        target = Path(folder, "combined.pdf")
+        children.run(combined.combine, parts, target, size_bytes=size)
+        return target.read_bytes()
+
+
+def _sheets(store: Store, batch_id: str) -> Iterator[tuple[str, bytes]]:
+    """Give what is told of a batch's spreadsheets."""
+    with store.reading() as session:
+        found = [
+            (folder + one.name, one.sha256)
+            for purpose, folder in (("report", ""), ("errors", "errors/"))
+            for one in files_of(session, batch_id, purpose)
+        ]
+    for name, sha256 in found:
+        yield name, store.blobs.get(sha256)
+
+
+def _told(name: str, data: bytes) -> dict[str, Any]:
+    sha256 = hashlib.sha256(data).hexdigest()
+    return {"name": name, "sha256": sha256, "size_bytes": len(data)}
+
+
+def _entry(done: Done, stem: str) -> dict[str, Any]:
+    item = done.item
+    return {
+        "seq": item.seq,
+        "state": item.state,
+        "doc_no": item.doc_no,
+        "files": [
+            {"name": _name(stem, file), "sha256": file.sha256, "size_bytes": file.size_bytes}
+            for file in done.files
+        ],
+        "errors": json.loads(item.errors or "[]"),
+    }
+
+
+def _name(stem: str, file: BatchFileRow) -> str:
+    return f"{stem}.{file.format}"

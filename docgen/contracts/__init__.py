@@ -1,0 +1,1 @@
+"""Contracts and who works on them."""

@@ -1,0 +1,1 @@
+"""What comes in: records as JSON, and spreadsheets."""

@@ -1,0 +1,222 @@
+"""Signing through a link, and handing it on to a colleague; the evidence is kept with the word."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from docgen.errors import Conflict, InputUnreadable
+from docgen.links.links import (
+    IssuedLink,
+    LinkedDocument,
+    asked,
+    end,
+    note,
+    opened_for,
+    successor,
+    waiting_of,
+)
+from docgen.links.opening import LinkVisitor, actor_of, enter, not_to_sign, taken
+from docgen.store.tables import LinkItemRow, LinkRow
+from docgen.store.unit_of_work import Store, UnitOfWork
+from docgen.uploads import Upload
+from docgen.workflow import review, signing
+from docgen.workflow.attachments import kept
+from docgen.workflow.review import LinkSigner, PendingSignoff, SignoffWish
+from schemas.envelope import Opinion
+from schemas.vocabulary import Role
+
+MOST_HANDED_ON = 3
+AGENT_LENGTH = 300
+
+
+@dataclass(frozen=True)
+class Hand:
+    """How somebody signed: a drawn picture (a clean PNG) with its strokes, or a typed name."""
+
+    image: bytes | None = None
+    strokes: bytes | None = None
+    typed: str | None = None
+
+    @property
+    def how(self) -> str:
+        """Say it in a word."""
+        return "drawn" if self.image else "typed" if self.typed else "none"
+
+
+@dataclass(frozen=True)
+class SigningStatement:
+    """What somebody says, the statement that they confirmed (its text), and how they signed."""
+
+    word: SignoffWish
+    consent: str
+    hand: Hand
+
+    @property
+    def consent_hash(self) -> str:
+        """The sha256 of the statement."""
+        return hashlib.sha256(self.consent.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Colleague:
+    """To whom a link is handed on, and why."""
+
+    name: str
+    reason: str
+    org: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+def sign(store: Store, comer: LinkVisitor, position: int, said: SigningStatement) -> LinkedDocument:
+    """Give a link's word on one of its documents, sealed and with its evidence.
+
+    Raises as `docgen.links.opening.enter` and `docgen.workflow.review.link_word`; Conflict:
+    link_used (also to the later of two at once), link_role_signed, link_document_closed,
+    link_not_opened; InputUnreadable (link_name_differs). Then nothing is changed.
+    """
+    with store.reading() as session:
+        entered = enter(session, comer, store.clock(), store.key)
+    _check_hand(entered.link, said)
+    for data in (said.hand.image, said.hand.strokes):
+        if data:
+            store.blobs.put(data)
+    actor = actor_of(entered.link, comer.address)
+
+    def ask(unit: UnitOfWork, lock: bool) -> PendingSignoff:
+        link, one = taken(unit, comer, position, key=store.key, lock=lock)
+        _may_be_signed(unit, one)
+        signer = LinkSigner(Role[link.role], link.name, link.created_by, link.org)
+        return review.link_word(unit, (one.record, one.version), signer, said.word)
+
+    def change(keep: Callable[[UnitOfWork], PendingSignoff]) -> LinkedDocument:
+        with store.change(actor) as unit:
+            link, one = taken(unit, comer, position, key=store.key, lock=True)
+            note(unit, "consented", link, one.item, consent=said.consent_hash)
+            given = keep(unit)
+            unit.session.flush()
+            _keep_evidence(unit, (link, one), said, comer)
+            one.item.signoff_id = given.signed.id
+            _signed(unit, link, one, said)
+            return one
+
+    return signing.sign(store, actor, ask, change, image=said.hand.image)
+
+
+def delegate(unit: UnitOfWork, comer: LinkVisitor, to: Colleague, key: bytes) -> IssuedLink:
+    """End a link and make one for a colleague, for all that still waits; the trace is kept.
+
+    Raises as `enter`, and Conflict (link_nothing_waiting, link_delegated_often).
+    """
+    session = unit.session
+    old = enter(session, comer, unit.now, key, lock=True).link
+    query = select(func.count()).where(
+        LinkRow.first_id == old.first_id, LinkRow.ended_how == "delegated"
+    )
+    if session.execute(query).scalar_one() >= MOST_HANDED_ON:
+        raise Conflict("link_delegated_often")
+    waiting = waiting_of(session, old)
+    end(unit, old, "delegated", to.reason)
+    new = successor(
+        unit,
+        old,
+        old.created_by,
+        name=to.name,
+        org=to.org or old.org,
+        email=to.email,
+        phone=to.phone,
+    )
+    for one in asked(session, old):
+        if (one.record.id, one.version.number) in waiting:
+            note(unit, "delegated", old, one.item, to=to.name, reason=to.reason, link_to=new.id)
+    return opened_for(unit, new, waiting, before=old.id)
+
+
+def _may_be_signed(unit: UnitOfWork, one: LinkedDocument) -> None:
+    if refusal := not_to_sign(unit.session, one):
+        raise refusal
+    if one.item.opened_at is None:
+        raise Conflict("link_not_opened")
+
+
+def _check_hand(link: LinkRow, said: SigningStatement) -> None:
+    """Want a comment on all but agreement; a drawing, or the person's own name, but to refuse."""
+    hand = said.hand
+    if said.word.opinion != Opinion.agree and not said.word.comment:
+        raise InputUnreadable("link_comment_missing")
+    if hand.typed and _plain(hand.typed) != _plain(link.name):
+        raise InputUnreadable("link_name_differs", name=link.name)
+    if hand.how == "none" and said.word.opinion != Opinion.disagree:
+        raise InputUnreadable("link_signature_missing")
+
+
+def _plain(name: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
+
+
+def _keep_evidence(
+    unit: UnitOfWork,
+    signed: tuple[LinkRow, LinkedDocument],
+    said: SigningStatement,
+    comer: LinkVisitor,
+) -> None:
+    link, one = signed
+    item, hand = one.item, said.hand
+    item.done_at, item.how = unit.now, hand.how
+    item.consent, item.consent_hash = said.consent, said.consent_hash
+    item.user_agent, item.address = comer.user_agent[:AGENT_LENGTH], comer.address
+    image = _attached(unit, signed, hand.image, ("signature.png", "image/png"))
+    strokes = _attached(unit, signed, hand.strokes, ("strokes.json", "application/json"))
+    item.image_id, item.strokes_id = image, strokes
+    unit.session.flush()
+    waiting = select(LinkItemRow.position).where(
+        LinkItemRow.link_id == link.id, LinkItemRow.done_at.is_(None)
+    )
+    if unit.session.scalar(waiting.limit(1)) is None:
+        link.remind_at = None
+
+
+def _attached(
+    unit: UnitOfWork,
+    signed: tuple[LinkRow, LinkedDocument],
+    data: bytes | None,
+    kind: tuple[str, str],
+) -> str | None:
+    """Keep a part of the evidence beside the version's files; its id."""
+    if data is None:
+        return None
+    link, one = signed
+    name, content_type = kind
+    upload = Upload(
+        name=f"{link.role}-{name}",
+        content_type=content_type,
+        extension=name.rpartition(".")[2],
+        size_bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+    row = kept(unit, one.version, "signature", upload, by=link.created_by, note=link.name)
+    return row.id
+
+
+def _signed(unit: UnitOfWork, link: LinkRow, one: LinkedDocument, said: SigningStatement) -> None:
+    item, hand = one.item, said.hand
+    disagrees = said.word.opinion == Opinion.disagree
+    note(
+        unit,
+        "declined" if disagrees else "signed",
+        link,
+        item,
+        signoff=item.signoff_id,
+        opinion=said.word.opinion,
+        how=hand.how,
+        consent=item.consent_hash,
+        shown=item.shown_sha256,
+        image=hashlib.sha256(hand.image).hexdigest() if hand.image else None,
+        strokes=hashlib.sha256(hand.strokes).hexdigest() if hand.strokes else None,
+        user_agent=item.user_agent,
+    )

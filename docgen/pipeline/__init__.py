@@ -1,0 +1,171 @@
+"""The one straight way: bytes → values → typed record → document → template → file.
+
+Pure work without files or processes: `isolate` runs these functions in children that may die.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from docgen.document import Attached, Document, build
+from docgen.errors import InputUnreadable, RecordRefused
+from docgen.pipeline.json_input import read_json
+from docgen.renderers.fonts import Fonts
+from docgen.templates.catalog import compiled, every, find, templates_digest
+from docgen.templates.theme import Theme, load_theme
+from schemas.catalog import record_types
+from schemas.contract import Contract
+from schemas.envelope import Record
+from schemas.problems import Problem, error
+from schemas.reading import Read, read
+from schemas.setting import Setting
+
+
+@dataclass(frozen=True)
+class RenderRequest:
+    """A record to read, and how. `code` is taken from the document number when empty.
+
+    `verify_url` is where QR codes lead when the theme names no address.
+    """
+
+    data: bytes
+    now: datetime
+    code: str = ""
+    lang: str = "zh"
+    mask: bool = False
+    contract: bytes = b""
+    templates: tuple[Path, ...] = ()
+    theme: Path = Path()
+    verify_url: str = ""
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """What came of an order; `data` is the file's bytes (empty after mere validation)."""
+
+    code: str
+    doc_no: str
+    warnings: tuple[Problem, ...] = ()
+    data: bytes = b""
+    record_json: bytes = b""
+    attached: tuple[Attached, ...] = ()
+
+
+def validate(order: RenderRequest) -> RenderedFile:
+    """Read a record and check every rule; RecordRefused holds all its errors."""
+    read_record, value = _read(order)
+    warnings = tuple(read_record.problems)
+    return RenderedFile(value.record_type.code, value.doc_no, warnings)
+
+
+def render(order: RenderRequest, format_name: str) -> RenderedFile:
+    """Make one file of a record. Raises RecordRefused, TemplateFaulty, RenderFailed."""
+    read_record, value = _read(order)
+    theme = _theme(order.theme, order.verify_url)
+    document = build(value, order.lang)
+    check_glyphs(document, theme)
+    template = find(order.templates, document.code, format_name, order.lang)
+    data = compiled(template, theme).render(document)
+    return RenderedFile(
+        document.code,
+        document.doc_no,
+        tuple(read_record.problems),
+        data,
+        document.record_json,
+        document.attached,
+    )
+
+
+def read_record(
+    data: bytes, setting: Setting, *, code: str = "", mask: bool = False
+) -> Read[Record]:
+    """Read a record's bytes with all its problems; InputUnreadable when it is no JSON record."""
+    plain = read_json(data, mask=mask)
+    return read(_model(plain, code), plain, setting)
+
+
+def read_contract(data: bytes, now: datetime) -> Contract:
+    """Read a contract's bytes; RecordRefused holds all its errors."""
+    found = read(Contract, read_json(data), Setting(now))
+    if found.value is None:
+        raise RecordRefused(found.problems)
+    return found.value
+
+
+def check_glyphs(document: Document, theme: Theme) -> None:
+    """Refuse a document with a character that no font has, naming field and character."""
+    fonts = Fonts.load(theme.fonts)
+    if not fonts.missing(document.record_json.decode()):
+        return
+    problems = [
+        error(path, "no_glyph", text, characters=" ".join(f"{c} (U+{ord(c):04X})" for c in lost))
+        for path, text in _texts(document.view)
+        if (lost := fonts.missing(text))
+    ]
+    if problems:
+        raise RecordRefused(problems)
+
+
+def skip_key(order: RenderRequest, format_name: str, version: str) -> str:
+    """Return what a file depends on: equal keys make equal bytes (record, looks, version)."""
+    digest = hashlib.sha256(
+        f"{version} {order.lang} {order.mask} {order.code} {format_name}".encode()
+    )
+    theme = _theme(order.theme, order.verify_url)
+    looks = (templates_digest(order.templates, format_name), theme.digest)
+    for part in (order.data, order.contract, *(look.encode() for look in looks)):
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()
+
+
+def _read(order: RenderRequest) -> tuple[Read[Record], Record]:
+    contract = _contract(order.contract, order.now) if order.contract else None
+    found = read_record(order.data, Setting(order.now, contract), code=order.code, mask=order.mask)
+    if found.value is None:
+        raise RecordRefused(found.problems)
+    return found, found.value
+
+
+def _model(plain: Any, code: str) -> type[Record]:
+    known = record_types()
+    if not code and isinstance(plain, dict) and isinstance(plain.get("doc_no"), str):
+        code = plain["doc_no"].partition("-")[0]
+    if code.upper() in known:
+        return known[code.upper()]
+    raise InputUnreadable(
+        "unknown_record_type.guessed", place="/doc_no", value=code, choices=" ".join(known)
+    )
+
+
+@lru_cache(maxsize=16)
+def _contract(data: bytes, now: datetime) -> Contract:
+    return read_contract(data, now)
+
+
+@lru_cache(maxsize=8)
+def _theme(folder: Path, verify_url: str) -> Theme:
+    theme = load_theme(folder)
+    return theme if theme.verify_url else replace(theme, verify_url=verify_url)
+
+
+def _texts(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], str]]:
+    """Every printed text of a view with its path in the record."""
+    if isinstance(node, str):
+        return [(path, str(node))]
+    if hasattr(node, "fields"):
+        children = list(node.fields.items())
+    else:
+        children = list(enumerate(node))
+    return [found for key, child in children for found in _texts(child, (*path, key))]
+
+
+def ready(templates: tuple[Path, ...], theme: Path, verify_url: str = "") -> int:
+    """Load theme, fonts and every template; how many templates there are."""
+    chosen = _theme(theme, verify_url)
+    Fonts.load(chosen.fonts)
+    return len([compiled(template, chosen) for template in every(templates)])

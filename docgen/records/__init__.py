@@ -1,0 +1,1 @@
+"""Records: drafts, numbers, versions, their states, and finding them."""

@@ -1,0 +1,99 @@
+"""Document numbers: the next serial of a type, a customer and a day, without gaps or doubles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from sqlalchemy import case, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from docgen.errors import Conflict, RecordRefused
+from docgen.store.database import insert_into
+from docgen.store.tables import RecordRow, SerialRow
+from schemas.problems import error
+from schemas.values import base_number
+
+LAST_SERIAL = 999
+Series = tuple[str, str, date]
+"""A type, a customer and a day."""
+
+
+def next_number(session: Session, code: str, customer_code: str, day: date) -> str:
+    """Take the next number; it is given back when the transaction fails.
+
+    The row of the series is locked until the commit, so that parallel writers queue.
+    Raises Conflict: numbers_used_up.
+    """
+    serial = _advanced(session, code, customer_code, day, at_least=0)
+    if serial > LAST_SERIAL:
+        raise Conflict(
+            "numbers_used_up",
+            place="/doc_date",
+            value=str(day),
+            customer_code=customer_code,
+            day=day,
+            code=code,
+        )
+    return f"{code}-{customer_code}-{day:%Y%m%d}-{serial:03}"
+
+
+def claim(session: Session, doc_no: str, day: date) -> None:
+    """Take a number that was given from outside. RecordRefused: number_taken."""
+    code, customer_code, _, serial = base_number(doc_no).split("-")
+    _advanced(session, code, customer_code, day, at_least=int(serial))
+    if session.scalar(select(RecordRow.id).where(RecordRow.base_no == base_number(doc_no))):
+        raise RecordRefused([error("doc_no", "number_taken", doc_no)])
+
+
+def given_to(session: Session, customer_code: str) -> dict[Series, int]:
+    """Return the last serial of every series of a customer."""
+    query = select(SerialRow).where(SerialRow.customer_code == customer_code)
+    return {(one.code, one.customer_code, one.day): one.last for one in session.scalars(query)}
+
+
+def reserve(session: Session, doc_nos: Iterable[str], seen: Mapping[Series, int]) -> bool:
+    """Take numbers that were chosen by what `given_to` told; False when others took some since.
+
+    The rows of all their series are locked, in one order, until the commit.
+    """
+    wanted: dict[Series, int] = {}
+    for doc_no in doc_nos:
+        code, customer, day, serial = base_number(doc_no).split("-")
+        series = (code, customer, date.fromisoformat(day))
+        wanted[series] = max(wanted.get(series, 0), int(serial))
+    return all(
+        _reserved(session, series, seen.get(series, 0), wanted[series]) for series in sorted(wanted)
+    )
+
+
+def _reserved(session: Session, series: Series, seen: int, upto: int) -> bool:
+    code, customer, day = series
+    one = (SerialRow.code == code, SerialRow.customer_code == customer, SerialRow.day == day)
+    row = insert_into(session, SerialRow).values(
+        code=code, customer_code=customer, day=day, last=seen
+    )
+    session.execute(row.on_conflict_do_nothing())
+    last = session.scalar(select(SerialRow.last).where(*one).with_for_update())
+    if last != seen:
+        return False
+    session.execute(update(SerialRow).where(*one).values(last=max(seen, upto)))
+    return True
+
+
+def _advanced(session: Session, code: str, customer_code: str, day: date, *, at_least: int) -> int:
+    """Move the series on: to `at_least` if that is further, or by one when it is 0."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    made = insert(SerialRow).values(
+        code=code, customer_code=customer_code, day=day, last=at_least or 1
+    )
+    change = (
+        {"last": SerialRow.last + 1}
+        if not at_least
+        else {"last": case((SerialRow.last > at_least, SerialRow.last), else_=at_least)}
+    )
+    query = made.on_conflict_do_update(
+        index_elements=["code", "customer_code", "day"], set_=change
+    ).returning(SerialRow.last)
+    return session.execute(query).scalar_one()

@@ -1,0 +1,196 @@
+"""Tags in a Word part: made whole where Word split them over runs, checked, and given a place.
+
+The tag syntax is docxtpl's: `{{ value }}`, `{% … %}`, with p, tr, tc or r where the paragraph,
+row, cell or run around the tag is to vanish, and cellbg, colspan, vm, hm.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from docgen.errors import TemplateFaulty
+from docgen.renderers import Piece
+
+W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+P, R, T = f"{{{W}}}p", f"{{{W}}}r", f"{{{W}}}t"
+TBL, TR, TC = f"{{{W}}}tbl", f"{{{W}}}tr", f"{{{W}}}tc"
+XML_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
+
+
+_PARTS = {
+    "header": ("页眉", "header"),
+    "footer": ("页脚", "footer"),
+    "footnotes": ("脚注", "footnotes"),
+    "endnotes": ("尾注", "endnotes"),
+    "comments": ("批注", "comments"),
+    "core": ("文档属性", "properties"),
+    "app": ("文档属性", "properties"),
+    "custom": ("文档属性", "properties"),
+}
+_NAME = re.compile(r"^(?:word|docProps)/([a-z]+)(\d*)\.xml$")
+
+
+def part_label(part: str) -> tuple[str, str]:
+    """Name a part in zh and en; nothing for the body."""
+    found = _NAME.match(part)
+    if part == "word/document.xml":
+        return "", ""
+    if not found or found[1] not in _PARTS:
+        return f"{part} ", f"{part} "
+    zh, en = _PARTS[found[1]]
+    return f"{zh}{found[2]} ", f"{en}{found[2]} "
+
+
+def places(root: etree._Element, part: str) -> dict[etree._Element, str]:
+    """Say for each paragraph of a part where it stands: `表 3 行 2 列 1 (table 3 row 2 cell 1)`."""
+    zh, en = part_label(part)
+    numbers: dict[etree._Element, int] = {}
+    counts: dict[etree._Element | None, int] = {}
+    found = {}
+    for element in root.iter(TBL, TR, TC, P):
+        cell = _above(element, TC) if element.tag == P else None
+        if element.tag != P or cell is None:
+            owner = _above(element, {TR: TBL, TC: TR}.get(str(element.tag), ""))
+            key = owner if owner is not None else (root if element.tag == TBL else None)
+            counts[key] = numbers[element] = counts.get(key, 0) + 1
+        if element.tag == P and cell is None:
+            found[element] = f"{zh}段落 {numbers[element]} ({en}paragraph {numbers[element]})"
+        elif cell is not None:
+            table, row, column = (numbers[step] for step in _steps(cell))
+            here = f"(table {table} row {row} cell {column})"
+            found[element] = f"{zh}表 {table} 行 {row} 列 {column} {here.replace('(', '(' + en)}"
+    return found
+
+
+def _steps(cell: etree._Element) -> tuple[etree._Element, etree._Element, etree._Element]:
+    row = next(cell.iterancestors(TR))
+    return next(row.iterancestors(TBL)), row, cell
+
+
+def _above(element: etree._Element, tag: str) -> etree._Element | None:
+    return next(element.iterancestors(tag), None) if tag else None
+
+
+MARK = "\ufdd0"  # ends every tag as long as the part is XML; a line break of the Jinja source later
+TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+OPENER = re.compile(r"\{[{%#]")
+_PRINTS_XML = re.compile(r"\{\{(?:p|tr|tc|r)\s")
+_CELL = re.compile(r"(\{%\s*)(cellbg|colspan)\s+(.*?)(\s*%\})", re.DOTALL)
+_MERGE = re.compile(r"\{%\s*[vh]m\s*%\}")
+_END = re.compile(r"-?[}%#]\}$")
+_PRINT = re.compile(r"^\{\{(-?)(.*?)(-?)\}\}$", re.DOTALL)
+_QUOTES = str.maketrans("“”‘’\n\t\xa0", "\"\"''   ")
+
+
+@dataclass
+class TaggedParagraph:
+    """A part whose tags are whole; `pieces[n]` is where the n-th marked tag stands."""
+
+    name: str
+    root: etree._Element
+    pieces: list[Piece] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, name: str, root: etree._Element) -> TaggedParagraph:
+        """Rewrite the tags of a part in place. TemplateFaulty: broken_tag, unsupported_tag."""
+        found = cls(name, root)
+        where = places(root, name)
+        other = "".join(part_label(name)[:1]).strip() or name
+        for element in root.iter("*"):
+            found._attributes(element, where)
+            if element.tag == P:
+                found._paragraph(element, where[element])
+            elif element.tag != T and OPENER.search(element.text or ""):
+                piece = Piece(_near(element, where, other), element.text or "")
+                element.text = found._rewritten(element.text or "", piece, inline=True)
+        return found
+
+    def _paragraph(self, paragraph: etree._Element, place: str) -> None:
+        texts = own_texts(paragraph)
+        whole = "".join(text.text or "" for text in texts)
+        if not OPENER.search(whole):
+            return
+        piece = Piece(place, whole)
+        for text, content in zip(texts, _merged(texts, whole), strict=True):
+            text.text = self._rewritten(content, piece, inline=False)
+            text.set(XML_SPACE, "preserve")
+
+    def _attributes(self, element: etree._Element, where: dict[etree._Element, str]) -> None:
+        for key, value in element.attrib.items():
+            if OPENER.search(str(value)):
+                piece = Piece(_near(element, where, self.name), str(value))
+                element.set(key, self._rewritten(str(value), piece, inline=True))
+
+    def _rewritten(self, text: str, piece: Piece, *, inline: bool) -> str:
+        if OPENER.search(TAG.sub("", text)):
+            raise tag_fault("broken_tag.open", piece=piece)
+        return TAG.sub(lambda found: self._tag(found[0], piece, inline=inline), text)
+
+    def _tag(self, tag: str, piece: Piece, *, inline: bool) -> str:
+        tag = tag.translate(_QUOTES).replace(MARK, "")
+        if _PRINTS_XML.match(tag):
+            raise tag_fault("unsupported_tag", piece=piece, value=tag)
+        if _MERGE.fullmatch(tag):
+            return tag
+        tag = _CELL.sub(r"\1\2 (\3)|\2\4", tag)
+        if inline and (printed := _PRINT.match(tag)):
+            tag = f"{{{{{printed[1]} ({printed[2]})|inline {printed[3]}}}}}"
+        self.pieces.append(piece)
+        return _END.sub(lambda end: MARK + end[0], tag)
+
+
+def own_texts(paragraph: etree._Element) -> list[etree._Element]:
+    """List the text elements of a paragraph without those of text boxes inside it."""
+    return [text for text in paragraph.iter(T) if next(text.iterancestors(P)) is paragraph]
+
+
+def plain_pieces(name: str, root: etree._Element) -> list[Piece]:
+    """List the tagged texts of a part as people see them, in their order."""
+    where = places(root, name)
+    found = []
+    for element in root.iter("*"):
+        if element.tag == T:
+            continue
+        text = element.text or ""
+        if element.tag == P:
+            text = "".join(own.text or "" for own in own_texts(element))
+        values = [str(value) for value in element.attrib.values()]
+        for shown in (*values, text):
+            if OPENER.search(shown):
+                clean = TAG.sub(lambda tag: tag[0].translate(_QUOTES), shown)
+                found.append(
+                    Piece(_near(element, where, part_label(name)[0].strip() or name), clean)
+                )
+    return found
+
+
+def tag_fault(code: str, *, piece: Piece, value: str = "", **params: str) -> TemplateFaulty:
+    """Make the refusal of a tag, with its place and the text around it."""
+    return TemplateFaulty(
+        code,
+        place=f"{piece.place}：{piece.text.translate(_QUOTES)[:200]}",
+        value=value or piece.text,
+        **params,
+    )
+
+
+def _merged(texts: list[etree._Element], whole: str) -> list[str]:
+    """Give each tag that Word split to the run in which it begins."""
+    owners = [index for index, text in enumerate(texts) for _ in text.text or ""]
+    for tag in TAG.finditer(whole):
+        owners[tag.start() : tag.end()] = [owners[tag.start()]] * len(tag[0])
+    parts = [""] * len(texts)
+    for owner, character in zip(owners, whole, strict=True):
+        parts[owner] += character
+    return parts
+
+
+def _near(element: etree._Element, where: dict[etree._Element, str], other: str) -> str:
+    """Say where the paragraph around an element stands, or the first one inside it."""
+    for around in (element, *element.iterancestors(P), *element.iterdescendants(P)):
+        if around in where:
+            return where[around]
+    return other

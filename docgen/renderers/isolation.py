@@ -1,0 +1,241 @@
+"""Children that render and may die: limits on memory, CPU, wall time, files, and no network.
+
+A hanging or crashing document costs its own child only; another one is started.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as TimedOut
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.context import ForkServerContext
+from multiprocessing.synchronize import RLock
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from docgen.errors import DocgenError, RenderFailed, SettingWrong
+from docgen.files.output import write_aside
+
+T = TypeVar("T")
+RECYCLED_AFTER = 200
+MESSAGE_LENGTH = 500
+FILE_BYTES = 256 * 1024 * 1024
+OPEN_FILES = 256
+NICENESS = 10  # whoever waits for an answer of the server comes before whoever waits for a document
+WALL_S_PER_MB, CPU_S_PER_MB = 300, 280
+REFUSED_EVENTS = frozenset(
+    {
+        "os.exec",
+        "os.fork",
+        "os.forkpty",
+        "os.posix_spawn",
+        "os.system",
+        "socket.bind",
+        "socket.connect",
+        "socket.getaddrinfo",
+        "socket.gethostbyaddr",
+        "socket.gethostbyname",
+        "socket.getnameinfo",
+        "socket.sendmsg",
+        "socket.sendto",
+        "subprocess.Popen",
+        "urllib.Request",
+    }
+)
+
+
+@dataclass(frozen=True)
+class ChildLimits:
+    """What one document may take. Times grow with its size: a long table honestly takes longer."""
+
+    memory_mb: int = 2048
+    wall_s: float = 30
+    cpu_s: int = 10
+
+    def wall_for(self, size_bytes: int) -> float:
+        """Wall seconds for a record of `size_bytes`."""
+        return self.wall_s + WALL_S_PER_MB * size_bytes / 2**20
+
+    def cpu_for(self, size_bytes: int) -> int:
+        """CPU seconds for a record of `size_bytes`."""
+        return self.cpu_s + int(CPU_S_PER_MB * size_bytes / 2**20)
+
+
+class _Context(ForkServerContext):
+    """Holds on to its locks: Pebble drops them before it ends children that are only starting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._locks: list[RLock] = []
+
+    def RLock(self) -> RLock:  # noqa: N802 (the name is the standard library's)
+        """Make a lock and keep it."""
+        self._locks.append(super().RLock())
+        return self._locks[-1]
+
+
+class Children:
+    """A pool of rendering children; use as a context manager."""
+
+    def __init__(
+        self, workers: int, limits: ChildLimits | None = None, preload: Sequence[str] = ()
+    ) -> None:
+        """Start nothing yet; `preload` names modules that every child will need."""
+        self.limits = limits or ChildLimits()
+        self._workers = workers
+        self._context = _Context()
+        self._context.set_forkserver_preload(["docgen.pipeline.preloaded", *preload])
+        self._changing = threading.Lock()
+        self._pool = self._new_pool()
+        self._stopped = False
+
+    def _new_pool(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=self._workers,
+            max_tasks=RECYCLED_AFTER,
+            context=self._context,
+            initializer=_enclose,
+            initargs=(self.limits.memory_mb,),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.stop()
+            return
+        self._stopped = True
+        self._pool.close()
+        self._pool.join()
+
+    def stop(self) -> None:
+        """End all children at once, whatever they are doing."""
+        self._stopped = True
+        self._pool.stop()
+        self._pool.join()
+
+    def submit(self, work: Callable[..., T], *args: Any, size_bytes: int) -> ProcessFuture[T]:
+        """Start `work(*args)` in a child; take its result with `outcome`.
+
+        RenderFailed: render_stopped, once `stop` was called.
+        """
+        limits = self.limits
+        try:
+            return self._working_pool().schedule(
+                _limited,
+                args=(limits.cpu_for(size_bytes), work, *args),
+                timeout=limits.wall_for(size_bytes),
+            )
+        except RuntimeError as wrong:  # what Pebble says of a pool that takes nothing more
+            if not self._stopped:
+                raise
+            raise RenderFailed("render_stopped") from wrong
+
+    def _working_pool(self) -> ProcessPool:
+        """Return the pool, or another: Pebble's breaks for good when an idle child is killed."""
+        with self._changing:
+            if not self._pool.active and not self._stopped:
+                self._pool.stop()
+                self._pool.join()
+                self._pool = self._new_pool()
+            return self._pool
+
+    def run(self, work: Callable[..., T], *args: Any, size_bytes: int) -> T:
+        """Start `work` and wait for it; every failure is a DocgenError."""
+        return outcome(self.submit(work, *args, size_bytes=size_bytes))
+
+
+def outcome(future: ProcessFuture[T]) -> T:
+    """Return the result of a child's work.
+
+    Raises RenderFailed: render_timeout, render_memory, render_died, render_bug.
+    """
+    try:
+        return future.result()
+    except DocgenError:
+        raise
+    except TimedOut as late:
+        raise RenderFailed("render_timeout") from late
+    except MemoryError as large:
+        raise RenderFailed("render_memory") from large
+    except ProcessExpired as died:
+        if died.exitcode == -signal.SIGXCPU:
+            raise RenderFailed("render_timeout.processor") from died
+        raise RenderFailed("render_died", exitcode=died.exitcode) from died
+    except Exception as broken:  # the pool's own failures, results that cannot be sent
+        raise RenderFailed("render_died.cut_off", reason=repr(broken)) from broken
+
+
+def _enclose(memory_mb: int) -> None:
+    """Limits of the child's whole life; runs once in each child."""
+    os.nice(NICENESS)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    _limit(resource.RLIMIT_AS, memory_mb * 2**20)
+    _limit(resource.RLIMIT_FSIZE, FILE_BYTES)
+    _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _limit(resource.RLIMIT_CORE, 0)
+    sys.addaudithook(_refuse)
+
+
+def _leave_with_parent() -> None:
+    """Wait for the end of the process that ordered the work, then end, in mid-work or not."""
+    if parent := parent_process():
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _limit(kind: int, wanted: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(kind, (most, hard))
+
+
+def _refuse(event: str, args: tuple[Any, ...]) -> None:
+    """Audit hook: a renderer talks to nobody and starts nothing (AF_UNIX pipes are the pool's)."""
+    if event in REFUSED_EVENTS:
+        raise PermissionError(f"a rendering process may not use {event}")
+
+
+def _limited(cpu_s: int, work: Callable[..., T], *args: Any) -> T:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + cpu_s + 1)
+    try:
+        return work(*args)
+    except (DocgenError, MemoryError):
+        raise
+    except BaseException as bug:  # whatever it is, it costs its own document only
+        text = f"{type(bug).__name__}: {bug}"[:MESSAGE_LENGTH]
+        raise RenderFailed("render_bug", text=text) from bug
+
+
+def private_fontconfig(fonts: Path, cache: Path) -> None:
+    """Make this process and its children see the project's fonts only; before WeasyPrint loads."""
+    from docgen.renderers.fonts import fontconfig_file
+
+    try:
+        text = fontconfig_file(fonts, cache).encode()
+    except (OSError, LookupError, TypeError, ValueError) as wrong:
+        raise SettingWrong(
+            "fonts_unreadable", place=str(fonts / "fonts.toml"), reason=str(wrong)
+        ) from wrong
+    # Named by its content: runs with other fonts share the folder, and none sees half a file.
+    path = cache / f"{hashlib.sha256(text).hexdigest()[:16]}.conf"
+    if not path.is_file():
+        write_aside(path, text)
+    os.environ["FONTCONFIG_FILE"] = str(path)

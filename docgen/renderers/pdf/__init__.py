@@ -1,0 +1,1 @@
+"""PDF: a page template printed by WeasyPrint."""

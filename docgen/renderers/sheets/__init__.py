@@ -1,1 +1,0 @@
-"""The parts of the Excel renderer: reading a template's sheets, and writing filled ones."""

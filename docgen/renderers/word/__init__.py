@@ -1,1 +1,0 @@
-"""The stages of a Word template: checked, read for tags, made a Jinja source, balanced, printed."""

@@ -1,0 +1,1 @@
+"""Templates and themes: found, and compiled in a sandbox."""

@@ -1,0 +1,1 @@
+"""Tickets of a contract: conversion, hand-over, numbers and deadlines."""

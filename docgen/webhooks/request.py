@@ -1,0 +1,222 @@
+"""One sending: a POST to an address that was allowed, and what came back, within a fixed time.
+
+Looks up no name, follows no redirect, knows no proxy and keeps no cookie.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+from docgen.webhooks.address import Address, WebhookAddress
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+KEPT_BYTES = 1000  # of an answer's body
+HEARD_BYTES = 64 * 1024  # of an answer in all; http.client alone would take megabytes of headers
+TRIED_ADDRESSES = 4
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # PostgreSQL keeps no NUL
+
+Failure = Literal[
+    "unreachable",
+    "tls",
+    "timeout",
+    "broken",
+    "redirect",
+    # why nothing was sent at all
+    "address_refused",
+    "host_unknown",
+    "secret_sealed",
+]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What came of one sending."""
+
+    ms: int
+    status: int | None = None  # None when no status came
+    answer: str = ""  # the first 1,000 bytes of the body, unprintable characters replaced
+    retry_after: str = ""  # the header
+    failure: Failure | None = None  # why a status is missing, or does not count
+
+    @property
+    def delivered(self) -> bool:
+        """Return whether the receiver took the message: a whole answer with a 2xx status."""
+        return self.failure is None and self.status is not None and 200 <= self.status < 300
+
+
+class _Ended(Exception):
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure: Failure = failure
+
+
+def trusted(authorities: Path | None = None) -> ssl.SSLContext:
+    """Return what receivers' certificates are checked against: the system's, or a PEM file."""
+    return ssl.create_default_context(cafile=authorities)
+
+
+def send(
+    target: WebhookAddress,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    timeout_s: float,
+    trust: ssl.SSLContext,
+) -> Receipt:
+    """POST `body` to `target` and return what came of it, `timeout_s` seconds later at most.
+
+    Nothing that receiver or network do raises; headers that HTTP cannot carry raise ValueError.
+    """
+    started = time.monotonic()
+    try:
+        with _opened(target, started + timeout_s, trust) as stream:
+            receipt = _exchanged(target, headers, body, stream=stream)
+    except _Ended as ended:
+        receipt = Receipt(0, failure=ended.failure)
+    return replace(receipt, ms=round((time.monotonic() - started) * 1000))
+
+
+@contextmanager
+def _opened(target: WebhookAddress, deadline: float, trust: ssl.SSLContext) -> Iterator[_Stream]:
+    with _failing_as("unreachable"):
+        plain = _connected(target, deadline)
+    with closing(plain), _failing_as("broken"):
+        if target.scheme == "http":
+            yield _Stream(plain, deadline)
+            return
+        plain.settimeout(_left_s(deadline))  # of the whole handshake, however slowly it comes
+        with closing(trust.wrap_socket(plain, server_hostname=target.host)) as secured:
+            yield _Stream(secured, deadline)
+
+
+def _connected(target: WebhookAddress, deadline: float) -> socket.socket:
+    """Return a connection to the first address that answers, each having its share of the time."""
+    tried = target.addresses[:TRIED_ADDRESSES]
+    for rest, address in zip(range(len(tried), 1, -1), tried, strict=False):
+        try:
+            return _to(address, target.port, _left_s(deadline) / rest)
+        except OSError:
+            continue  # the last one's failure is told
+    return _to(tried[-1], target.port, _left_s(deadline))
+
+
+def _exchanged(
+    target: WebhookAddress, headers: Mapping[str, str], body: bytes, *, stream: _Stream
+) -> Receipt:
+    connection = _Connection(target.host, target.port)
+    connection.sock = cast(socket.socket, stream)
+    ours = {"Host": target.authority, "User-Agent": "docgen", "Connection": "close"}
+    connection.request("POST", target.path, body, {**headers, **ours})
+    with closing(connection.getresponse()) as response:
+        return _heard(response)
+
+
+def _heard(response: HTTPResponse) -> Receipt:
+    """Return the answer; a status that came is kept, even if what follows it is cut off."""
+    data = b""
+    failure: Failure | None = None
+    try:
+        with _failing_as("broken"):
+            data = response.read(KEPT_BYTES)[:KEPT_BYTES]  # a chunk of negative size brings more
+    except _Ended as ended:
+        failure = ended.failure
+    if failure is None and 300 <= response.status < 400:
+        failure = "redirect"
+    asked = _printable((response.getheader("Retry-After") or "")[:64])
+    return Receipt(0, response.status, _text(data), asked, failure)
+
+
+def _text(data: bytes) -> str:
+    """Return the bytes as text; a character that the limit cut in two is left out."""
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(data)
+    return _printable(text)
+
+
+def _printable(text: str) -> str:
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def _to(address: Address, port: int, timeout_s: float) -> socket.socket:
+    return socket.create_connection((str(address), port), timeout_s)
+
+
+def _left_s(deadline: float) -> float:
+    left_s = deadline - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError
+    return left_s
+
+
+@contextmanager
+def _failing_as(otherwise: Failure) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as wrong:
+        raise _Ended("timeout") from wrong
+    except ssl.SSLError as wrong:
+        raise _Ended("tls") from wrong
+    except (OSError, HTTPException) as wrong:
+        raise _Ended(otherwise) from wrong
+
+
+class _Connection(HTTPConnection):
+    """Speaks HTTP over the connection it is given, and never opens one of its own."""
+
+    def connect(self) -> None:
+        raise HTTPException("the connection is closed")
+
+
+class _Stream:
+    """A socket for http.client that ends at the deadline, and after as much as we care to hear.
+
+    A socket's own timeout starts anew with every byte, so a slow drip would keep it for ever.
+    """
+
+    def __init__(self, connected: socket.socket, deadline: float) -> None:
+        self.socket, self.deadline = connected, deadline
+
+    def sendall(self, data: Buffer) -> None:
+        """Write all of `data`, or raise TimeoutError."""
+        view = memoryview(data)
+        while view:
+            self.socket.settimeout(_left_s(self.deadline))
+            view = view[self.socket.send(view) :]
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """Return what the answer is read from."""
+        return io.BufferedReader(_Reader(self))
+
+    def close(self) -> None:
+        """Leave the socket open: http.client closes before it reads, its opener closes after."""
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, stream: _Stream) -> None:
+        super().__init__()
+        self._stream, self._rest = stream, HEARD_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Read some bytes; TimeoutError after the deadline, HTTPException past the limit."""
+        if not self._rest:
+            raise HTTPException("the answer is too long")
+        connected = self._stream.socket
+        connected.settimeout(_left_s(self._stream.deadline))
+        count = connected.recv_into(memoryview(buffer)[: self._rest])
+        self._rest -= count
+        return count

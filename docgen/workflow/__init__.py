@@ -1,0 +1,1 @@
+"""The steps of a document: submission, review, sign-off, archiving."""

@@ -1,0 +1,79 @@
+"""Signing a version: asked whether it may be, sealed outside any transaction, then asked and kept.
+
+Two people who sign at the same moment both sign: the later seal is set again in the newer bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from docgen.access import Actor
+from docgen.errors import Conflict
+from docgen.signing import signed_pdf
+from docgen.signing.signed_pdf import Sealed, SealMark
+from docgen.store.tables import AttachmentRow
+from docgen.store.unit_of_work import Store, UnitOfWork
+from docgen.workflow import review
+from docgen.workflow.review import PendingSignoff
+from schemas.envelope import Opinion, SignMethod
+from schemas.vocabulary import Role
+
+T = TypeVar("T")
+TRIES = 5
+Ask = Callable[[UnitOfWork, bool], PendingSignoff]
+
+
+def sign(
+    store: Store,
+    actor: Actor,
+    ask: Ask,
+    change: Callable[[Callable[[UnitOfWork], PendingSignoff]], T],
+    *,
+    image: bytes | None = None,
+    proof: str = "",
+) -> T:
+    """Have `ask` tell what is given (its flag: whether to lock), seal it, and have it kept.
+
+    `change` makes the change in one transaction with what it is given. `image` is a drawn
+    signature, `proof` the sha256 of a scan that comes with the change. Raises what `ask` and
+    the seal raise; then nothing is changed.
+    """
+    for tried in range(1, TRIES + 1):
+        sealed = _sealed(store, actor, ask, (image, proof))
+        try:
+            return change(partial(_kept, ask, sealed))
+        except Conflict as conflict:
+            if conflict.code != signed_pdf.OVERTAKEN or tried == TRIES:
+                raise
+    raise AssertionError
+
+
+def _kept(ask: Ask, sealed: Sealed | None, unit: UnitOfWork) -> PendingSignoff:
+    return review.keep(unit, ask(unit, True), sealed)
+
+
+def author_mark(actor: Actor, record_hash: str) -> SealMark:
+    """Return what the seal of a record's author says."""
+    return SealMark(Role.engineer, actor.name, f"提交 submitted; record sha256 {record_hash}")
+
+
+def _sealed(store: Store, actor: Actor, ask: Ask, shown: tuple[bytes | None, str]) -> Sealed | None:
+    with store.looking(actor) as unit, unit.session.no_autoflush:
+        given = ask(unit, False)
+        base = signed_pdf.base_of(unit.session, given.version)
+        mark = _mark(unit, given, *shown)
+        agrees = given.signed.opinion != Opinion.disagree
+    return signed_pdf.sealed(store, base, mark) if base and agrees else None
+
+
+def _mark(unit: UnitOfWork, given: PendingSignoff, image: bytes | None, proof: str) -> SealMark:
+    one, opinion = given.signed, Opinion[given.signed.opinion]
+    name, words = one.name, [f"{opinion.zh} {opinion.en}"]
+    if one.method == SignMethod.handwritten:
+        name += "（纸质签字 on paper）"
+        scan = unit.session.get_one(AttachmentRow, one.scan_id).sha256 if one.scan_id else proof
+        words.append(f"scan sha256 {scan}")
+    words.append(f"record sha256 {given.version.record_hash}")
+    return SealMark(one.role, name, "; ".join(words), image, opinion.zh)
