@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -31,7 +32,8 @@ def upgrade(connection: Connection, to: str = "head") -> tuple[str, str]:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     before = current(connection)
     refuse_unknown(before)
-    command.upgrade(_config(connection), to)
+    if before != newest():
+        command.upgrade(_config(connection), to)
     if connection.dialect.name != "sqlite":
         _install_procrastinate(connection)
     return before, current(connection)
@@ -44,7 +46,7 @@ def current(connection: Connection) -> str:
 
 def newest() -> str:
     """Return the revision that this version of docgen needs."""
-    return ScriptDirectory(str(Path(__file__).parent)).get_current_head() or ""
+    return _scripts().get_current_head() or ""
 
 
 def check(database: Database) -> None:
@@ -64,9 +66,7 @@ def check(database: Database) -> None:
 
 def refuse_unknown(found: str) -> None:
     """Refuse a revision that this version does not know. StoreFault: newer_store."""
-    known = {
-        script.revision for script in ScriptDirectory(str(Path(__file__).parent)).walk_revisions()
-    }
+    known = {script.revision for script in _scripts().walk_revisions()}
     if found and found not in known:
         raise StoreFault(
             "newer_store",
@@ -75,6 +75,12 @@ def refuse_unknown(found: str) -> None:
             hint_zh="请升级 docgen。",
             hint_en="Upgrade docgen.",
         )
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """Return the migrations, which do not change while a process runs."""
+    return ScriptDirectory(str(Path(__file__).parent))
 
 
 def _install_procrastinate(connection: Connection) -> None:
