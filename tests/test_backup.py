@@ -35,7 +35,7 @@ from docgen.signing.known import known
 from docgen.signing.opening import open_sealer, renew
 from docgen.store.tables import Attachment, Base, Document, Record
 from tests.commands import as_json, docgen
-from tests.service import NOW
+from tests.originals import NOW
 from tests.stores import (
     Filled,
     content_of,

@@ -22,7 +22,7 @@ from docgen.store.blobs import FolderBlobs, shard
 from docgen.store.locks import no_sweep
 from docgen.store.tables import Blob, Document, IdempotencyKey, Rendering, Session
 from tests.commands import as_json
-from tests.service import NOW
+from tests.originals import NOW
 from tests.stores import Filled, environment, filled_at, token, whole
 
 HOUR = timedelta(hours=1)

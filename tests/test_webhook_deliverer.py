@@ -27,8 +27,8 @@ from docgen.service.unit import Store
 from docgen.service.webhooks import Place
 from docgen.webhooks.signature import verify
 from tests.listener import NO_CONTENT, Listener
+from tests.originals import SECRET
 from tests.postgres import Server
-from tests.service import SECRET
 from tests.shop import Shop, address, chosen, delivering_by, doc_nos, opened
 from tests.webhooks import until
 
