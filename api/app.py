@@ -35,7 +35,8 @@ from api.routes import (
     webhooks,
     workflow,
 )
-from api.work import QUEUE, Work
+from api.work import QUEUE, Pools, Work
+from docgen.children import children
 from docgen.jobs.handlers import handlers
 from docgen.jobs.worker import Bench, Workers
 from docgen.mail.server import server_of
@@ -72,10 +73,13 @@ ROUTERS = (
 )
 
 
-def create_app(settings: Settings | None = None, *, queue: int = QUEUE) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, *, queue: int = QUEUE, pools: Pools = children
+) -> FastAPI:
     """Make the application; its children, and what sends its webhooks, start and stop with it.
 
-    `queue` is how many requests may wait or work at once; one more is answered 503.
+    `queue` is how many requests may wait or work at once; one more is answered 503. `pools`
+    makes the children.
     """
     chosen = settings or load_settings()
     app = FastAPI(
@@ -87,7 +91,7 @@ def create_app(settings: Settings | None = None, *, queue: int = QUEUE) -> FastA
         redoc_url=None,
         redirect_slashes=False,
         routes=_routes(),
-        lifespan=lambda app: _running(app, chosen, queue),
+        lifespan=lambda app: _running(app, chosen, queue, pools),
     )
     install_errors(app)
     _wrap(app, chosen)
@@ -111,13 +115,16 @@ def _routes() -> list[BaseRoute]:
 
 
 @asynccontextmanager
-async def _running(app: FastAPI, settings: Settings, queue: int) -> AsyncIterator[None]:
+async def _running(
+    app: FastAPI, settings: Settings, queue: int, pools: Pools
+) -> AsyncIterator[None]:
     """Open the store and start what works beside the requests; end it all in order."""
     oidc.provider_of(settings)  # half a set of settings is told now, not at the first sign-in
     mail = server_of(settings)
     store = Store.open(settings)
     trail.anchor_newest(store)
-    work, deliverer, sweeper = Work(settings, queue), Deliverer(store), Sweeper(store)
+    work = Work(settings, queue, pools=pools)
+    deliverer, sweeper = Deliverer(store), Sweeper(store)
     app.state.settings, app.state.work, app.state.store = settings, work, store
     workers = _workers(settings, store, work)
     deliverer.start()

@@ -9,6 +9,7 @@ from docgen.theme import default_folder
 
 pytest_plugins = [
     "tests.postgres",
+    "tests.warm",
     "tests.service",
     "tests.shop",
     "tests.signing_in",

@@ -21,11 +21,13 @@ from PIL import Image
 
 from api.app import create_app
 from docgen.access import SERVICE
+from docgen.children import children
 from docgen.paths import samples_dir
 from docgen.service import tokens, users
 from docgen.service.unit import Store
 from docgen.settings import Settings
 from tests.originals import NOW, SECRET, Original
+from tests.warm import PATIENT, lent
 
 PEOPLE = {
     "zhangwei": ("张伟", "engineer"),
@@ -34,9 +36,9 @@ PEOPLE = {
     "chenjianguo": ("陈建国", "leader"),
     "root": ("管理员", "admin"),
 }
+OWN_CHILDREN = {"theme", "memory_mb", "wall_s", "cpu_s"}
+"""Settings that decide what children are; with them an application starts its own."""
 STRANGERS = {"other": ("外人", "engineer"), "otherpm": ("外人经理", "pm")}
-PATIENT: dict[str, Any] = {"wall_s": 150, "cpu_s": 60}
-"""Limits of rendering for machines that do much else; what limits do has tests of its own."""
 
 
 @dataclass
@@ -169,7 +171,8 @@ def at_work(folder: Path, database: str = "", **settings: Any) -> Iterator[Team]
     )
     given = TEAM.copy(folder, database)
     clock = Clock()
-    with TestClient(create_app(chosen)) as client:
+    pools = children if OWN_CHILDREN & settings.keys() else lent
+    with TestClient(create_app(chosen, pools=pools)) as client:
         store: Store = client.app.state.store  # type: ignore[attr-defined]
         store.clock = clock
         yield Team(client, store, clock, given)
