@@ -8,6 +8,7 @@ from docgen.renderers.isolate import private_fontconfig
 from docgen.theme import default_folder
 
 pytest_plugins = [
+    "tests.kept_child",
     "tests.postgres",
     "tests.service",
     "tests.shop",
