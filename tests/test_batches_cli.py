@@ -14,7 +14,15 @@ from zipfile import ZipFile
 import pytest
 from pikepdf import Pdf
 
-from tests.commands import CONTRACT, PROGRAM, SAMPLES, as_json, docgen, surroundings
+from tests.commands import (
+    CONTRACT,
+    PROGRAM,
+    SAMPLES,
+    as_json,
+    docgen,
+    heeding_ctrl_c,
+    surroundings,
+)
 from tests.test_jobs import wait_for
 
 TICKETS = SAMPLES / "sheets" / "tickets.csv"
@@ -70,13 +78,16 @@ def test_all_pdfs_are_one_for_printing(tmp_path: Path) -> None:
 def test_ctrl_c_keeps_what_is_done_and_resume_does_the_rest(tmp_path: Path) -> None:
     out, sheet = tmp_path / "out", many(tmp_path / "many.csv", 60)
     options = [str(one) for one in (sheet, "--contract", CONTRACT, "--out", out, "-f", "docx")]
-    with subprocess.Popen(
-        [*PROGRAM, "convert", *options, "--jobs", "1"],
-        env=surroundings(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C goes to the children as well
-    ) as process:
+    with (
+        heeding_ctrl_c(),
+        subprocess.Popen(
+            [*PROGRAM, "convert", *options, "--jobs", "1"],
+            env=surroundings(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C goes to the children as well
+        ) as process,
+    ):
         wait_for(lambda: len(list(out.glob("ZX/*.docx"))) >= 3, 90)
         os.killpg(process.pid, signal.SIGINT)
         _, told = process.communicate(timeout=60)
