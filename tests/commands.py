@@ -1,16 +1,34 @@
-"""Call the command line as a person would, on a fixed day; nothing may ever end in a traceback."""
+"""Call the command line as a person would, on a fixed day; nothing may ever end in a traceback.
+
+`docgen` runs a command within this process, as a process of its own would run it: with its own
+environment, folder, streams, signals and logs, but without the start, and with rendering children
+that stay warm. `docgen_process` starts one: where start-up, streams, signals, several children or
+another sys.path are the subject.
+"""
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+import structlog
+
+from docgen.cli import main
+from docgen.cli.console import out
 from docgen.paths import samples_dir, templates_dir
+from docgen.pipeline import _theme
+from docgen.templates.catalog import templates_digest
+from tests.kept_child import child_kept
 
 SAMPLES = samples_dir()
 TEMPLATES = templates_dir()
@@ -20,6 +38,7 @@ XJ = SAMPLES / "XJ" / "basic.json"
 ZX = SAMPLES / "ZX" / "basic.json"
 PROGRAM = (sys.executable, "-m", "docgen")
 NOW = "2026-11-01T09:00"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def surroundings(**changes: object) -> dict[str, str]:
@@ -29,31 +48,124 @@ def surroundings(**changes: object) -> dict[str, str]:
     return {name: text for name, text in made.items() if changes.get(name, "") is not None}
 
 
+# ---------------------------------------------------------------- within this process
+
+
 def docgen(
     *arguments: object, data: str | bytes = b"", cwd: Path | None = None, **env: object
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, `data` being its standard input."""
+    """Run a command to its end, `data` being its standard input; one child renders by default."""
+    early = {name for name in env if name == "TZ" or name.startswith("PYTHON")}
+    assert not early, f"{early} count when a process starts: call docgen_process"
+    words = [os.fsdecode(_argument(one)) for one in arguments]
+    environ = surroundings(**{"DOCGEN_JOBS": 1} | env)
+    return _unbroken(called(words, environ, cwd or Path.cwd(), _encoded(data)))
+
+
+def called(
+    words: list[str], environ: Mapping[str, str], cwd: Path, data: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command within this process; what it wrote, and its exit code."""
+    given, written = io.BytesIO(data), [io.BytesIO(), io.BytesIO()]
+    with pytest.MonkeyPatch.context() as patch, _own_state(), child_kept():
+        for name, file in zip(("stdin", "stdout", "stderr"), (given, *written), strict=True):
+            patch.setattr(sys, name, io.TextIOWrapper(file, "utf-8"))
+        patch.setattr(sys, "argv", ["docgen", *words])
+        patch.chdir(cwd)
+        for name in os.environ.keys() - environ.keys():
+            patch.delenv(name)
+        for name, text in environ.items():
+            patch.setenv(name, text)
+        code = _exit_code()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        told = [file.getvalue() for file in written]
+    return subprocess.CompletedProcess(words, code, *told)
+
+
+def _exit_code() -> int:
+    """What the process would have ended with."""
+    try:
+        main()
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            sys.stderr.write(f"{end.code}\n")
+            return 1
+        return end.code or 0
+    return 0
+
+
+@contextmanager
+def _own_state() -> Iterator[None]:
+    """Begin as a process does, and leave to others what they had: signals, logs, caches."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    hook, width, said = sys.excepthook, out._width, structlog.get_config()
+    logs = logging.getLogger()
+    log_handlers, log_level = logs.handlers, logs.level
+    logs.handlers = []  # without any, warnings go to standard error
+    logs.setLevel(logging.WARNING)
+    structlog.reset_defaults()
+    for remembered in (_theme, templates_digest):  # by the folder's name, once a process
+        remembered.cache_clear()
+    try:
+        yield
+    finally:
+        structlog.configure(**said)
+        logs.handlers, sys.excepthook, out._width = log_handlers, hook, width
+        logs.setLevel(log_level)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+# ---------------------------------------------------------------- as a process
+
+
+def docgen_process(
+    *arguments: object, data: str | bytes = b"", cwd: Path | None = None, **env: object
+) -> subprocess.CompletedProcess[str]:
+    """Start a command and wait for its end, `data` being its standard input."""
     run = subprocess.run(
         [*PROGRAM, *map(_argument, arguments)],
-        input=data.encode() if isinstance(data, str) else data,
+        input=_encoded(data),
         capture_output=True,
         env=surroundings(**env),
         cwd=cwd,
         check=False,
     )
-    out, err = (text.decode("utf-8", "replace") for text in (run.stdout, run.stderr))
-    assert "Traceback" not in out + err, out + err
-    assert "internal error" not in err, err
-    return subprocess.CompletedProcess(run.args, run.returncode, out, err)
+    return _unbroken(run)
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """Let what is started here hear SIGINT: a job in the background is started deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _unbroken(run: subprocess.CompletedProcess[bytes]) -> subprocess.CompletedProcess[str]:
+    out_text, err_text = (text.decode("utf-8", "replace") for text in (run.stdout, run.stderr))
+    assert "Traceback" not in out_text + err_text, out_text + err_text
+    assert "internal error" not in err_text, err_text
+    return subprocess.CompletedProcess(run.args, run.returncode, out_text, err_text)
+
+
+def _encoded(data: str | bytes) -> bytes:
+    return data.encode() if isinstance(data, str) else data
 
 
 def _argument(argument: object) -> str | bytes:
     return argument if isinstance(argument, bytes) else str(argument)
 
 
-def as_json(*arguments: object, code: int = 0, **more: Any) -> Any:
-    """Run a command with --json, which must end in `code`; what it wrote."""
-    run = docgen(*arguments, "--json", **more)
+# ---------------------------------------------------------------- what most tests ask
+
+
+def as_json(*arguments: object, code: int = 0, call: Any = docgen, **more: Any) -> Any:
+    """Run a command with --json by `docgen` or `docgen_process`, which must end in `code`."""
+    run = call(*arguments, "--json", **more)
     assert run.returncode == code, run.stdout + run.stderr
     return json.loads(run.stdout)
 

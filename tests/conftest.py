@@ -18,6 +18,7 @@ settings.register_profile("full", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("full" if FULL else "gate")
 
 pytest_plugins = [
+    "tests.kept_child",
     "tests.postgres",
     "tests.warm",
     "tests.service",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,21 +12,11 @@ from typing import Any
 import pytest
 
 from docgen.paths import samples_dir
+from tests.commands import docgen
 from tests.readers import docx_text, pdf_text, squeezed, xlsx_cells, xlsx_text
 
 CONTRACT = samples_dir() / "contract" / "HT-2026-017.json"
 Change = Callable[[dict[str, Any]], object]
-
-
-def docgen(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Call the command line as a person would, on a fixed day."""
-    return subprocess.run(
-        [sys.executable, "-m", "docgen", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"DOCGEN_NOW": "2026-11-01T09:00"},
-        check=False,
-    )
 
 
 def changed(tmp_path: Path, sample: str, change: Change) -> Path:

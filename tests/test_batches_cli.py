@@ -16,7 +16,15 @@ import pytest
 from pikepdf import Pdf
 
 from docgen.files.output import INDEX, JOURNAL
-from tests.commands import CONTRACT, PROGRAM, SAMPLES, as_json, docgen, surroundings
+from tests.commands import (
+    CONTRACT,
+    PROGRAM,
+    SAMPLES,
+    as_json,
+    docgen,
+    heeding_ctrl_c,
+    surroundings,
+)
 from tests.test_jobs import wait_for
 
 TICKETS = SAMPLES / "sheets" / "tickets.csv"
@@ -73,13 +81,16 @@ def test_all_pdfs_are_one_for_printing(tmp_path: Path) -> None:
 def test_a_stopped_conversion_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) -> None:
     out, sheet = tmp_path / "out", many(tmp_path / "many.csv", 60)
     options = [str(one) for one in (sheet, "--contract", CONTRACT, "--out", out, "-f", "docx")]
-    with subprocess.Popen(
-        [*PROGRAM, "convert", *options, "--jobs", "1"],
-        env=surroundings(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C goes to the children as well
-    ) as process:
+    with (
+        heeding_ctrl_c(),
+        subprocess.Popen(
+            [*PROGRAM, "convert", *options, "--jobs", "1"],
+            env=surroundings(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C goes to the children as well
+        ) as process,
+    ):
         wait_for(lambda: len(list(out.glob("ZX/*.docx"))) >= 3, 90)
         os.killpg(process.pid, how)
         _, told = process.communicate(timeout=60)

@@ -23,6 +23,8 @@ from tests.commands import (
     changed,
     codes,
     docgen,
+    docgen_process,
+    heeding_ctrl_c,
     left_behind,
     numbered,
     rendered,
@@ -123,19 +125,20 @@ def test_a_folder_without_records_is_an_error(tmp_path: Path) -> None:
 def test_the_same_input_makes_the_same_bytes(tmp_path: Path) -> None:
     formats = "docx,xlsx,pdf"
     here = rendered(ZX, to=tmp_path / "a", formats=formats)["documents"]
-    there = rendered(
-        ZX, to=tmp_path / "b", formats=formats, PYTHONHASHSEED="7", TZ="America/New_York"
-    )["documents"]
+    elsewhere: dict[str, Any] = {"PYTHONHASHSEED": "7", "TZ": "America/New_York"}
+    there = rendered(ZX, to=tmp_path / "b", formats=formats, call=docgen_process, **elsewhere)[
+        "documents"
+    ]
     assert [made["sha256"] for made in here] == [made["sha256"] for made in there]
 
 
 def test_a_terminal_may_lack_characters(tmp_path: Path) -> None:
-    run = docgen("render", ZX, "-f", "docx", "-o", tmp_path, PYTHONIOENCODING="gbk")
+    run = docgen_process("render", ZX, "-f", "docx", "-o", tmp_path, PYTHONIOENCODING="gbk")
     assert run.returncode == 0, run.stderr
-    run = docgen("validate", XJ, PYTHONIOENCODING="ascii")
+    run = docgen_process("validate", XJ, PYTHONIOENCODING="ascii")
     assert run.stdout == f"? {XJ}\n"
     bad = BAD / "XJ.signature_missing.json"
-    report = as_json("validate", bad, code=1, PYTHONIOENCODING="ascii")
+    report = as_json("validate", bad, code=1, call=docgen_process, PYTHONIOENCODING="ascii")
     assert report == as_json("validate", bad, code=1)
 
 
@@ -346,7 +349,7 @@ def test_an_endless_template_ends_and_the_others_are_made(tmp_path: Path) -> Non
         formats="pdf,docx",
         code=1,
         DOCGEN_TEMPLATES=folder,
-        DOCGEN_CPU_S=5,
+        DOCGEN_CPU_S=2,
     )
     assert {(error["file"], error["code"]) for error in report["errors"]} == {
         (str(ZX), "render_timeout")
@@ -431,18 +434,20 @@ def _session(number: int) -> list[int]:
 
 def interrupted(tmp_path: Path, how: int, *, whole_group: bool) -> tuple[Any, Path]:
     """Stop a run once its first document is there, while another hangs; no process may be left."""
-    folder = without_theme(tmp_path / "t", "page.html", ENDLESS)
+    folder = without_theme(tmp_path / "t", "document.docx", "")
+    (folder / "XJ" / "document.docx").write_bytes(template(ENDLESS))
     out = tmp_path / "out"
-    command = [*PROGRAM, "render", ZX, XJ, SAMPLES / "QX", "--format", "pdf", "-j", "1", "-o", out]
-    run = subprocess.Popen(
-        list(map(str, command)),
-        env=surroundings(DOCGEN_TEMPLATES=folder, DOCGEN_CPU_S=60),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    while not list(out.glob("ZX/*.pdf")):
+    command = [*PROGRAM, "render", ZX, XJ, SAMPLES / "QX", "--format", "docx", "-j", "1", "-o", out]
+    with heeding_ctrl_c():
+        run = subprocess.Popen(
+            list(map(str, command)),
+            env=surroundings(DOCGEN_TEMPLATES=folder, DOCGEN_CPU_S=60),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    while not list(out.glob("ZX/*.docx")):
         assert run.poll() is None
         time.sleep(0.02)
     (os.killpg if whole_group else os.kill)(run.pid, how)
@@ -467,8 +472,8 @@ def test_ctrl_c_leaves_whole_files_and_no_children(tmp_path: Path, whole_group: 
     assert code == 130
     assert "Interrupted" in err
     assert left_behind(out) == []
-    assert [path.name for path in out.rglob("*.pdf")] == ["ZX-HDYD-20260306-001.pdf"]
-    report = rendered(ZX, to=out, formats="pdf")
+    assert [path.name for path in out.rglob("*.docx")] == ["ZX-HDYD-20260306-001.docx"]
+    report = rendered(ZX, to=out)
     assert report["documents"][0]["state"] == "unchanged"
 
 
@@ -481,4 +486,4 @@ def test_sigterm_leaves_whole_files_and_no_children(tmp_path: Path) -> None:
 def test_kill_9_leaves_no_children(tmp_path: Path) -> None:
     (code, _, _), out = interrupted(tmp_path, signal.SIGKILL, whole_group=False)
     assert code == -9
-    assert [path.name for path in out.rglob("*.pdf")] == ["ZX-HDYD-20260306-001.pdf"]
+    assert [path.name for path in out.rglob("*.docx")] == ["ZX-HDYD-20260306-001.docx"]

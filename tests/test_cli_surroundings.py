@@ -19,7 +19,15 @@ from docgen.errors import SettingWrong
 from docgen.paths import templates_dir
 from docgen.settings import Settings, load_settings
 from docgen.templates.theme import default_folder, load_theme
-from tests.commands import PROGRAM, XJ, as_json, docgen, surroundings
+from tests.commands import (
+    PROGRAM,
+    XJ,
+    as_json,
+    docgen,
+    docgen_process,
+    heeding_ctrl_c,
+    surroundings,
+)
 
 FONT = "docgen-sans-regular-common.ttf"
 
@@ -159,12 +167,15 @@ def port(socket_enabled: None) -> int:
 @pytest.fixture
 def served(port: int) -> Iterator[subprocess.Popen[str]]:
     """The service, once it listens."""
-    with subprocess.Popen(
-        [*PROGRAM, "serve", "--port", str(port)],
-        env=surroundings(DOCGEN_JOBS=1),
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as run:
+    with (
+        heeding_ctrl_c(),
+        subprocess.Popen(
+            [*PROGRAM, "serve", "--port", str(port)],
+            env=surroundings(DOCGEN_JOBS=1),
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as run,
+    ):
         assert run.stderr is not None
         while "running on" not in (line := run.stderr.readline()):
             assert line, "the service ended"
@@ -226,7 +237,7 @@ def _children(pid: int) -> str:
 
 def test_a_port_that_is_taken_ends_with_3(port: int) -> None:
     with socket.create_server(("127.0.0.1", port)):
-        run = docgen("serve", "--port", port, DOCGEN_JOBS=1)
+        run = docgen_process("serve", "--port", port, DOCGEN_JOBS=1)
     assert run.returncode == 3
     assert "address already in use" in run.stderr
 

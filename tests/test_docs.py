@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -35,6 +36,8 @@ from docgen.templates.catalog import FORMATS
 from docs import make_reference
 from schemas.catalog import record_types
 from schemas.values import LOG_LIMIT, ROW_LIMIT, TEXT_LIMIT
+from tests.answering import script
+from tests.commands import docgen
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -88,10 +91,10 @@ def ticked(text: str) -> list[str]:
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     """A folder that looks like a checkout to the commands of the documentation."""
-    subprocess.run(["cp", "-r", samples_dir(), tmp_path / "samples"], check=True)
-    (tmp_path / "templates").symlink_to(templates_dir())
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    return tmp_path
+    folder = tmp_path / "checkout"
+    shutil.copytree(samples_dir(), folder / "samples")
+    (folder / "templates").symlink_to(templates_dir())
+    return folder
 
 
 def with_commands() -> list[Path]:
@@ -101,20 +104,16 @@ def with_commands() -> list[Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.name)
 def test_every_command_works(workspace: Path, page: Path) -> None:
-    script = "set -euxo pipefail\n" + "".join(block.text for block in blocks(page, "sh"))
-    path = f"{workspace}/.venv/bin:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=workspace,
-        env=os.environ | {"PATH": path},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    lines = "set -euxo pipefail\n" + "".join(block.text for block in blocks(page, "sh"))
+    done = script(lines, workspace, os.environ | {"DOCGEN_JOBS": "1"}, workspace / ".venv/bin")
     assert done.returncode == 0, done.stdout[-3000:]
     assert "Traceback" not in done.stdout
+
+
+def test_the_command_is_installed() -> None:
+    program = Path(sys.prefix) / "bin" / "docgen"
+    done = subprocess.run([program, "--help"], capture_output=True, text=True, check=True)
+    assert " render " in done.stdout
 
 
 def test_commands_are_marked_to_be_run() -> None:
@@ -263,12 +262,6 @@ def examples(page: str) -> list[Any]:
     return [json.loads(block.text) for block in blocks(DOCS / page, "json")]
 
 
-def docgen(folder: Path, *arguments: str) -> Any:
-    command = [sys.executable, "-m", "docgen", *arguments, "--json"]
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=False)
-    return json.loads(done.stdout)
-
-
 def test_every_json_example_is_json() -> None:
     for page in PAGES:
         for block in blocks(page, "json"):
@@ -284,14 +277,18 @@ def test_the_command_lines_examples_have_the_real_members(workspace: Path) -> No
     bad = "samples/bad/XJ.advice_required+overall_too_good.json"
     pdf = "out/ZX/ZX-HDYD-20260306-001.pdf"
     contract = "samples/contract/HT-2026-017.json"
+
+    def told(*arguments: str) -> Any:
+        return json.loads(docgen(*arguments, "--json", cwd=workspace).stdout)
+
     real = [
-        docgen(workspace, "render", "samples/ZX/basic.json", "-f", "pdf"),
-        docgen(workspace, "validate", bad)["files"][0]["errors"][0],
-        docgen(workspace, "validate", "samples/ZX/basic.json"),
-        docgen(workspace, "check-coverage", contract, "samples/contract/WB-five-objects.json"),
-        docgen(workspace, "extract", pdf),
-        docgen(workspace, "template", "lint", "ZX", "--templates", "my-templates"),
-        docgen(workspace, "doctor"),
+        told("render", "samples/ZX/basic.json", "-f", "pdf"),
+        told("validate", bad)["files"][0]["errors"][0],
+        told("validate", "samples/ZX/basic.json"),
+        told("check-coverage", contract, "samples/contract/WB-five-objects.json"),
+        told("extract", pdf),
+        told("template", "lint", "ZX", "--templates", "my-templates"),
+        told("doctor"),
     ]
     for shown, made in zip(examples("cli.md"), real, strict=True):
         assert set(shape(shown)) <= set(shape(made))

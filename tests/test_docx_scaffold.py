@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
-import subprocess
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -24,6 +22,8 @@ from schemas.envelope import Opinion, Record, SignMethod, Signoff
 from schemas.fields import Choice, Part, extra, shape
 from schemas.problems import SHANGHAI
 from schemas.vocabulary import Role
+from tests.office import converted
+from tests.readers import pdf_text
 
 CODES = sorted(record_types())
 ARCHIVES = [code for code in CODES if record_types()[code].record_type.layout == "archive"]
@@ -223,32 +223,24 @@ def test_signatures_are_lines_to_sign_or_what_was_signed(theme: Theme) -> None:
     assert "（盖章）" in found
 
 
+@pytest.fixture(scope="module")
+def printed_by_office(
+    made: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """What LibreOffice makes of each output, as PDF."""
+    folder = tmp_path_factory.mktemp("office")
+    files = [folder / f"{code}.docx" for code in CODES]
+    for file in files:
+        file.write_bytes(made[file.stem])
+    converted(files, "pdf")
+    return {file.stem: file.with_suffix(".pdf") for file in files}
+
+
 @pytest.mark.office
 @pytest.mark.parametrize("code", CODES)
 def test_libreoffice_opens_it_and_shows_every_value(
-    code: str, made: dict[str, bytes], tmp_path: Path
+    code: str, printed_by_office: dict[str, Path]
 ) -> None:
-    office = shutil.which("soffice")
-    reader = shutil.which("pdftotext")
-    if not office or not reader:
-        pytest.skip("LibreOffice or poppler is not installed")
-    path = tmp_path / "out.docx"
-    path.write_bytes(made[code])
-    profile = f"-env:UserInstallation=file://{tmp_path}/profile"
-    command = [
-        office,
-        profile,
-        "--headless",
-        "--convert-to",
-        "pdf",
-        "--outdir",
-        str(tmp_path),
-        str(path),
-    ]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    text = subprocess.run(
-        [reader, "-raw", str(tmp_path / "out.pdf"), "-"], check=True, capture_output=True
-    ).stdout.decode()
-    plain = "".join(text.split())
+    plain = "".join(pdf_text(printed_by_office[code]).split())
     values = {"".join(v.split()) for v in printed(document(code).view, record_types()[code])}
     assert {value for value in values if value not in plain} == set()

@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from docgen.pipeline.children import children
 from docgen.renderers.isolation import Children
 from docgen.settings import Settings
 from schemas.setting import Setting
+from tests.office import converted
 from tests.readers import docx_text, pdf_text, squeezed, xlsx_cells, xlsx_text
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -32,13 +34,17 @@ CONTROL_LISTS = {"revisions", "distribution", "attachments"}  # a form leaves em
 NONE = words("zh")["none"]
 
 
+def name_of(path: Path) -> str:
+    return f"{path.parent.name}-{path.stem}"
+
+
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Children]:
     with children(Settings(jobs=1), FORMATS) as made:
         yield made
 
 
-def made(pool: Children, path: Path, format_name: str, lang: str = "zh") -> RenderedFile:
+def rendered(pool: Children, path: Path, format_name: str, lang: str = "zh") -> RenderedFile:
     settings = Settings()
     order = RenderRequest(
         path.read_bytes(),
@@ -50,6 +56,13 @@ def made(pool: Children, path: Path, format_name: str, lang: str = "zh") -> Rend
     return pool.run(render, order, format_name, size_bytes=len(order.data))
 
 
+@cache
+def made(pool: Children, path: Path, format_name: str, lang: str = "zh") -> RenderedFile:
+    """What came of a sample; the tests of this module share it."""
+    return rendered(pool, path, format_name, lang)
+
+
+@cache
 def document(path: Path, lang: str = "zh") -> Document:
     found = read_record(path.read_bytes(), Setting(NOW))
     assert found.value is not None, found.problems
@@ -73,20 +86,28 @@ def texts(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
             yield from texts(row, f"{name}[{index}]")
 
 
-def text_of(outcome: RenderedFile, format_name: str, folder: Path) -> str:
-    path = folder / f"{outcome.doc_no}.{format_name}"
-    path.write_bytes(outcome.data)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("made")
+
+
+@cache
+def text_of(pool: Children, folder: Path, path: Path, format_name: str, lang: str = "zh") -> str:
+    """The text of a sample's document, without white space."""
+    outcome = made(pool, path, format_name, lang)
     if format_name == "pdf":
-        return squeezed(pdf_text(path))
+        file = folder / f"{name_of(path)}-{lang}.pdf"
+        file.write_bytes(outcome.data)
+        return squeezed(pdf_text(file))
     return squeezed((docx_text if format_name == "docx" else xlsx_text)(outcome.data))
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda p: f"{p.parent.name}-{p.stem}")
-def test_every_value_stands_in_all_three(pool: Children, path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", SAMPLES, ids=name_of)
+def test_every_value_stands_in_all_three(pool: Children, folder: Path, path: Path) -> None:
     expected = list(texts(document(path).view))
     assert len(expected) > 20
     for format_name in FORMATS:
-        found = text_of(made(pool, path, format_name), format_name, tmp_path)
+        found = text_of(pool, folder, path, format_name)
         lost = [(name, text) for name, text in expected if not stands(text, found)]
         assert not lost, (format_name, lost[:10])
 
@@ -98,12 +119,12 @@ def stands(text: str, found: str) -> bool:
     return len(text) > 2_000 and all(squeezed(line) in found for line in text.split("\n"))
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda p: f"{p.parent.name}-{p.stem}")
-def test_rows_keep_their_order(pool: Children, path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", SAMPLES, ids=name_of)
+def test_rows_keep_their_order(pool: Children, folder: Path, path: Path) -> None:
     fields = document(path).view.fields.items()
     lists = [rows for name, rows in fields if isinstance(rows, Rows) and name not in HIDDEN]
     for format_name in FORMATS:
-        found = text_of(made(pool, path, format_name), format_name, tmp_path)
+        found = text_of(pool, folder, path, format_name)
         for rows in (rows for rows in lists if len(rows) > 1 and isinstance(rows.rows[0], View)):
             lines = [line for row in rows if (line := _line(row))]
             assert _in_order(found, lines), (format_name, lines[:5])
@@ -124,11 +145,11 @@ def _in_order(text: str, lines: list[str]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("path", SAMPLES[::4], ids=lambda p: f"{p.parent.name}-{p.stem}")
-def test_english_is_complete(pool: Children, path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", SAMPLES[::4], ids=name_of)
+def test_english_is_complete(pool: Children, folder: Path, path: Path) -> None:
     expected = list(texts(document(path, "en").view))
     for format_name in FORMATS:
-        found = text_of(made(pool, path, format_name, "en"), format_name, tmp_path)
+        found = text_of(pool, folder, path, format_name, "en")
         lost = [(name, text) for name, text in expected if squeezed(text) not in found]
         assert not lost, (format_name, lost[:10])
 
@@ -138,7 +159,7 @@ def test_the_same_input_gives_the_same_bytes(pool: Children) -> None:
     for format_name in FORMATS:
         first = made(pool, path, format_name).data
         with children(Settings(jobs=1), [format_name]) as other:
-            second = made(other, path, format_name).data
+            second = rendered(other, path, format_name).data
         assert hashlib.sha256(first).hexdigest() == hashlib.sha256(second).hexdigest()
 
 
@@ -164,29 +185,28 @@ def test_pdf_holds_what_it_claims(pool: Children, code: str, tmp_path: Path) -> 
     assert code in info
 
 
+OPENED = SAMPLES[::3]
+
+
+@pytest.fixture(scope="module")
+def opened(pool: Children, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what LibreOffice prints of Word and Excel documents."""
+    folder = tmp_path_factory.mktemp("opened")
+    files = []
+    for path in OPENED:
+        for format_name in ("docx", "xlsx"):
+            files.append(folder / f"{name_of(path)}-{format_name}.{format_name}")
+            files[-1].write_bytes(made(pool, path, format_name).data)
+    said = converted(files, "pdf")
+    assert "Error" not in said, said
+    return folder
+
+
 @pytest.mark.office
 @pytest.mark.slow
-@pytest.mark.parametrize("path", SAMPLES[::3], ids=lambda p: f"{p.parent.name}-{p.stem}")
-def test_libreoffice_opens_word_and_excel(pool: Children, path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", OPENED, ids=name_of)
+def test_libreoffice_opens_word_and_excel(opened: Path, path: Path) -> None:
     expected = list(texts(document(path).view))[:12]
     for format_name in ("docx", "xlsx"):
-        source = tmp_path / f"made.{format_name}"
-        source.write_bytes(made(pool, path, format_name).data)
-        run = subprocess.run(
-            [
-                "soffice",
-                f"-env:UserInstallation=file://{tmp_path}/profile",
-                "--headless",
-                "--convert-to",
-                "pdf",
-                "--outdir",
-                tmp_path,
-                source,
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert "Error" not in run.stderr, run.stderr
-        found = squeezed(pdf_text(tmp_path / "made.pdf"))
+        found = squeezed(pdf_text(opened / f"{name_of(path)}-{format_name}.pdf"))
         assert all(squeezed(text) in found for _, text in expected), format_name

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from docgen.errors import TemplateFaulty
 from docgen.renderers.ooxml.package import Package
 from docgen.renderers.xlsx import compile
 from docgen.templates.theme import Theme
+from tests.office import converted
 
 LOOP = [
     ["{{ label.params }}"],
@@ -89,20 +88,19 @@ def faults(path: Path) -> list[str]:
 
 def shown(path: Path) -> dict[str, list[list[str]]]:
     """What LibreOffice shows: sheet name → rows of texts."""
-    office = shutil.which("soffice")
-    if not office:
-        pytest.skip("LibreOffice is not installed")
-    profile = f"-env:UserInstallation={(path.parent / 'profile').as_uri()}"
-    done = subprocess.run(
-        [office, profile, "--headless", "--convert-to", ALL_SHEETS_AS_SHOWN, path.name],
-        cwd=path.parent,
-        capture_output=True,
-        timeout=170,
-        check=True,
-    )
+    return all_shown([path])[path]
+
+
+def all_shown(paths: list[Path]) -> dict[Path, dict[str, list[list[str]]]]:
+    """What LibreOffice shows of several workbooks in one folder."""
+    said = converted(paths, ALL_SHEETS_AS_SHOWN)
+    return {path: _sheets(path, said) for path in paths}
+
+
+def _sheets(path: Path, said: str) -> dict[str, list[list[str]]]:
     found = {}
     for made in sorted(path.parent.glob(f"{path.stem}-*.csv")):
         with made.open(encoding="utf-8", newline="") as lines:
             found[made.stem.removeprefix(path.stem + "-")] = list(csv.reader(lines))
-    assert found, done.stderr.decode()
+    assert found, said
     return found
