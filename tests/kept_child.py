@@ -83,7 +83,7 @@ def _children(workers: int, limits: ChildLimits, preload: Sequence[str]) -> Chil
 def child_kept() -> Iterator[None]:
     """Give every command inside the block the warm child of this process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(docgen.children, "Children", _children)
+        patch.setattr(docgen.pipeline.children, "Children", _children)
         yield
 
 
