@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from docgen.paths import samples_dir, templates_dir
-from tests.commands import XJ, as_json, codes, docgen, rendered
+from tests.commands import XJ, as_json, codes, docgen_process, rendered
 from tests.readers import docx_text, pdf_text, squeezed, xlsx_text
 
 ROOT = templates_dir().parent
@@ -105,7 +106,7 @@ def pieces(template: bytes) -> list[Piece]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project without the type SQ; its fonts are the same files."""
     copy = tmp_path_factory.mktemp("project")
-    ignored = shutil.ignore_patterns("__pycache__", "fonts", "SQ", "authorisation.py")
+    ignored = shutil.ignore_patterns("fonts", "SQ", "authorisation.py")
     for name in ("schemas", "docgen", "templates"):
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     (copy / "templates" / "theme" / "fonts").symlink_to(ROOT / "templates" / "theme" / "fonts")
@@ -137,18 +138,23 @@ def sample(**changes: Any) -> str:
 def with_type(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy with the new type: three things added, none changed."""
     bare, project = project, tmp_path_factory.mktemp("with_type") / "project"
-    shutil.copytree(bare, project, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(bare, project, symlinks=True)
     (project / "schemas" / "authorization.py").write_text(SCHEMA, "utf-8")
-    run = docgen("template", "scaffold", "SQ", "--out", project / "templates", **inside(project))
+    run = called("template", "scaffold", "SQ", "--out", project / "templates", project=project)
     assert run.returncode == 0, run.stderr
     (project / "samples" / "SQ").mkdir(parents=True)
     (project / "samples" / "SQ" / "basic.json").write_text(sample(), "utf-8")
     return project
 
 
+def called(*arguments: object, project: Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Call the copy's command line, not the checkout's; the first call compiles the copy."""
+    own: dict[str, Any] = {"cwd": project, "PYTHONPATH": project, "PYTHONDONTWRITEBYTECODE": None}
+    return docgen_process(*arguments, **own, **more)
+
+
 def inside(project: Path) -> dict[str, Any]:
-    """Call the copy's command line, not the checkout's."""
-    return {"cwd": project, "PYTHONPATH": project}
+    return {"call": called, "project": project}
 
 
 def test_three_files_make_a_record_type(with_type: Path, tmp_path: Path) -> None:
@@ -178,8 +184,8 @@ def test_three_files_make_a_record_type(with_type: Path, tmp_path: Path) -> None
 @pytest.mark.slow
 def test_every_command_knows_the_new_type(with_type: Path, tmp_path: Path) -> None:
     env = inside(with_type)
-    assert json.loads(docgen("schema", "SQ", **env).stdout)["properties"]["scope"]
-    assert json.loads(docgen("new", "SQ", **env).stdout)["doc_no"].startswith("SQ-")
+    assert json.loads(called("schema", "SQ", project=with_type).stdout)["properties"]["scope"]
+    assert json.loads(called("new", "SQ", project=with_type).stdout)["doc_no"].startswith("SQ-")
     assert as_json("template", "lint", "SQ", "--strict", **env)["findings"] == []
     bad = sample(valid_to="2026-03-06 19:00", scope="all", sytems=[])
     (found,) = as_json("validate", "-", code=1, data=bad, **env)["files"]

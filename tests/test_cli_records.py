@@ -53,6 +53,9 @@ COMMANDS = [
     ("template", "list"),
 ]
 
+WRITERS = [("schema", "XJ"), ("validate", str(XJ))]
+"""Commands that write bytes (JSON) and text: the two ways to standard output."""
+
 
 # ---------------------------------------------------------------- every command
 
@@ -118,7 +121,7 @@ def test_completion_knows_the_commands() -> None:
     assert run.stdout.split() == ["validate"]
 
 
-@pytest.mark.parametrize("arguments", [("schema", "XJ"), ("validate", str(XJ)), ("new", "DJ")])
+@pytest.mark.parametrize("arguments", WRITERS)
 def test_a_reader_that_stops_early_is_no_error(arguments: tuple[str, ...]) -> None:
     with subprocess.Popen(
         [*PROGRAM, *arguments],
@@ -133,7 +136,7 @@ def test_a_reader_that_stops_early_is_no_error(arguments: tuple[str, ...]) -> No
     assert (said, run.returncode) == (b"", 1)
 
 
-@pytest.mark.parametrize("arguments", [("schema", "XJ"), ("validate", str(XJ)), ("new", "DJ")])
+@pytest.mark.parametrize("arguments", WRITERS)
 def test_output_that_cannot_be_written_is_said(arguments: tuple[str, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
         run = subprocess.run(

@@ -16,6 +16,7 @@ from docgen.renderers.docx import compile
 from docgen.renderers.ooxml.package import Package
 from docgen.renderers.ooxml.relationships import OFFICE, rels_name
 from docgen.templates.theme import Theme, default_folder, load_theme
+from tests.sizes import FULL
 from tests.word_templates import (
     document,
     printed,
@@ -70,21 +71,24 @@ def test_a_fault_names_its_cell_and_text(theme: Theme, doc: Document, text: str,
     assert fault.hint("en")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{{ cycler.__init__.__globals__.os.system('touch /tmp/docgen-was-here') }}",
-        "{{ ().__class__.__base__.__subclasses__() }}",
-        "{{ lipsum.__globals__ }}",
-        "{{ self.__init__.__globals__ }}",
-        "{{ doc_no.__class__.__init__.__globals__ }}",
-        "{{ doc['__class__'] }}",
-        "{{ (doc_no|attr('__class__')).__mro__ }}",
-        "{{ '%s'|format(doc.__class__) }}",
-        "{{ '{0.__class__}'.format(doc) }}",
-    ],
-)
-@pytest.mark.parametrize("where", ["body", "header", "footer", "footnotes", "properties", "cell"])
+INJECTIONS = [
+    "{{ cycler.__init__.__globals__.os.system('touch /tmp/docgen-was-here') }}",
+    "{{ ().__class__.__base__.__subclasses__() }}",
+    "{{ lipsum.__globals__ }}",
+    "{{ self.__init__.__globals__ }}",
+    "{{ doc_no.__class__.__init__.__globals__ }}",
+    "{{ doc['__class__'] }}",
+    "{{ (doc_no|attr('__class__')).__mro__ }}",
+    "{{ '%s'|format(doc.__class__) }}",
+    "{{ '{0.__class__}'.format(doc) }}",
+]
+PLACES = ["body", "header", "footer", "footnotes", "properties", "cell"]
+EACH = [(text, PLACES[at % len(PLACES)]) for at, text in enumerate(INJECTIONS)]
+"""Every text somewhere and something everywhere; one environment compiles all places."""
+ALL = [(text, where) for text in INJECTIONS for where in PLACES]
+
+
+@pytest.mark.parametrize(("text", "where"), ALL if FULL else EACH)
 def test_injection_runs_nowhere(theme: Theme, doc: Document, text: str, where: str) -> None:
     def edit(made: Any) -> None:
         if where == "header":
