@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from docgen.paths import samples_dir
 from docgen.sheets.intake import take
+from docgen.sheets.ledger import records
 from docgen.sheets.order import Order
 from docgen.sheets.taken import Taken
 
@@ -116,12 +120,11 @@ def workbook(path: Path, *, mac: bool = False, **sheets: Iterable[Sequence[Any]]
     return path
 
 
-def converted(path: Path, target: str, folder: Path) -> Path:
-    """Let LibreOffice write a workbook as another kind of file."""
+def convert_all(paths: Iterable[Path], target: str, folder: Path) -> None:
+    """Let LibreOffice write workbooks into a folder as another kind of file, in one start."""
     command = ["soffice", "--headless", f"-env:UserInstallation=file://{folder}/profile"]
-    command += ["--convert-to", target, "--outdir", str(folder), str(path)]
+    command += ["--convert-to", target, "--outdir", str(folder), *map(str, paths)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
-    return folder / f"{path.stem}.{target}"
 
 
 def taken(path: Path, folder: Path, **changes: Any) -> Taken:
@@ -129,6 +132,12 @@ def taken(path: Path, folder: Path, **changes: Any) -> Taken:
     order = {"contract": CONTRACT.read_bytes()} | changes
     folder.mkdir(exist_ok=True)
     return take(Order(path, path.name, order.pop("now", NOW), folder, **order))
+
+
+def recorded(folder: Path, number: str) -> dict[str, Any]:
+    """The record that a number has in the folder's ledger."""
+    found: dict[str, Any] = json.loads(next(records(folder, [number]))[1])
+    return found
 
 
 def faults(result: Taken) -> list[tuple[str, str, str]]:
@@ -193,6 +202,12 @@ BAD_CELLS = [
 
 def three_sheets(path: Path, *, mac: bool = False, mended: bool = False) -> Path:
     """Write the workbook of acceptance case 11: 120 rows, 4 blank, 1 total, 3 bad."""
+    path.write_bytes(_three_sheets(mac=mac, mended=mended))
+    return path
+
+
+@cache
+def _three_sheets(*, mac: bool, mended: bool) -> bytes:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
     if mac:
@@ -212,8 +227,9 @@ def three_sheets(path: Path, *, mac: bool = False, mended: bool = False) -> Path
             _asset_row(sheet, row, number, SERIAL_1904 if mac else SERIAL)
             if not mended and (bad := BAD.get((index, place))):
                 sheet[f"{bad[0]}{row}"] = bad[1]
-    book.save(path)
-    return path
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
 
 
 def _two_levels(sheet: Worksheet) -> None:

@@ -1,7 +1,8 @@
 """Damaged spreadsheets: whatever was done to the bytes, each is read or refused, in its time.
 
 Every file is taken in as the service does it, in a child with limits. SHEETS_FUZZED names how many
-files are made (150), SHEETS_FUZZED_FROM the first seed; a failing seed is printed, and kept below.
+files are made (50, at full size 1,500), SHEETS_FUZZED_FROM the first seed; a failing seed is
+printed, and kept below.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from docgen.sheets.intake import take
 from docgen.sheets.order import Order
 from docgen.sheets.taken import Taken
 from tests.sheet_files import CONTRACT, NOW, mixed
+from tests.sizes import FULL
 
 HERE = Path(__file__).parent / "spreadsheets"
-FUZZED = int(os.environ.get("SHEETS_FUZZED", "150"))
+FUZZED = int(os.environ.get("SHEETS_FUZZED", "1500" if FULL else "50"))
 FIRST = int(os.environ.get("SHEETS_FUZZED_FROM", "0"))
 ONCE_FAILED = (153, 238, 442, 1843, 5763, 6549, 6880, 8597, 8887, 9198, 16272)
 AHEAD = 8

@@ -19,7 +19,9 @@ from docgen.sheets.layout import Layout
 from docgen.sheets.mapping import load, load_all, mapping_of, save
 from docgen.sheets.understanding import understand
 from schemas.catalog import record_types
+from schemas.envelope import SCHEMA_VERSION
 from tests.commands import as_json, docgen
+from tests.hostile import edited
 from tests.records import contract
 from tests.sheet_files import (
     ASSET_HEADER,
@@ -255,16 +257,16 @@ def test_a_filled_in_workbook_is_read_without_a_mapping(tmp_path: Path) -> None:
 def test_the_contracts_objects_are_filled_in(tmp_path: Path) -> None:
     path = tmp_path / "wb.xlsx"
     path.write_bytes(intake_workbook("WB", contract()))
-    sheet = openpyxl.load_workbook(path)["维保对象"]
-    assert [sheet.cell(row, 2).value for row in range(3, 8)] == contract().asset_nos
+    sheet = openpyxl.load_workbook(path, read_only=True)["维保对象"]
+    column = sheet.iter_rows(min_row=3, max_row=7, min_col=2, max_col=2, values_only=True)
+    assert [asset_no for (asset_no,) in column] == contract().asset_nos
+    sheet.parent.close()
 
 
 def test_a_workbook_of_another_version_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "zx.xlsx"
-    path.write_bytes(intake_workbook("ZX"))
-    book = openpyxl.load_workbook(path)
-    book["docgen 说明"]["C1"] = "0.9"
-    book.save(path)
+    path, about = tmp_path / "zx.xlsx", "xl/worksheets/sheet2.xml"
+    version = f"<t>{SCHEMA_VERSION}</t>".encode()
+    path.write_bytes(edited(intake_workbook("ZX"), about, version, b"<t>0.9</t>"))
     with pytest.raises(InputUnreadable) as caught:
         taken(path, tmp_path / "out")
     assert caught.value.code == "intake_version"
