@@ -257,10 +257,12 @@ def test_a_filled_in_workbook_is_read_without_a_mapping(tmp_path: Path) -> None:
 def test_the_contracts_objects_are_filled_in(tmp_path: Path) -> None:
     path = tmp_path / "wb.xlsx"
     path.write_bytes(intake_workbook("WB", contract()))
-    sheet = openpyxl.load_workbook(path, read_only=True)["维保对象"]
-    column = sheet.iter_rows(min_row=3, max_row=7, min_col=2, max_col=2, values_only=True)
+    book = openpyxl.load_workbook(path, read_only=True)
+    column = book["维保对象"].iter_rows(
+        min_row=3, max_row=7, min_col=2, max_col=2, values_only=True
+    )
     assert [asset_no for (asset_no,) in column] == contract().asset_nos
-    sheet.parent.close()
+    book.close()
 
 
 def test_a_workbook_of_another_version_is_refused(tmp_path: Path) -> None:
