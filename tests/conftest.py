@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -28,8 +31,30 @@ pytest_plugins = [
     "tests.browsing",  # after those that it imports
 ]
 
+# Without a deadline, since a busy machine is no fault. The gate draws the same examples each time,
+# so that nothing fails by luck; at full size they are drawn anew, and what fails is printed.
+settings.register_profile("gate", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.register_profile("full", deadline=None, print_blob=True, max_examples=500)
+settings.load_profile("full" if FULL else "gate")
+
 
 @pytest.fixture(autouse=True, scope="session")
 def own_fonts(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Show only our fonts from the start: what the first child sees, all later ones see."""
     private_fontconfig(default_folder() / "fonts", tmp_path_factory.mktemp("fontconfig"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Let the children of a test marked no_cover count no lines either.
+
+    The variable is what coverage starts itself with in a child ("patch" in pyproject.toml).
+    """
+    told = os.environ.get("COVERAGE_PROCESS_CONFIG")
+    if told is None or not item.get_closest_marker("no_cover"):
+        return (yield)
+    del os.environ["COVERAGE_PROCESS_CONFIG"]
+    try:
+        return (yield)
+    finally:
+        os.environ["COVERAGE_PROCESS_CONFIG"] = told

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
@@ -452,7 +452,6 @@ texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn", "Zl", 
 settings_of = st.none() | texts | st.just("")
 
 
-@settings(deadline=None)
 @given(
     texts.filter(str.strip), settings_of, st.floats(0, 1e9), st.sampled_from(["1", "是", "high"])
 )

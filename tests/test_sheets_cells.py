@@ -9,7 +9,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from docgen.intake.sheets.cells import CellRefused, Odd, Surroundings, converter
@@ -76,14 +76,12 @@ def test_serials_of_both_systems_and_none_that_is_no_day() -> None:
     assert value(OBJECTS, "warranty_to", "3月7日") == "3月7日"
 
 
-@settings(deadline=None)
 @given(st.dates(date(1990, 1, 2), date(2099, 12, 30)), st.booleans())
 def test_every_serial_is_its_day(day: date, mac: bool) -> None:
     serial = (day - (EPOCH_1904 if mac else EPOCH)).days
     assert value(OBJECTS, "warranty_to", float(serial), date1904=mac) == day.isoformat()
 
 
-@settings(deadline=None)
 @given(
     st.datetimes(datetime.fromisoformat("1990-01-02"), datetime.fromisoformat("2099-12-30")).map(
         lambda moment: moment.replace(microsecond=0)
@@ -136,7 +134,6 @@ def test_counts_shares_and_times() -> None:
     assert value(policies, "rpo_min", "2小时") == 120
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 10**6),
     st.sampled_from([("KB", 2**-20), ("MB", 2**-10), ("GB", 1), ("TB", 2**10)]),
@@ -146,7 +143,6 @@ def test_sizes_keep_their_measure(number: int, unit: tuple[str, float]) -> None:
     assert got == pytest.approx(number * unit[1], abs=1e-6)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_is_a_figure_or_none(text: str) -> None:
     got = figure(text, "GB")
@@ -167,7 +163,6 @@ def test_several_values_in_one_cell() -> None:
     assert value(OBJECTS, "ips", "fe80::1 fe80::2") == ["fe80::1", "fe80::2"]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.ip_addresses(v=4).map(str), min_size=1, max_size=6), st.sampled_from("、，,；;\n")
 )
@@ -235,7 +230,6 @@ def test_digits_that_are_lost() -> None:
     assert value(OBJECTS, "asset_no", 1001.0) == "1001"
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(max_size=40), st.floats(allow_nan=False), st.booleans(), st.dates()))
 def test_no_cell_is_a_fault_of_the_program(cell: Any) -> None:
     if cell == "":
@@ -260,7 +254,6 @@ FORMS = (
 )
 
 
-@settings(deadline=None)
 @given(st.dates(date(1990, 1, 2), date(2099, 12, 30)), st.sampled_from(FORMS), st.booleans())
 def test_each_form_of_a_day_is_that_day(day: date, form: str, typed: bool) -> None:
     cell = value(OBJECTS, "warranty_to", form.format(day), typed=typed)
@@ -276,7 +269,6 @@ CLOCKS = (
 )
 
 
-@settings(deadline=None)
 @given(
     st.datetimes(datetime.fromisoformat("1992-01-01"), datetime.fromisoformat("2099-12-30")),
     st.sampled_from(FORMS[:4]),
@@ -290,7 +282,6 @@ def test_each_form_of_a_moment_is_that_moment(moment: datetime, form: str, clock
     assert got == moment.replace(tzinfo=SHANGHAI).astimezone(UTC), text
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 12), st.integers(1, 28), st.sampled_from(("{}月{}日", "{}/{}", "{}-{}", "{}.{}"))
 )
@@ -300,7 +291,6 @@ def test_no_year_is_guessed(month: int, day: int, form: str) -> None:
         parse_day(cell)
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 9999),
     st.sampled_from(("M", "MB", "g", "GB", "GiB", "T", "TB", "ＧＢ")),
@@ -319,7 +309,6 @@ def test_sizes_times_their_number(size: int, unit: str, times: int, sign: str, c
 NAMES = st.text("张李王赵刘陈𠮷田䶮", min_size=2, max_size=4)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(NAMES, st.from_regex(r"1[3-9]\d{9}", fullmatch=True)), min_size=1, max_size=6
@@ -355,7 +344,6 @@ COLUMNS = [
 ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(CELLS, max_size=len(COLUMNS)), min_size=1, max_size=8))
 def test_rows_read_together_say_what_each_says_alone(rows: list[list[Any]]) -> None:
     together = SheetSource("S", COLUMNS, Surroundings()).read([list(row) for row in rows])
@@ -401,7 +389,6 @@ def test_headers_are_folded() -> None:
     assert folded("IP 地址") == folded("IP地址")
 
 
-@settings(deadline=None)
 @given(st.integers(0, 16_383))
 def test_columns_have_letters(number: int) -> None:
     assert column_of(letters(number)) == number

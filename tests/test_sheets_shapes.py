@@ -8,7 +8,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from docgen.errors import InputUnreadable
@@ -48,7 +48,6 @@ def fields(layout: Layout) -> dict[str, str]:
 # ---------------------------------------------------------------- headers
 
 
-@settings(deadline=None)
 @given(
     st.permutations(TICKET_HEADER),
     st.integers(0, 5),
@@ -66,7 +65,6 @@ def test_a_header_is_found_wherever_it_stands(header: list[str], above: int, bef
     assert [column.index for column in layout.columns] == [before + n for n in range(len(header))]
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.text(max_size=12), max_size=8), max_size=20))
 def test_any_sheet_is_understood_or_not(rows: list[list[str]]) -> None:
     layout = understood([list(row) for row in rows])

@@ -38,6 +38,8 @@ _REQUIRED = PatternFill("solid", fgColor="FCE4D6")
 _OPTIONAL = PatternFill("solid", fgColor="DDEBF7")
 _EXAMPLE = PatternFill("solid", fgColor="F2F2F2")
 _LINE = Border(bottom=Side("thin", color="999999"))
+# One for all cells: openpyxl looks each style up among those of the book, quickly for one it holds.
+_OPEN = Protection(locked=False)
 
 
 def intake_workbook(code: str, contract: Contract | None = None) -> bytes:
@@ -206,7 +208,7 @@ def _form(sheet: Worksheet, target: SheetTarget, lists: _Lists, contract: Contra
     sheet.column_dimensions["A"].width = 24
     sheet.column_dimensions["B"].width = 50
     for first, _ in rows:
-        sheet.cell(first, 2).protection = Protection(locked=False)
+        sheet.cell(first, 2).protection = _OPEN
     sheet.protection.sheet = True
 
 
@@ -215,7 +217,7 @@ def _lock(sheet: Worksheet, free: Iterable[tuple[int, int]], columns: int) -> No
     for first, last in free:
         for row in range(first, last + 1):
             for column in range(1, columns + 1):
-                sheet.cell(row, column).protection = Protection(locked=False)
+                sheet.cell(row, column).protection = _OPEN
     sheet.protection.sheet = True
     sheet.protection.formatColumns = False
     sheet.protection.insertRows = False
