@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from random import Random
+from statistics import NormalDist
 
 import pypdfium2
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
@@ -57,8 +59,7 @@ def photographed(paper: Image.Image, camera: Camera) -> bytes:
         seen = ImageChops.multiply(seen, dim)
     seen = seen.filter(ImageFilter.GaussianBlur(camera.blur))
     if camera.noise:
-        grain = Image.effect_noise(seen.size, camera.noise)
-        seen = ImageChops.add(seen, grain, scale=1, offset=-128)
+        seen = ImageChops.add(seen, _grain(seen.size, camera.noise), scale=1, offset=-128)
     return saved(seen.convert("RGB"), "JPEG", quality=camera.quality)
 
 
@@ -67,6 +68,13 @@ def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
     out = io.BytesIO()
     picture.save(out, kind, **options)
     return out.getvalue()
+
+
+def _grain(size: tuple[int, int], noise: float) -> Image.Image:
+    """Return grey pixels that scatter by `noise`, the same each time (Pillow's noise never is)."""
+    level = NormalDist(128, noise)
+    table = [round(min(255, max(0, level.inv_cdf((at + 0.5) / 256)))) for at in range(256)]
+    return Image.frombytes("L", size, Random(1).randbytes(size[0] * size[1])).point(table)
 
 
 def _tilted(paper: Image.Image, tilt: float) -> Image.Image:
