@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import io
-import random
 from dataclasses import dataclass
-from functools import lru_cache
+from random import Random
+from statistics import NormalDist
 
 import pypdfium2
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 TABLE = 92
-TILE = 512  # pixels: how far the noise goes before it repeats
-SPREAD = 32  # of a tile's grain, in grey levels
 
 
 @dataclass(frozen=True)
 class Camera:
-    """How a photograph comes about: `angle` in degrees, `tilt` the share that a side shrinks.
-
-    `noise` is the spread of its grain in grey levels, `grain` the seed.
-    """
+    """How a photograph comes about: `angle` in degrees, `tilt` the share that a side shrinks."""
 
     angle: float = 0
     tilt: float = 0
     blur: float = 0
     noise: float = 0
-    grain: int = 0
     shade: float = 0
     quality: int = 85
     width: int = 2600
@@ -65,26 +59,8 @@ def photographed(paper: Image.Image, camera: Camera) -> bytes:
         seen = ImageChops.multiply(seen, dim)
     seen = seen.filter(ImageFilter.GaussianBlur(camera.blur))
     if camera.noise:
-        noise = noisy(seen.size, camera.noise, camera.grain)
-        seen = ImageChops.add(seen, noise, scale=1, offset=-128)
+        seen = ImageChops.add(seen, _grain(seen.size, camera.noise), scale=1, offset=-128)
     return saved(seen.convert("RGB"), "JPEG", quality=camera.quality)
-
-
-def noisy(size: tuple[int, int], spread: float, seed: int = 0) -> Image.Image:
-    """Make noise around the middle grey, the same for a seed (Image.effect_noise takes none)."""
-    tile = _tile(seed).point(lambda level: round(128 + (level - 128) * spread / SPREAD))
-    made = Image.new("L", size)
-    for x in range(0, size[0], TILE):
-        for y in range(0, size[1], TILE):
-            made.paste(tile, (x, y))
-    return made
-
-
-@lru_cache(maxsize=4)
-def _tile(seed: int) -> Image.Image:
-    dice = random.Random(seed)
-    levels = (min(255, max(0, round(dice.gauss(128, SPREAD)))) for _ in range(TILE * TILE))
-    return Image.frombytes("L", (TILE, TILE), bytes(levels))
 
 
 def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
@@ -92,6 +68,13 @@ def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
     out = io.BytesIO()
     picture.save(out, kind, **options)
     return out.getvalue()
+
+
+def _grain(size: tuple[int, int], noise: float) -> Image.Image:
+    """Return grey pixels that scatter by `noise`, the same each time (Pillow's noise never is)."""
+    level = NormalDist(128, noise)
+    table = [round(min(255, max(0, level.inv_cdf((at + 0.5) / 256)))) for at in range(256)]
+    return Image.frombytes("L", size, Random(1).randbytes(size[0] * size[1])).point(table)
 
 
 def _tilted(paper: Image.Image, tilt: float) -> Image.Image:

@@ -107,13 +107,19 @@ def _texts(page: Image.Image, *, hard: bool) -> list[str]:
 
 
 def _tries(page: Image.Image) -> Iterator[Image.Image]:
-    """Give a page as it is; calmer, where it has pixels to spare; or larger and sharper."""
+    """Give a page as it is; calmer, where it has pixels to spare; or larger and sharper.
+
+    Of photographs that are both blurred and noisy most are read without their noise, but not at
+    half the size, where the modules of a code would run into each other.
+    """
     yield page
     even = ImageOps.autocontrast(page, cutoff=2)
     if max(page.size) > FINE:
         calm = even.filter(ImageFilter.GaussianBlur(1.2))
         yield calm.resize((calm.width // 2, calm.height // 2), Image.Resampling.BOX)
     yield even
+    if max(page.size) > FINE:
+        yield even.filter(ImageFilter.GaussianBlur(1))
     if max(page.size) < COARSE:
         double = even.resize((page.width * 2, page.height * 2), Image.Resampling.BICUBIC)
         yield double.filter(ImageFilter.UnsharpMask(3, 150))
