@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,14 +12,6 @@ from hypothesis import HealthCheck, settings
 from docgen.renderers.isolation import private_fontconfig
 from docgen.templates.theme import default_folder
 from tests.sizes import FULL
-
-# The gate draws the same examples each time, so that no change fails by another's luck; the full
-# size draws new ones. Neither counts seconds: the machine may be busy.
-settings.register_profile(
-    "gate", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("full" if FULL else "gate")
 
 pytest_plugins = [
     "tests.kept_child",
@@ -33,8 +26,12 @@ pytest_plugins = [
 
 # Without a deadline, since a busy machine is no fault. The gate draws the same examples each time,
 # so that nothing fails by luck; at full size they are drawn anew, and what fails is printed.
-settings.register_profile("gate", deadline=None, derandomize=True, database=None, max_examples=50)
-settings.register_profile("full", deadline=None, print_blob=True, max_examples=500)
+_PATIENT: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow],  # the machine may be busy
+}
+settings.register_profile("gate", derandomize=True, database=None, max_examples=50, **_PATIENT)
+settings.register_profile("full", print_blob=True, max_examples=500, **_PATIENT)
 settings.load_profile("full" if FULL else "gate")
 
 
