@@ -237,6 +237,12 @@ def test_every_page_is_found_from_the_readme() -> None:
     assert pages <= linked
 
 
+def test_every_place_where_to_change_something_exists() -> None:
+    places = re.findall(r"`([a-z]+/[\w./-]*)`", (DOCS / "contributing.md").read_text("utf-8"))
+    assert len(places) > 40
+    assert [place for place in places if not (ROOT / place).exists()] == []
+
+
 def test_pictures_are_small() -> None:
     pictures = list((DOCS / "images").glob("*.png"))
     assert len(pictures) >= 2
