@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 import docgen
 from api.http.limits import BodyLimit, Compressed, HeadAsGet, SafeHeaders
@@ -14,7 +15,7 @@ from api.http.observing import Metrics, Observed
 from api.http.openapi import described
 from api.http.problems import install_errors
 from api.http.rates import RateLimit
-from api.http.work import QUEUE, Work
+from api.http.work import QUEUE, Pools, Work
 from api.routes import (
     accounts,
     attachments,
@@ -42,6 +43,7 @@ from docgen.batches.worker import Bench, Workers
 from docgen.links.mail_sender import MailSender
 from docgen.mail.smtp import server_of
 from docgen.operations.sweeping import Sweeper
+from docgen.pipeline.children import children
 from docgen.settings import Settings, load_settings
 from docgen.store.unit_of_work import Store
 from docgen.webhooks.sender import Deliverer
@@ -72,10 +74,13 @@ ROUTERS = (
 )
 
 
-def create_app(settings: Settings | None = None, *, queue: int = QUEUE) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, *, queue: int = QUEUE, pools: Pools = children
+) -> FastAPI:
     """Make the application; its children, and what sends its webhooks, start and stop with it.
 
-    `queue` is how many requests may wait or work at once; one more is answered 503.
+    `queue` is how many requests may wait or work at once; one more is answered 503. `pools`
+    makes the children.
     """
     chosen = settings or load_settings()
     app = FastAPI(
@@ -86,27 +91,41 @@ def create_app(settings: Settings | None = None, *, queue: int = QUEUE) -> FastA
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lambda app: _running(app, chosen, queue),
+        routes=_routes(),
+        lifespan=lambda app: _running(app, chosen, queue, pools),
     )
-    for router in ROUTERS:
-        app.include_router(router, prefix="/api/v1")
-    app.include_router(health.router)
-    app.include_router(signing_page.router)
-    app.include_router(verification.page_router)
     install_errors(app)
     _wrap(app, chosen)
     app.openapi = partial(described, app)  # type: ignore[method-assign]
     return app
 
 
+@cache
+def _routes() -> list[BaseRoute]:
+    """Return the routes of every application of this process.
+
+    FastAPI works out parameters and models of a route at its first use, which takes a tenth of a
+    second for all of them; whoever starts several applications, as tests do, pays once.
+    """
+    root = APIRouter()
+    for router in ROUTERS:
+        root.include_router(router, prefix="/api/v1")
+    for router in (health.router, signing_page.router, verification.page_router):
+        root.include_router(router)
+    return root.routes
+
+
 @asynccontextmanager
-async def _running(app: FastAPI, settings: Settings, queue: int) -> AsyncIterator[None]:
+async def _running(
+    app: FastAPI, settings: Settings, queue: int, pools: Pools
+) -> AsyncIterator[None]:
     """Open the store and start what works beside the requests; end it all in order."""
     oidc.provider_of(settings)  # half a set of settings is told now, not at the first sign-in
     mail = server_of(settings)
     store = Store.open(settings)
     trail.anchor_newest(store)
-    work, deliverer, sweeper = Work(settings, queue), Deliverer(store), Sweeper(store)
+    work = Work(settings, queue, pools=pools)
+    deliverer, sweeper = Deliverer(store), Sweeper(store)
     app.state.settings, app.state.work, app.state.store = settings, work, store
     workers = _workers(settings, store, work)
     deliverer.start()

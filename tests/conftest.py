@@ -19,6 +19,7 @@ settings.load_profile("full" if FULL else "gate")
 
 pytest_plugins = [
     "tests.postgres",
+    "tests.warm",
     "tests.service",
     "tests.shop",
     "tests.signing_in",

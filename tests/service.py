@@ -23,12 +23,12 @@ from api.app import create_app
 from docgen.access import SERVICE
 from docgen.accounts import tokens, users
 from docgen.paths import samples_dir
+from docgen.pipeline.children import children
 from docgen.settings import Settings
-from docgen.store import migrations
-from docgen.store.database import Database
 from docgen.store.unit_of_work import Store
+from tests.originals import NOW, SECRET, Original
+from tests.warm import PATIENT, lent
 
-NOW = datetime.fromisoformat("2026-03-10T10:00:00+08:00")
 PEOPLE = {
     "zhangwei": ("张伟", "engineer"),
     "lina": ("李娜", "expert"),
@@ -36,10 +36,9 @@ PEOPLE = {
     "chenjianguo": ("陈建国", "leader"),
     "root": ("管理员", "admin"),
 }
+OWN_CHILDREN = {"theme", "memory_mb", "wall_s", "cpu_s"}
+"""Settings that decide what children are; with them an application starts its own."""
 STRANGERS = {"other": ("外人", "engineer"), "otherpm": ("外人经理", "pm")}
-PATIENT: dict[str, Any] = {"wall_s": 150, "cpu_s": 60}
-"""Limits of rendering for machines that do much else; what limits do has tests of its own."""
-SECRET = "Zq7v1LwX0c9bTt3rKpE5mNn8yHg2sJdF"
 
 
 @dataclass
@@ -70,12 +69,8 @@ class Team:
 
     def add(self, username: str, name: str, role: str, scopes: tuple[str, ...] = ()) -> str:
         """Add an account with a token; returns the token."""
-        with self.store.change(SERVICE) as unit:
-            user = users.add(unit, users.NewUser(username, name, role))
-            given = scopes or (("read", "write", "admin") if role == "admin" else ("read", "write"))
-            _, text = tokens.create(unit, user, "tests", scopes=given, days=366)
-        self.tokens[username] = text
-        return text
+        self.tokens[username] = added(self.store, username, name, role, scopes)
+        return self.tokens[username]
 
     def ask(self, who: str, method: str, path: str, **more: Any) -> Response:
         """Send a request as somebody ('' for nobody)."""
@@ -146,6 +141,24 @@ def picture(size: tuple[int, int] = (300, 400)) -> bytes:
     return out.getvalue()
 
 
+def added(store: Store, username: str, name: str, role: str, scopes: tuple[str, ...] = ()) -> str:
+    """Add an account with a token; returns the token."""
+    given = scopes or (("read", "write", "admin") if role == "admin" else ("read", "write"))
+    with store.change(SERVICE) as unit:
+        user = users.add(unit, users.NewUser(username, name, role))
+        return tokens.create(unit, user, "tests", scopes=given, days=366)[1]
+
+
+def _with_people(store: Store) -> dict[str, str]:
+    return {
+        username: added(store, username, name, role)
+        for username, (name, role) in (PEOPLE | STRANGERS).items()
+    }
+
+
+TEAM = Original(_with_people)
+
+
 @contextmanager
 def at_work(folder: Path, database: str = "", **settings: Any) -> Iterator[Team]:
     """Start the application with its people; `database` is a PostgreSQL URL, or empty."""
@@ -156,24 +169,19 @@ def at_work(folder: Path, database: str = "", **settings: Any) -> Iterator[Team]
         secret_key=SECRET if database else "",
         **PATIENT | settings,
     )
-    if database:
-        opened = Database(database)
-        migrations.migrate(opened)
-        opened.close()
+    given = TEAM.copy(folder, database)
     clock = Clock()
-    with TestClient(create_app(chosen)) as client:
+    pools = children if OWN_CHILDREN & settings.keys() else lent
+    with TestClient(create_app(chosen, pools=pools)) as client:
         store: Store = client.app.state.store  # type: ignore[attr-defined]
         store.clock = clock
-        team = Team(client, store, clock)
-        for username, (name, role) in (PEOPLE | STRANGERS).items():
-            team.add(username, name, role)
-        yield team
+        yield Team(client, store, clock, given)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def team(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Team]:
     """The team over each database."""
-    url = request.getfixturevalue("database") if request.param == "postgresql" else ""
+    url = request.getfixturevalue("free_url") if request.param == "postgresql" else ""
     with at_work(tmp_path / "data", url) as made:
         yield made
 

@@ -20,8 +20,6 @@ from docgen.accounts import users
 from docgen.contracts import contracts
 from docgen.paths import samples_dir
 from docgen.settings import Settings
-from docgen.store import migrations
-from docgen.store.database import Database
 from docgen.store.tables import DeliveryRow, WebhookRow
 from docgen.store.unit_of_work import Store
 from docgen.webhooks import outbox, webhooks
@@ -30,7 +28,8 @@ from docgen.webhooks.request import trusted
 from docgen.webhooks.sender import Deliverer
 from docgen.webhooks.webhooks import WebhookPlace, WebhookWish
 from tests.listener import Listener
-from tests.service import SECRET, Clock
+from tests.originals import SECRET, Original
+from tests.service import Clock
 from tests.webhooks import LOOPBACK, answering
 
 
@@ -104,27 +103,30 @@ def chosen(folder: Path, url: str) -> Settings:
     return Settings(data=folder, database=url, secret_key=SECRET, webhook_networks=LOOPBACK)
 
 
-@contextmanager
-def opened(folder: Path, url: str = "") -> Iterator[Shop]:
-    if url:
-        database = Database(url)
-        migrations.migrate(database)
-        database.close()
-    store = Store.open(chosen(folder, url))
-    store.clock = clock = Clock()
+def _fill(store: Store) -> tuple[Actor, str]:
     content = (samples_dir() / "contract/HT-2026-017.json").read_bytes()
     with store.change(SERVICE) as unit:
         user = users.add(unit, users.NewUser("wangqiang", "王强", "pm"))
         manager = Actor(user.id, user.name, user.role)
     with store.change(manager) as unit:
-        contract_id = contracts.create(unit, content).id
+        return manager, contracts.create(unit, content).id
+
+
+SHOP = Original(_fill)
+
+
+@contextmanager
+def opened(folder: Path, url: str = "") -> Iterator[Shop]:
+    manager, contract_id = SHOP.copy(folder, url)
+    store = Store.open(chosen(folder, url))
+    store.clock = clock = Clock()
     yield Shop(store, clock, manager, contract_id)
     store.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
-    url = request.getfixturevalue("database") if request.param == "postgresql" else ""
+    url = request.getfixturevalue("free_url") if request.param == "postgresql" else ""
     with opened(tmp_path / "data", url) as made:
         yield made
 

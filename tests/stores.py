@@ -29,7 +29,8 @@ from docgen.store.unit_of_work import Store
 from docgen.templates.catalog import FORMATS
 from docgen.uploads import Upload
 from docgen.workflow import attachments, submission
-from tests.service import NOW, SECRET, draft
+from tests.originals import NOW, SECRET, Original
+from tests.service import draft
 
 PEOPLE = {"zhangwei": "engineer", "wangqiang": "pm", "chenjianguo": "leader", "root": "admin"}
 
@@ -118,18 +119,26 @@ def content_of(format_name: str, record_id: str) -> bytes:
 
 @contextmanager
 def filled_at(folder: Path, url: str = "") -> Iterator[Filled]:
-    """Open a new store and put people and the acceptance contract into it."""
+    """Open a new store with people and the acceptance contract in it."""
+    people, contract_id = FILLED.copy(folder, url)
     with store_at(folder, url) as store:
-        people = {}
-        with store.change(SERVICE) as unit:
-            for name, role in PEOPLE.items():
-                user = users.add(unit, users.NewUser(name, name, role))
-                people[name] = Actor(user.id, name, role)
-        content = (samples_dir() / "contract/HT-2026-017.json").read_bytes()
-        with store.change(people["wangqiang"]) as unit:
-            contract_id = contracts.create(unit, content).id
-            contracts.add_member(unit, contract_id, "zhangwei")
         yield Filled(store, people, contract_id)
+
+
+def _fill(store: Store) -> tuple[dict[str, Actor], str]:
+    people = {}
+    with store.change(SERVICE) as unit:
+        for name, role in PEOPLE.items():
+            user = users.add(unit, users.NewUser(name, name, role))
+            people[name] = Actor(user.id, name, role)
+    content = (samples_dir() / "contract/HT-2026-017.json").read_bytes()
+    with store.change(people["wangqiang"]) as unit:
+        contract_id = contracts.create(unit, content).id
+        contracts.add_member(unit, contract_id, "zhangwei")
+    return people, contract_id
+
+
+FILLED = Original(_fill)
 
 
 def token(store: Store, username: str, *scopes: str) -> str:

@@ -155,9 +155,12 @@ def test_a_token_is_read_in_one_query_and_nothing_is_written(people: Team) -> No
     token = made(people)["token"]
     said: list[str] = []
     with people.store.reading() as session:
-        engine = people.store.database.engine
+        connection = session.connection()  # not the engine: workers beside it ask as well
         event.listen(
-            engine, "before_cursor_execute", lambda *given: said.append(str(given[2])), named=False
+            connection,
+            "before_cursor_execute",
+            lambda *given: said.append(str(given[2])),
+            named=False,
         )
         actor = tokens.actor_of(session, token, people.clock(), "")
     assert actor.name == "张伟"

@@ -36,7 +36,7 @@ from docgen.signing.known_certificates import known
 from docgen.store.tables import AttachmentRow, Base, DocumentRow, RecordRow
 from docgen.store.unit_of_work import Store
 from tests.commands import as_json, docgen
-from tests.service import NOW
+from tests.originals import NOW
 from tests.stores import (
     Filled,
     content_of,

@@ -19,7 +19,7 @@ from docgen.cli.commands import ENTRIES
 from docgen.cli.serving import GRACE_S
 from docgen.settings import PREFIX, Settings, load_settings
 from docgen.store.health import OLDEST_POSTGRES
-from tests.service import SECRET
+from tests.originals import SECRET
 from tests.serving import served
 from tests.stores import environment
 

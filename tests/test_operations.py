@@ -15,7 +15,7 @@ from docgen.paths import samples_dir
 from docgen.store.blobs import FolderBlobs
 from docgen.store.folder import KEY_NAME
 from tests.commands import as_json, docgen
-from tests.service import SECRET
+from tests.originals import SECRET
 from tests.serving import PATIENCE_S, served
 from tests.stores import environment, filled_at, store_at
 

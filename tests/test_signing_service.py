@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -13,22 +14,31 @@ from typing import Any
 import pytest
 
 from docgen.access import SERVICE
+from docgen.paths import samples_dir
 from docgen.signing.configuration import open_sealer
 from docgen.signing.keys import SEAL_NAME, make_trial
 from docgen.signing.verify import SignatureVerdict, verify_pdf
 from docgen.store.tables import DocumentRow
-from tests.service import Team
+from tests.service import Team, draft
 
 PAPER = {"role": "cust_owner", "name": "刘洋", "opinion": "agree", "signed_on": "2026-03-10"}
 AGREED = {"opinion": "agree"}
 
 
-@pytest.fixture
-def submitted(team: Team) -> Any:
-    team.contract()
-    record = team.record("XJ")
+def listed(team: Team) -> Any:
+    """Submit a list of one asset: three sign it, and its six pages are verified quickly."""
+    objects = json.loads((samples_dir() / "contract/HT-2026-017.json").read_bytes())["objects"]
+    team.contract(objects=objects[:1])
+    content = draft("contract", "WB-five-objects")
+    content["objects"] = content["objects"][:1]
+    record = team.made(team.post("zhangwei", "/records?code=WB", content))
     team.made(team.submit(record), 200)
     return record
+
+
+@pytest.fixture
+def submitted(office: Team) -> Any:
+    return listed(office)
 
 
 def versions(record: Any) -> str:
@@ -60,17 +70,17 @@ def code(answer: Any) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("order", [(leader, customer), (customer, leader)], ids=["LC", "CL"])
-def test_each_sign_off_appends_its_seal(team: Team, submitted: Any, order: Any) -> None:
-    states = [pdf(team, submitted, "submitted"), pdf(team, submitted)]
+def test_each_sign_off_appends_its_seal(office: Team, submitted: Any, order: Any) -> None:
+    states = [pdf(office, submitted, "submitted"), pdf(office, submitted)]
     for sign in order:
-        team.made(sign(team, submitted))
-        states.append(pdf(team, submitted))
+        office.made(sign(office, submitted))
+        states.append(pdf(office, submitted))
     for before, after in itertools.pairwise(states):
         assert after.startswith(before)
         assert len(after) > len(before)
-    team.made(team.post("zhangwei", f"/records/{submitted['id']}/archive"), 200)
-    assert pdf(team, submitted) == states[-1]
-    found = verdict(team, states[-1], "engineer", "leader", "cust_owner")
+    office.made(office.post("zhangwei", f"/records/{submitted['id']}/archive"), 200)
+    assert pdf(office, submitted) == states[-1]
+    found = verdict(office, states[-1], "engineer", "leader", "cust_owner")
     assert found.good, found
     names = {one.field: one.name for one in found.signatures}
     assert names == {
@@ -82,11 +92,11 @@ def test_each_sign_off_appends_its_seal(team: Team, submitted: Any, order: Any) 
 
 
 @pytest.mark.slow
-def test_other_programs_agree(team: Team, submitted: Any, tmp_path: Path) -> None:
-    team.made(leader(team, submitted))
-    team.made(customer(team, submitted))
+def test_other_programs_agree(office: Team, submitted: Any, tmp_path: Path) -> None:
+    office.made(leader(office, submitted))
+    office.made(customer(office, submitted))
     path = tmp_path / "signed.pdf"
-    path.write_bytes(pdf(team, submitted))
+    path.write_bytes(pdf(office, submitted))
 
     def told(*command: str) -> str:
         done = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
@@ -100,7 +110,8 @@ def test_other_programs_agree(team: Team, submitted: Any, tmp_path: Path) -> Non
     assert all(re.search(r" yes +(yes|no) +(yes|no) ", line) for line in fonts)
 
 
-def test_two_at_the_same_moment_both_sign(team: Team, submitted: Any) -> None:
+def test_two_at_the_same_moment_both_sign(team: Team) -> None:
+    submitted = listed(team)
     given = PAPER | {"scan_id": team.scan(submitted)}
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(leader, team, submitted)
@@ -109,7 +120,8 @@ def test_two_at_the_same_moment_both_sign(team: Team, submitted: Any) -> None:
     assert verdict(team, pdf(team, submitted), "engineer", "leader", "cust_owner").good
 
 
-def test_one_who_signs_twice_at_the_same_moment_signs_once(team: Team, submitted: Any) -> None:
+def test_one_who_signs_twice_at_the_same_moment_signs_once(team: Team) -> None:
+    submitted = listed(team)
     with ThreadPoolExecutor(2) as pool:
         answers = [pool.submit(leader, team, submitted) for _ in range(2)]
         found = sorted(one.result().status_code for one in answers)
@@ -117,52 +129,54 @@ def test_one_who_signs_twice_at_the_same_moment_signs_once(team: Team, submitted
     assert len(verdict(team, pdf(team, submitted)).signatures) == 2
 
 
-def test_a_disagreement_seals_nothing(team: Team, submitted: Any) -> None:
-    before = pdf(team, submitted)
-    made = team.made(leader(team, submitted, {"opinion": "disagree", "comment": "缺建议"}))
+def test_a_disagreement_seals_nothing(office: Team, submitted: Any) -> None:
+    before = pdf(office, submitted)
+    made = office.made(leader(office, submitted, {"opinion": "disagree", "comment": "缺建议"}))
     assert made["state"] == "returned"
-    assert pdf(team, submitted) == before
+    assert pdf(office, submitted) == before
 
 
-def test_a_key_that_cannot_sign_changes_nothing(team: Team, submitted: Any, tmp_path: Path) -> None:
-    before = pdf(team, submitted)
-    key = team.store.settings.data / SEAL_NAME
+def test_a_key_that_cannot_sign_changes_nothing(
+    office: Team, submitted: Any, tmp_path: Path
+) -> None:
+    before = pdf(office, submitted)
+    key = office.store.settings.data / SEAL_NAME
     kept = key.read_bytes()
     key.write_bytes(b"no key")
-    assert code(leader(team, submitted)) == (503, "seal_unreadable")
+    assert code(leader(office, submitted)) == (503, "seal_unreadable")
     key.write_bytes(kept)
     old = tmp_path / "old"
     old.mkdir()
-    make_trial(old, now=team.clock() - timedelta(days=1000))
+    make_trial(old, now=office.clock() - timedelta(days=1000))
     key.write_bytes((old / SEAL_NAME).read_bytes())
-    assert code(leader(team, submitted)) == (503, "seal_expired")
-    found = team.get("zhangwei", f"/records/{submitted['id']}").json()
+    assert code(leader(office, submitted)) == (503, "seal_expired")
+    found = office.get("zhangwei", f"/records/{submitted['id']}").json()
     assert (found["state"], len(found["current"]["signoffs"])) == ("submitted", 1)
-    assert pdf(team, submitted) == before
+    assert pdf(office, submitted) == before
 
 
 def test_bytes_that_were_altered_in_the_store_are_neither_signed_nor_archived(
-    team: Team, submitted: Any
+    office: Team, submitted: Any
 ) -> None:
-    team.made(customer(team, submitted))
-    team.made(leader(team, submitted))
-    data = pdf(team, submitted)
-    for path in (team.store.settings.data / "blobs").rglob("*"):
+    office.made(customer(office, submitted))
+    office.made(leader(office, submitted))
+    data = pdf(office, submitted)
+    for path in (office.store.settings.data / "blobs").rglob("*"):
         if path.is_file() and path.read_bytes() == data:
             path.chmod(0o600)
             path.write_bytes(data[:-40] + b"%" + data[-39:])
-    refused = team.post("zhangwei", f"/records/{submitted['id']}/archive")
+    refused = office.post("zhangwei", f"/records/{submitted['id']}/archive")
     assert code(refused) == (500, "blob_damaged")
 
 
-def test_a_row_that_names_an_earlier_state_is_not_archived(team: Team, submitted: Any) -> None:
+def test_a_row_that_names_an_earlier_state_is_not_archived(office: Team, submitted: Any) -> None:
     """A roll-back: the bytes are whole, but a seal that was given is not in them."""
-    earlier = pdf(team, submitted)
-    team.made(leader(team, submitted))
-    team.made(customer(team, submitted))
-    with team.store.change(SERVICE) as unit:
+    earlier = pdf(office, submitted)
+    office.made(leader(office, submitted))
+    office.made(customer(office, submitted))
+    with office.store.change(SERVICE) as unit:
         row = unit.session.get_one(DocumentRow, (submitted["id"], 1, "signed", "pdf", "zh"))
-        row.sha256 = team.store.blobs.put(earlier)
+        row.sha256 = office.store.blobs.put(earlier)
         unit.keep_blob(row.sha256, len(earlier))
-    refused = team.post("zhangwei", f"/records/{submitted['id']}/archive")
+    refused = office.post("zhangwei", f"/records/{submitted['id']}/archive")
     assert code(refused) == (409, "seal_broken")

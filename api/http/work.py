@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,8 @@ from docgen.templates.catalog import FORMATS
 from docgen.uploads import Purpose, Upload, inspect
 
 T = TypeVar("T")
+Pools = Callable[[Settings, Iterable[str]], Children]
+"""What makes a pool of children for formats."""
 QUEUE = 64
 LEAST_RENDERING, CHECKING = 2, 2
 READY_S = 30
@@ -37,11 +39,11 @@ class Work:
     one that hangs leaves room for the others.
     """
 
-    def __init__(self, settings: Settings, queue: int = QUEUE) -> None:
+    def __init__(self, settings: Settings, queue: int = QUEUE, *, pools: Pools = children) -> None:
         at_once = max(LEAST_RENDERING, settings.jobs)
         self._settings, self._queue, self._taken = settings, queue, 0
-        self._rendering = children(replace(settings, jobs=at_once + 1), FORMATS)
-        self._checking = children(replace(settings, jobs=CHECKING), FORMATS)
+        self._rendering = pools(replace(settings, jobs=at_once + 1), FORMATS)
+        self._checking = pools(replace(settings, jobs=CHECKING), FORMATS)
         self._templates: defaultdict[tuple[str, str], asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(at_once)
         )

@@ -126,7 +126,7 @@ class Workers:
 
     def __init__(self, bench: Bench) -> None:
         """Prepare; nothing starts yet."""
-        self._stopping = Event()
+        self._stopping, self._ordered = Event(), bench.store.ordered
         self._threads = [
             Thread(
                 target=run_worker,
@@ -146,6 +146,7 @@ class Workers:
     def stop(self) -> None:
         """Begin no other item; what is still under way after a moment is done again later."""
         self._stopping.set()
+        self._ordered.set()  # wakes the one that waits for it
         for thread in self._threads:
             thread.join(STOP_S)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -32,7 +33,8 @@ def upgrade(connection: Connection, to: str = "head") -> tuple[str, str]:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     before = current(connection)
     refuse_unknown(before)
-    command.upgrade(_config(connection), to)
+    if before != newest():
+        command.upgrade(_config(connection), to)
     if connection.dialect.name != "sqlite":
         _install_procrastinate(connection)
     return before, current(connection)
@@ -45,7 +47,7 @@ def current(connection: Connection) -> str:
 
 def newest() -> str:
     """Return the revision that this version of docgen needs."""
-    return ScriptDirectory(str(FOLDER)).get_current_head() or ""
+    return _scripts().get_current_head() or ""
 
 
 def check(database: Database) -> None:
@@ -60,9 +62,15 @@ def check(database: Database) -> None:
 
 def refuse_unknown(found: str) -> None:
     """Refuse a revision that this version does not know. StoreFault: newer_store."""
-    known = {script.revision for script in ScriptDirectory(str(FOLDER)).walk_revisions()}
+    known = {script.revision for script in _scripts().walk_revisions()}
     if found and found not in known:
         raise StoreFault("newer_store", found=found)
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """Return the migrations, which do not change while a process runs."""
+    return ScriptDirectory(str(FOLDER))
 
 
 def _install_procrastinate(connection: Connection) -> None:

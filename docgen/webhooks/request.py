@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -63,8 +64,12 @@ class _Ended(Exception):
         self.failure: Failure = failure
 
 
+@cache
 def trusted(authorities: Path | None = None) -> ssl.SSLContext:
-    """Return what receivers' certificates are checked against: the system's, or a PEM file."""
+    """Return what receivers' certificates are checked against: the system's, or a PEM file.
+
+    Read once a process, for the system's are hundreds.
+    """
     return ssl.create_default_context(cafile=authorities)
 
 
