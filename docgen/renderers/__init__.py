@@ -1,4 +1,7 @@
-"""What renderers of all formats share: a template's names, and the pieces that a lint reads."""
+"""Shared by the renderers of all formats: the template variables, and the pieces a lint reads.
+
+Knows no format: what is special to Word, Excel or PDF belongs into its own package below.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,20 @@ from typing import Any
 from docgen.document import Document, Value, View
 from docgen.templates.theme import Theme
 
-TINT = 0.16
-NO_FILL = "auto"
+TINT = 0.16  # share of the colour; black text on it keeps a contrast of 7:1 (WCAG 2.2, 1.4.6)
+NO_FILL = "auto"  # ST_HexColorAuto of WordprocessingML (ECMA-376 17.18)
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a template that holds tags: its place for people, and its text."""
+    """A part of a template that contains tags: its position in words, and its text."""
 
     place: str
     text: str
 
 
 def template_context(document: Document, theme: Theme) -> dict[str, Any]:
-    """Every name a template may use: the document's, `theme` and `tone_fill`."""
+    """Return every template variable: the document's, `theme` and `tone_fill`."""
     return document.context() | {
         "theme": View(theme_fields(theme, document.lang)),
         "tone_fill": tone_fill(theme),
@@ -30,7 +33,7 @@ def template_context(document: Document, theme: Theme) -> dict[str, Any]:
 
 
 def theme_fields(theme: Theme, lang: str) -> dict[str, str]:
-    """List the fields of `theme` in a template."""
+    """Return the fields of `theme` in a template; see `docgen.authoring.vocabulary.THEME`."""
     return {
         "company": theme.company(lang),
         "accent": theme.accent,
@@ -45,7 +48,7 @@ def theme_fields(theme: Theme, lang: str) -> dict[str, str]:
 
 
 def tone_fill(theme: Theme) -> Callable[[Any], str]:
-    """Make the function from a value to its tone's light colour, `auto` for none."""
+    """Return the function that maps a value to the light colour of its tone, `auto` for none."""
     tints = {tone: tint(getattr(theme, tone)) for tone in ("good", "warn", "bad", "muted")}
 
     def fill(value: Any) -> str:
@@ -57,6 +60,6 @@ def tone_fill(theme: Theme) -> Callable[[Any], str]:
 
 
 def tint(colour: str, share: float = TINT) -> str:
-    """`colour` thinned with white to `share`: light enough for black text on it."""
+    """Mix `colour` (six hex digits) with white; `share` is the colour's part, from 0 to 1."""
     parts = (int(colour[at : at + 2], 16) for at in (0, 2, 4))
     return "".join(f"{round(255 - (255 - part) * share):02X}" for part in parts)
