@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from docgen.document import Document, Value, View
-from docgen.templates.theme import Theme
+from docgen.templates.theme import COLOURS, Theme
 
 TINT = 0.16  # share of the colour; black text on it keeps a contrast of 7:1 (WCAG 2.2, 1.4.6)
 NO_FILL = "auto"  # ST_HexColorAuto of WordprocessingML (ECMA-376 17.18)
@@ -34,17 +34,8 @@ def template_context(document: Document, theme: Theme) -> dict[str, Any]:
 
 def theme_fields(theme: Theme, lang: str) -> dict[str, str]:
     """Return the fields of `theme` in a template; see `docgen.authoring.vocabulary.THEME`."""
-    return {
-        "company": theme.company(lang),
-        "accent": theme.accent,
-        "accent_light": theme.accent_light,
-        "rule": theme.rule,
-        "good": theme.good,
-        "warn": theme.warn,
-        "bad": theme.bad,
-        "muted": theme.muted,
-        "verify_url": theme.verify_url,
-    }
+    colours = {name: getattr(theme, name) for name in COLOURS}
+    return {"company": theme.company(lang), "verify_url": theme.verify_url} | colours
 
 
 def tone_fill(theme: Theme) -> Callable[[Any], str]:
