@@ -95,13 +95,12 @@ def _nodes(pdf: pikepdf.Pdf) -> Iterator[Any]:
         waiting: list[Any] = [whole]
         while waiting:
             node = waiting.pop()
+            children: list[Any] = []
             if isinstance(node, pikepdf.Dictionary | pikepdf.Stream):
                 yield node
                 children = [node[key] for key in node.keys()]  # noqa: SIM118 (no mapping)
             elif isinstance(node, pikepdf.Array):
                 children = list(node)
-            else:
-                continue
             # Indirect objects are visited by themselves, so cycles end here.
             waiting += [
                 one for one in children if isinstance(one, pikepdf.Object) and not one.is_indirect
