@@ -1,7 +1,8 @@
-"""Record → Document: the one place where values become text, so that no two formats differ.
+"""Convert a record to a Document: the only place where values become text.
 
-A template sees `Value` (printed text that knows its number or moment), `View` (an object) and
-`Rows` (a list that knows what to print when it is empty); it never sees the record itself.
+All formats print the same Document, so no two of them can differ. A template sees `Value`
+(printed text with its number or time), `View` (an object) and `Rows` (a list that knows what to
+print when it is empty); it never sees the record itself.
 """
 
 from __future__ import annotations
@@ -18,22 +19,25 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from schemas.envelope import Record, Signoff, Status
+from schemas.envelope import Opinion, Record, Signoff, Status
 from schemas.fields import Choice, Part, extra, label_of, shape, unit_of
 from schemas.problems import SHANGHAI
 from schemas.vocabulary import Role
 
-LOG_LINES = 200
+LOG_LINES = 200  # about four pages; a longer log becomes an attachment
 LOG_LINES_SHOWN = 20
 LANGS = ("zh", "en")
-SHORT = 16  # hexadecimal digits of a hash that a paper prints
+SHORT = 16  # hexadecimal digits of a hash on paper: 64 bits, short enough to type
+# Characters that XML 1.0, 2.2 forbids or discourages, and Unicode's line and paragraph separators.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Value(str):
-    """A printed value: the text itself, and what it was, for typed cells and colours.
+    """Printed text together with the typed value it came from.
 
-    `number` or `moment` is what a spreadsheet cell holds, `number_format` its Excel format,
-    `tone` good, warn, bad, muted or "", `code` an enumeration's code. An empty value is falsy.
+    `number` or `moment` is what a spreadsheet cell holds and `number_format` its Excel format
+    (ECMA-376 18.8.30); `tone` is good, warn, bad, muted or "", `code` an enumeration's code.
+    A value that the record left empty is falsy, even where it prints a dash.
     """
 
     __slots__ = ("code", "filled", "moment", "number", "number_format", "tone")
@@ -113,7 +117,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Attached:
-    """A file that travels with the document: a log that is too long for paper."""
+    """A file attached to the document: the full text of a log that is too long for paper."""
 
     name: str
     data: bytes
@@ -127,9 +131,10 @@ class Attached:
 
 @dataclass(frozen=True)
 class Document:
-    """Everything a template and a renderer need; equal for the three formats.
+    """Everything a template and a renderer need; the same for all three formats.
 
-    `record_json` is the canonical record (UTF-8), `created` the moment written into files.
+    `record_json` is the canonical record (UTF-8); `created` is the time written into the files'
+    properties, taken from the record, because equal records must give equal bytes.
     """
 
     code: str
@@ -152,7 +157,7 @@ class Document:
         return hashlib.sha256(self.record_json).hexdigest()
 
     def context(self) -> dict[str, Any]:
-        """Return what a template may name: the record's fields, and doc, label, section, t."""
+        """Return the template variables: the record's fields, doc, label, section and t."""
         return self.view.fields | {
             "doc": self.meta,
             "label": self.labels,
@@ -163,18 +168,19 @@ class Document:
 
 
 def canonical(record: Record) -> bytes:
-    """Return the record's JSON: fields in schema order, absent ones left out, UTF-8, one line."""
+    """Return the record as canonical JSON: schema order, absent fields left out, one UTF-8 line."""
     plain = record.model_dump(mode="json", exclude_none=False, exclude_defaults=True)
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def build(record: Record, lang: str = "zh") -> Document:
-    """Turn a valid record into the document that every template prints."""
+    """Convert a valid record to the document that every template prints."""
     writer = _Writer(lang)
     record_json = canonical(record)
     view = writer.view(type(record), record, _Place((), words(lang)["none"]))
     kind = record.record_type
     sections = {key: (zh if lang == "zh" else en) for key, zh, en in kind.sections}
+    day = record.doc_date
     return Document(
         code=kind.code,
         lang=lang,
@@ -185,28 +191,23 @@ def build(record: Record, lang: str = "zh") -> Document:
         sections=View(sections),
         words=View(dict(words(lang))),
         meta=View(_meta(record, lang, hashlib.sha256(record_json).hexdigest())),
-        signoffs=Rows(tuple(_blocks(record, writer)), words(lang)["none"]),
+        signoffs=Rows(tuple(_signoff_blocks(record, writer)), words(lang)["none"]),
         record_json=record_json,
-        created=_created(record),
+        # Noon in Shanghai is the same day in UTC, which the files' properties are written in.
+        created=record.prepared_at or datetime(day.year, day.month, day.day, 12, tzinfo=SHANGHAI),
         attached=tuple(writer.attached),
     )
 
 
 @cache
 def words(lang: str) -> dict[str, str]:
-    """Return fixed wording of documents (`wording.toml`) in `lang`."""
+    """Load the fixed wording of documents (`wording.toml`) in `lang`."""
     table = tomllib.loads(files("docgen").joinpath("wording.toml").read_text("utf-8"))
     return {key: entry[lang] for key, entry in table.items()}
 
 
-def _created(record: Record) -> datetime:
-    """Return the moment written into files: when prepared, else the document's day at noon."""
-    day = record.doc_date
-    return record.prepared_at or datetime(day.year, day.month, day.day, 12, tzinfo=SHANGHAI)
-
-
 def short_code(sha256: str) -> str:
-    """Return what papers print of a record's hash, and people type."""
+    """Return the first digits of a record's hash, which paper prints and people type."""
     return sha256[:SHORT].upper()
 
 
@@ -238,7 +239,7 @@ def _labels(model: type[Part], lang: str, in_row: bool) -> dict[str, Label]:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a value stands: its path, what an empty list prints, and whether in a table's row."""
+    """Position of a value: its path, the text for an empty list, whether it is in a table row."""
 
     path: tuple[str | int, ...]
     empty: str
@@ -250,7 +251,7 @@ class _Place:
 
 
 class _Writer:
-    """Writes values in one language; collects what becomes an attachment."""
+    """Formats values in one language and collects the logs that become attachments."""
 
     def __init__(self, lang: str) -> None:
         self.lang = lang
@@ -258,8 +259,12 @@ class _Writer:
         self.attached: list[Attached] = []
 
     def view(self, model: type[Part], part: Part | None, place: _Place) -> View:
-        """Print every field of `part`; an absent one prints its fields empty."""
-        reasons = _absences(part, self.lang) if part is not None else {}
+        """Format every field of `part`; an absent part gets empty fields."""
+        absences: Sequence[Any] = getattr(part, "absences", ())
+        reasons = {
+            absence.section.value: f"{absence.state.label(self.lang)}：{absence.reason}"
+            for absence in absences
+        }
         fields = {}
         for name in model.model_fields:
             empty = reasons.get(name, place.empty)
@@ -270,9 +275,10 @@ class _Writer:
     def _field(self, model: type[Part], name: str, value: Any, place: _Place) -> Any:
         kind = shape(model, name)
         if kind.part and kind.is_list:
-            rows = (
-                self.view(kind.part, row, self._row(place, i)) for i, row in enumerate(value or ())
-            )
+            rows = []
+            for index, row in enumerate(value or ()):
+                inner = _Place((*place.path, index), self.words["none"], in_row=True)
+                rows.append(self.view(kind.part, row, inner))
             return Rows(tuple(rows), place.empty)
         if kind.part:
             return self.view(kind.part, value, place)
@@ -281,25 +287,23 @@ class _Writer:
             return Rows(plain, self.words["empty_value"])
         unit = unit_of(model, name)
         widget = str(extra(model.model_fields[name]).get("x-widget", ""))
+        # In a table the unit stands in the column's heading, see `_labels`.
         return self.value(value, "" if place.in_row and unit != "%" else unit, widget, place.path)
 
-    def _row(self, place: _Place, index: int) -> _Place:
-        return _Place((*place.path, index), self.words["none"], in_row=True)
-
     def value(self, value: Any, unit: str, widget: str, path: tuple[Any, ...]) -> Value:
-        """Print one value."""
+        """Format one value. A setting tells "not set" from "set to nothing"."""
         if widget == "setting" and (value is None or value == ""):
             return Value(self.words["not_set" if value is None else "empty_text"], tone="muted")
         if value is None or value == "":
             return Value(self.words["empty_value"], tone="muted", filled=False)
         if isinstance(value, Choice):
             return Value(value.label(self.lang), code=value.value, tone=value.tone)
-        if isinstance(value, bool):
+        if isinstance(value, bool):  # before int, of which bool is a subclass
             return Value(self.words["yes" if value else "no"], code="yes" if value else "no")
         if isinstance(value, int | float):
             return _number(value, unit)
-        if isinstance(value, datetime):
-            return _instant(value)
+        if isinstance(value, datetime):  # before date, of which datetime is a subclass
+            return _date_time(value)
         if isinstance(value, date):
             return Value(value.isoformat(), moment=value, number_format="yyyy-mm-dd")
         if widget == "log":
@@ -307,7 +311,7 @@ class _Writer:
         return Value(str(value))
 
     def _log(self, text: str, path: tuple[Any, ...]) -> str:
-        """Return a log as printed: control characters visible, over 200 lines as attachment."""
+        """Show control characters as hex; attach a log over LOG_LINES and print its start."""
         visible = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
         lines = visible.split("\n")
         if len(lines) <= LOG_LINES:
@@ -316,62 +320,56 @@ class _Writer:
         note = self.words["log_attached"]
         attached = Attached(f"{stem}.txt", text.encode("utf-8"), note)
         self.attached.append(attached)
-        told = note.format(
+        reference = note.format(
             lines=len(lines), name=attached.name, sha256=attached.sha256, shown=LOG_LINES_SHOWN
         )
-        return "\n".join([*lines[:LOG_LINES_SHOWN], "…", told])
-
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+        return "\n".join([*lines[:LOG_LINES_SHOWN], "…", reference])
 
 
 def _number(value: float | int, unit: str) -> Value:
+    # Decimal of the repr: the digits that were typed, and never 1e-05.
     text = format(Decimal(repr(value)).normalize(), "f") if isinstance(value, float) else str(value)
     if unit == "%":
+        # Excel multiplies a cell with a % format by 100 (ECMA-376 18.8.30).
         return Value(f"{value:.2f}%", number=value / 100, number_format="0.00%")
     if unit:
         return Value(f"{text} {unit}", number=value, number_format=f'General" {unit}"')
     return Value(text, number=value, number_format="General")
 
 
-def _instant(value: datetime) -> Value:
+def _date_time(value: datetime) -> Value:
     local = value.astimezone(SHANGHAI)
     seconds = bool(local.second)
     text = local.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
     return Value(text, moment=local, number_format="yyyy-mm-dd hh:mm" + (":ss" if seconds else ""))
 
 
-def _absences(part: Part, lang: str) -> dict[str, str]:
-    """Return what each section without rows prints: the state and its reason."""
-    given: Sequence[Any] = getattr(part, "absences", ())
-    return {item.section.value: f"{item.state.label(lang)}：{item.reason}" for item in given}
-
-
-def _blocks(record: Record, writer: _Writer) -> Iterator[View]:
+def _signoff_blocks(record: Record, writer: _Writer) -> Iterator[View]:
     """Return the sign-off blocks of the paper: every role that has to sign, signed or not."""
-    given = list(record.signoffs)
     for role in record.record_type.signers:
-        own: list[Signoff | None] = [signoff for signoff in given if signoff.role is role]
-        own = own or [None]
-        for index, signoff in enumerate(own):
+        signoffs: list[Signoff | None] = [one for one in record.signoffs if one.role is role]
+        for index, signoff in enumerate(signoffs or [None]):
             name = signoff.name if signoff else None
             if role is Role.engineer and signoff is None:
                 name = record.prepared_by
+            # The anchor becomes the page position where signing puts its signature field.
             anchor = f"signoff-{role.value}-{index + 1}"
-            yield View({"anchor": anchor} | _block(role, signoff, name, writer))
+            yield View({"anchor": anchor} | _signoff_block(role, signoff, name, writer))
 
 
-def _block(
+def _signoff_block(
     role: Role, signoff: Signoff | None, name: str | None, writer: _Writer
 ) -> dict[str, Any]:
     text = writer.words
     signed = bool(signoff and signoff.signed_on)
+    chosen = signoff.opinion if signoff else None
+    opinions = (("☑" if one is chosen else "□") + one.label(writer.lang) for one in Opinion)
     return {
         "role": role.value,
         "title": text[f"signoff_{role.value}"],
         "gives_opinion": role in (Role.leader, Role.cust_owner),
-        "opinion": writer.value(signoff.opinion if signoff else None, "", "", ()),
-        "opinions": _opinions(signoff, writer.lang),
+        "opinion": writer.value(chosen, "", "", ()),
+        "opinions": "  ".join(opinions),
         "comment": writer.value(signoff.comment if signoff else None, "", "", ()),
         "name": writer.value(name, "", "", ())
         if signed or role is Role.engineer
@@ -386,10 +384,3 @@ def _block(
         else "",
         "signed": signed,
     }
-
-
-def _opinions(signoff: Signoff | None, lang: str) -> str:
-    from schemas.envelope import Opinion
-
-    chosen = signoff.opinion if signoff else None
-    return "  ".join(("☑" if choice is chosen else "□") + choice.label(lang) for choice in Opinion)

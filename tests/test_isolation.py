@@ -15,7 +15,7 @@ import pytest
 
 from docgen.errors import RecordRefused, RenderFailed, TemplateFaulty
 from docgen.pipeline import RenderedFile, RenderRequest, render
-from docgen.pipeline.children import _own_folder, children
+from docgen.pipeline.children import _private_folder, children
 from docgen.renderers.isolation import (
     FILE_BYTES,
     OPEN_FILES,
@@ -453,12 +453,12 @@ def test_nobody_elses_folder_is_used_for_fonts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert _own_folder() == tmp_path / f"docgen-fonts-{os.getuid()}"
-    assert _own_folder().stat().st_mode & 0o777 == 0o700
-    _own_folder().rmdir()
+    assert _private_folder() == tmp_path / f"docgen-fonts-{os.getuid()}"
+    assert _private_folder().stat().st_mode & 0o777 == 0o700
+    _private_folder().rmdir()
     (tmp_path / "theirs").mkdir()
     (tmp_path / f"docgen-fonts-{os.getuid()}").symlink_to(tmp_path / "theirs")
-    assert _own_folder().name not in ("theirs", f"docgen-fonts-{os.getuid()}")
+    assert _private_folder().name not in ("theirs", f"docgen-fonts-{os.getuid()}")
 
 
 def test_settings_reach_the_children() -> None:

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from docgen.errors import SettingWrong
 from docgen.webhooks.request import Receipt
-from docgen.webhooks.schedule import LONGEST, SPREAD, WAITS, DeliveryVerdict, judged, next_attempt
+from docgen.webhooks.schedule import (
+    LONGEST,
+    SPREAD,
+    WAITS,
+    DeliveryVerdict,
+    next_attempt,
+    verdict_of,
+)
 from docgen.webhooks.signature import key_of, new_secret, sign, verify
 from tests.webhooks import NOW, refusal, secret
 
@@ -202,9 +209,9 @@ def test_what_follows_a_receipt() -> None:
         (Receipt(1, 200, failure="timeout"), DeliveryVerdict("again", NOW + timedelta(seconds=5))),
         (Receipt(1, failure="unreachable"), DeliveryVerdict("again", NOW + timedelta(seconds=5))),
     ):
-        assert judged(receipt, 1, NOW, 0) == judged(receipt, 1, shanghai, 0) == verdict
-    assert judged(Receipt(1, 500), 8, NOW, 0) == DeliveryVerdict("given_up")
-    assert judged(Receipt(1, 200), 8, NOW, 0) == DeliveryVerdict("delivered")
+        assert verdict_of(receipt, 1, NOW, 0) == verdict_of(receipt, 1, shanghai, 0) == verdict
+    assert verdict_of(Receipt(1, 500), 8, NOW, 0) == DeliveryVerdict("given_up")
+    assert verdict_of(Receipt(1, 200), 8, NOW, 0) == DeliveryVerdict("delivered")
 
 
 @pytest.mark.parametrize(("attempts", "jitter"), [(0, 0.0), (-1, 0.0), (1, -0.1), (1, 1.1)])

@@ -23,6 +23,7 @@ from docgen.templates.theme import Theme
 from schemas.catalog import record_types
 from schemas.wording import Worded
 
+# docxtpl's own syntax: prefixes of what is removed, cell tags, and merged cells.
 _PREFIX = re.compile(r"\{(%|\{)(-?)(?:p|tr|tc|r) ")
 _CELL = re.compile(r"\{%-?\s*(?:cellbg|colspan)\s+(.*?)-?%\}")
 _MERGE = re.compile(r"\{%-?\s*(?:vm|hm)\s*-?%\}")
@@ -30,7 +31,7 @@ _MERGE = re.compile(r"\{%-?\s*(?:vm|hm)\s*-?%\}")
 
 @dataclass(frozen=True)
 class LintFinding(Worded):
-    """One thing to mend in a template."""
+    """A problem in a template that its author should fix."""
 
     place: str
     entry: str
@@ -39,21 +40,21 @@ class LintFinding(Worded):
 
     @property
     def code(self) -> str:
-        """What programs know it by."""
+        """The code for programs: the entry in `messages.toml` up to its full stop."""
         return self.entry.partition(".")[0]
 
     def wording(self) -> tuple[str, Mapping[str, Any]]:
-        """Return its entry in the catalogues, and what fills it."""
+        """Return the entry in the message catalogues and its parameters."""
         return self.entry, self.params
 
     def as_json(self) -> dict[str, Any]:
-        """For machines."""
-        told = {"place": self.place, "code": self.code, "level": self.level}
-        return told | {"message": self.messages()}
+        """Return the finding as JSON values, with its message in both languages."""
+        finding = {"place": self.place, "code": self.code, "level": self.level}
+        return finding | {"message": self.messages()}
 
 
 def lint(template: Template, theme: Theme) -> list[LintFinding]:
-    """Check one template; findings in the order of the template, unshown fields last."""
+    """Check one template; findings come in the order of the template, unshown fields last."""
     module = import_module(FORMATS[template.format].module)
     try:
         pieces: list[Piece] = module.pieces(template.data)
@@ -64,23 +65,19 @@ def lint(template: Template, theme: Theme) -> list[LintFinding]:
     walker = _Walker(
         vocabulary(model), lambda line: f"{label} {_place(pieces, line)}", pages=theme.pages
     )
-    findings = walker.check(_source(pieces))
+    findings = walker.check("\n".join(_plain_jinja(piece.text) for piece in pieces))
     if not findings:
-        findings += _compile_fault(template, theme)
+        try:
+            module.compile(template.data, theme)
+        except DocgenError as fault:
+            findings.append(_fault(template, fault))
     if any(finding.code == "broken_tag" for finding in findings):
         return findings
     for path, zh in printable_paths(model).items():
         if path not in walker.used:
-            findings.append(_unshown(label, path, zh))
+            shown = {"zh": f"{path}（{zh}）", "en": path}
+            findings.append(LintFinding(label, "field_not_shown", {"field": shown}, "warning"))
     return findings
-
-
-def _compile_fault(template: Template, theme: Theme) -> list[LintFinding]:
-    try:
-        import_module(FORMATS[template.format].module).compile(template.data, theme)
-    except DocgenError as fault:
-        return [_fault(template, fault)]
-    return []
 
 
 def _fault(template: Template, fault: DocgenError) -> LintFinding:
@@ -90,18 +87,9 @@ def _fault(template: Template, fault: DocgenError) -> LintFinding:
     )
 
 
-def _unshown(label: str, path: str, zh: str) -> LintFinding:
-    field = {"zh": f"{path}（{zh}）", "en": path}
-    return LintFinding(label, "field_not_shown", {"field": field}, "warning")
-
-
-def _source(pieces: list[Piece]) -> str:
-    """One Jinja source with a line for each piece, docxtpl's prefixes made plain."""
-    return "\n".join(_plain(piece.text.replace("\n", " ")) for piece in pieces)
-
-
-def _plain(text: str) -> str:
-    text = _MERGE.sub("", _CELL.sub(r"{{ \1 }}", text))
+def _plain_jinja(text: str) -> str:
+    """Return a piece as one line of plain Jinja, without docxtpl's prefixes and cell tags."""
+    text = _MERGE.sub("", _CELL.sub(r"{{ \1 }}", text.replace("\n", " ")))
     return _PREFIX.sub(r"{\1\2 ", text)
 
 
@@ -116,7 +104,7 @@ IN_BLOCK = dict.fromkeys(("super", "self"), ANY)
 
 @dataclass
 class _Walker:
-    """Walks a template's tree with the names in scope; notes what is used and what is unknown."""
+    """Walks a template's syntax tree with the names in scope; collects used and unknown names."""
 
     roots: Scope
     place: Callable[[int], str]
@@ -161,7 +149,10 @@ class _Walker:
             self._visit_all(list(node.iter_child_nodes()), scope)
 
     def _page(self, node: nodes.Include | nodes.Extends, scope: Scope) -> None:
-        """Walk a page of the theme in the scope where it is included or extended."""
+        """Walk a page of the theme in the scope where it is included or extended.
+
+        `within` ends the walk of pages that include each other.
+        """
         name = node.template.value if isinstance(node.template, nodes.Const) else ""
         if name not in self.pages:
             self._unknown(node, str(name), list(self.pages), "")
@@ -211,12 +202,12 @@ class _Walker:
             scope[target] = value
 
     def _resolve(self, node: nodes.Node, scope: Scope) -> Name:
-        """Return what an expression names; ANY where it cannot be told."""
+        """Return the name that an expression stands for; ANY for calls, filters and operators."""
         if isinstance(node, nodes.Name):
             if node.name not in scope:
                 self._unknown(node, node.name, list(scope), "")
                 return ANY
-            return self._seen(scope[node.name])
+            return self._use(scope[node.name])
         if isinstance(node, nodes.Getattr):
             return self._child(node, self._resolve(node.node, scope), node.attr)
         if isinstance(node, nodes.Getitem):
@@ -235,15 +226,15 @@ class _Walker:
         if attribute not in owner.children:
             self._unknown(node, attribute, list(owner.children), owner.path)
             return ANY
-        return self._seen(owner.children[attribute])
+        return self._use(owner.children[attribute])
 
-    def _seen(self, name: Name) -> Name:
+    def _use(self, name: Name) -> Name:
         if name.path:
             self.used.add(name.path)
         return name
 
     def _unknown(self, node: nodes.Node, name: str, known: list[str], owner: str) -> None:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)  # one name to suggest
         full = f"{owner}.{name}" if owner else name
         entry = "unknown_name.near" if near else "unknown_name"
         params = {"name": full, "near": near[0] if near else ""}

@@ -1,4 +1,7 @@
-"""What a template may name, as a tree: the record's fields, labels, wording, sign-offs, theme."""
+"""The names that a template may use, as a tree: fields, labels, wording, sign-offs, theme.
+
+Must list what `docgen.renderers.template_context` and `docgen.document` provide, and no more.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from docgen.document import words
+from docgen.templates.theme import COLOURS
 from schemas.envelope import Record
 from schemas.fields import Part, extra, shape
 
+# Fields of `doc`, see `docgen.document._meta`.
 META = frozenset({"title", "code", "lang", "mark", "sha256", "short_code"})
+# Fields of a sign-off block (`docgen.document._signoff_block`) and the record field each prints.
 BLOCK = {
     "anchor": "",
     "role": "signoffs.role",
@@ -25,18 +31,16 @@ BLOCK = {
     "seal": "signoffs.seal_required",
     "signed": "",
 }
-THEME = frozenset(
-    {"company", "accent", "accent_light", "rule", "good", "warn", "bad", "muted", "verify_url"}
-)
+THEME = frozenset({"company", "verify_url", *COLOURS})  # as `docgen.renderers.theme_fields`
 FUNCTIONS = frozenset({"numeral", "widths", "range", "tone_fill", "loop"})
 
 
 @dataclass(frozen=True)
 class Name:
-    """A name that a template may use. `children` is None where anything goes.
+    """A name that a template may use; `children` is None where any attribute is accepted.
 
     `path` is the schema path (`params.name`) of a record's field, empty for other names; `item`
-    is what a loop over it gives.
+    is the type of a loop's variable.
     """
 
     path: str = ""
@@ -48,42 +52,38 @@ ANY = Name()
 
 
 def vocabulary(model: type[Record]) -> dict[str, Name]:
-    """Every root name of `model`'s templates."""
-    made = dict(_part(model, "").children or {})
-    made |= {
+    """Return every root name of the templates for `model`."""
+    block = Name("", {name: Name(path) for name, path in BLOCK.items()})
+    names = dict(_part(model, "").children or {})
+    names |= {
         "doc": _flat(META),
         "label": Name("", _labels(model)),
         "section": _flat({key for key, _, _ in model.record_type.sections}),
         "t": _flat(words("zh").keys()),
         "theme": _flat(THEME),
-        "signoff_blocks": Name("", {"empty": ANY}, _block()),
+        "signoff_blocks": Name("", {"empty": ANY}, block),
     }
-    return made | dict.fromkeys(FUNCTIONS, ANY)
+    return names | dict.fromkeys(FUNCTIONS, ANY)
 
 
 def printable_paths(model: type[Part], prefix: str = "") -> dict[str, str]:
-    """Path → zh label of every field that a template should show."""
+    """Return the path and zh label of every field that a template should show."""
     found: dict[str, str] = {}
     for name, info in model.model_fields.items():
-        given = extra(info)
-        if given.get("x-widget") == "hidden":
+        attributes = extra(info)
+        if attributes.get("x-widget") == "hidden":
             continue
         path = f"{prefix}.{name}" if prefix else name
         kind = shape(model, name)
         if kind.part:
             found |= printable_paths(kind.part, path)
         else:
-            found[path] = str(given.get("x-label", {}).get("zh", name))
+            found[path] = str(attributes.get("x-label", {}).get("zh", name))
     return found
 
 
 def _flat(names: Iterable[str]) -> Name:
     return Name("", dict.fromkeys(names, ANY))
-
-
-def _block() -> Name:
-    """Sign-off blocks print the record's `signoffs`."""
-    return Name("", {name: Name(path) for name, path in BLOCK.items()})
 
 
 def _part(model: type[Part], path: str) -> Name:
@@ -104,8 +104,5 @@ def _field(model: type[Part], name: str, path: str) -> Name:
 
 
 def _labels(model: type[Part]) -> dict[str, Name]:
-    made = {}
-    for name in model.model_fields:
-        inner = shape(model, name).part
-        made[name] = Name("", _labels(inner) if inner else {})
-    return made
+    parts = {name: shape(model, name).part for name in model.model_fields}
+    return {name: Name("", _labels(part) if part else {}) for name, part in parts.items()}

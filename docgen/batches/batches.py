@@ -1,4 +1,7 @@
-"""Batches of records: ordered, watched, cancelled and ordered again by a contract's members."""
+"""Batches of records: order, list, cancel and retry them, for the members of a contract.
+
+Does none of the work: the queue's workers do (`docgen.batches.worker`).
+"""
 
 from __future__ import annotations
 
@@ -23,15 +26,15 @@ from docgen.store.pagination import LIMIT, Page, decoded, paged
 from docgen.store.tables import BatchFileRow, BatchItemRow, BatchRow, MemberRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 
-MOST_ACTIVE = 20  # of one person's at a time
-OPEN = ("reading", "preview", "taking", "active")
-LISTED = "batches"
-AT_ONCE = 100  # items, where all of a batch are read
+MOST_ACTIVE = 20  # batches of one user at a time
+OPEN = ("reading", "preview", "taking", "active")  # states that are no end
+LISTED = "batches"  # marks the cursors of this list
+AT_ONCE = 100  # items a query, where all of a batch are read
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """Of what contract the records are, and what to make of them."""
+    """The contract of the records, and the formats and language of their documents."""
 
     contract_id: str
     formats: tuple[str, ...]
@@ -40,7 +43,7 @@ class BatchOptions:
 
 @dataclass(frozen=True)
 class Watched:
-    """A batch, and how far it is; `state` where it is told in other words than the row's."""
+    """A batch with its progress; `state` is what users see, which may differ from the row's."""
 
     batch: BatchRow
     counts: Counts
@@ -55,15 +58,15 @@ class Done:
     files: Sequence[BatchFileRow]
 
 
-def order(unit: UnitOfWork, wishes: BatchOptions, data: bytes) -> Watched:
-    """Order documents of many records. Raises NotFound, InputUnreadable, Conflict."""
+def order(unit: UnitOfWork, request: BatchOptions, data: bytes) -> Watched:
+    """Order the documents of many records. Raises NotFound, InputUnreadable, Conflict."""
     unit.actor.need(Ability.write_records)
-    contract = contracts.visible(unit.session, unit.actor, wishes.contract_id)
-    read = read_rows(data)
-    rows, doc_nos = [row for row, _ in read], [doc_no for _, doc_no in read]
+    contract = contracts.visible(unit.session, unit.actor, request.contract_id)
+    records = read_rows(data)
+    rows, doc_nos = [row for row, _ in records], [doc_no for _, doc_no in records]
     assert unit.actor.user_id
     check_room(unit.session, unit.actor.user_id)
-    options = {"formats": wishes.formats, "lang": wishes.lang}
+    options = {"formats": request.formats, "lang": request.lang}
     batch = queue.enqueue(unit, Job(KIND, unit.actor.user_id, contract.id, options), rows, doc_nos)
     unit.note("batch.ordered", ("batch", batch.id), contract.id, items=len(rows), **options)
     return Watched(batch, Counts(pending=len(rows)))
@@ -96,7 +99,11 @@ def listed(
     if active:
         query = query.where(BatchRow.state.in_(OPEN))
     if cursor:
-        at, batch_id = _place(cursor)
+        text, _, batch_id = str(decoded(cursor, LISTED)).partition(" ")
+        try:
+            at = datetime.fromisoformat(text).astimezone(UTC)
+        except (ValueError, OverflowError) as wrong:
+            raise InputUnreadable("bad_cursor", place="cursor", value=cursor) from wrong
         same = and_(BatchRow.created_at == at, BatchRow.id < batch_id)
         query = query.where(or_(BatchRow.created_at < at, same))
     found = session.scalars(query.limit(limit + 1))
@@ -104,16 +111,8 @@ def listed(
     return Page([_watched(session, batch) for batch in page.items], page.next_cursor)
 
 
-def _place(cursor: str) -> tuple[datetime, str]:
-    at, _, batch_id = str(decoded(cursor, LISTED)).partition(" ")
-    try:
-        return datetime.fromisoformat(at).astimezone(UTC), batch_id
-    except (ValueError, OverflowError) as wrong:
-        raise InputUnreadable("bad_cursor", place="cursor", value=cursor) from wrong
-
-
 def cancel(unit: UnitOfWork, batch_id: str) -> Watched:
-    """Give up what is not done; again is no error. Raises NotFound."""
+    """Cancel the items that are not done; cancelling twice is no error. Raises NotFound."""
     batch = _changeable(unit, batch_id)
     if batch.state in OPEN:
         if batch.state == "active":
@@ -125,7 +124,7 @@ def cancel(unit: UnitOfWork, batch_id: str) -> Watched:
 
 
 def retry(unit: UnitOfWork, batch_id: str) -> Watched:
-    """Order again what failed, was poison or was cancelled. Raises NotFound."""
+    """Order items again that failed, were poison or were cancelled. Raises NotFound."""
     batch = _changeable(unit, batch_id)
     if reading_batch.state_of(unit.session, batch) == reading_batch.REFUSED:
         reading_batch.read_again(unit, batch)
@@ -149,7 +148,7 @@ def items(
 
 
 def all_items(store: Store, batch_id: str) -> Iterator[Done]:
-    """Give all items of a batch, some at a time, each time in a session of its own."""
+    """Yield all items of a batch; each AT_ONCE of them are read in a session of their own."""
     last = 0
     while True:
         query = (
@@ -184,9 +183,9 @@ def _visible(actor: Actor) -> Select[BatchRow]:
 
 
 def read_rows(data: bytes) -> list[tuple[bytes, str | None]]:
-    """Read a JSON array of records, or JSON lines: each as bytes of its own, and its number.
+    """Parse a JSON array of records or JSON lines to the bytes and document number of each.
 
-    InputUnreadable: as read_json, with the line where it is one; not_records.
+    InputUnreadable: those of read_json; not_records, with its position or line.
     """
     if data.lstrip()[:1] == b"[":
         plain = read_json(data)

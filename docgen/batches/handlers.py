@@ -1,4 +1,4 @@
-"""Which kind of work is done by what."""
+"""Map each kind of work in the queue to its handler."""
 
 from __future__ import annotations
 

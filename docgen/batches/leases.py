@@ -1,7 +1,8 @@
-"""Who works on which chunk, and until when; only the holder of a lease changes its items.
+"""Leases of chunks: which worker works on a chunk, and until when.
 
-A chunk whose worker dies without any progress is halved, until the item that kills it is alone.
-`now` is the real moment here, whatever moment the store's own clock gives to its rows.
+Only the holder of a lease may change its items. A chunk whose worker dies without progress is
+halved, until the item that kills workers is alone. `now` is the real time here, not that of the
+store's clock.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from docgen.store.database import insert_into
 from docgen.store.tables import BatchFileRow, BatchItemRow, BatchRow, ChunkRow
 from docgen.store.unit_of_work import UnitOfWork
 
-LEASE = timedelta(seconds=30)
-MOST_DEATHS = 3
+LEASE = timedelta(seconds=30)  # renewed every half second; others wait as long for a dead worker
+MOST_DEATHS = 3  # of workers, before the item at hand is called poison
 
 
 @dataclass(frozen=True)
 class LeasedItem:
-    """One thing to do."""
+    """One item to work on; `payload` is JSON, whose meaning the handler knows."""
 
     seq: int
     payload: str
@@ -37,7 +38,7 @@ class LeasedItem:
 
 @dataclass(frozen=True)
 class ChunkLease:
-    """A chunk that whoever holds this works on, and nobody else while the lease is renewed."""
+    """The exclusive right to work on a chunk, as long as the lease is renewed."""
 
     chunk_seq: int
     owner: str
@@ -52,20 +53,20 @@ class ChunkLease:
 
 @dataclass(frozen=True)
 class ResultFile:
-    """A file that came of an item."""
+    """A file made of an item."""
 
     format: str
     data: bytes = field(repr=False)
 
     @cached_property
     def sha256(self) -> str:
-        """Name in the blob store."""
+        """The file's name in the blob store."""
         return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass(frozen=True)
 class ItemResult:
-    """What came of an item."""
+    """The result of an item; `errors` are problems as JSON values."""
 
     seq: int
     state: Literal["done", "failed", "poison"]
@@ -75,7 +76,7 @@ class ItemResult:
 
 
 def waiting(session: Session, now: datetime, *, least: int = 0) -> bool:
-    """Return whether there may be something to claim."""
+    """Return whether there is a free chunk of priority `least` or more."""
     query = select(ChunkRow.seq).where(free(now), ChunkRow.priority >= least)
     return session.scalar(query.limit(1)) is not None
 
@@ -88,11 +89,11 @@ def claim(
     lease: timedelta = LEASE,
     seq: int | None = None,
 ) -> ChunkLease | None:
-    """Take the first chunk of the highest priority, or the one that is named; None: nothing is.
+    """Claim the first free chunk of the highest priority, or number `seq`; None if there is none.
 
-    What another worker is claiming just now is passed over (PostgreSQL; SQLite has one writer).
+    Rows that another worker is claiming are skipped (PostgreSQL; SQLite has one writer).
     """
-    _bounded(unit.session, lease)
+    _limit_idle_time(unit.session, lease)
     query = select(ChunkRow).where(free(now), ChunkRow.priority >= least)
     if seq is not None:
         query = query.where(ChunkRow.seq == seq)
@@ -112,9 +113,9 @@ def claim(
 def record(
     unit: UnitOfWork, held: ChunkLease, results: Sequence[ItemResult], now: datetime
 ) -> bool:
-    """Keep what came of items and renew the lease; False, and nothing changes, without a lease.
+    """Record results and renew the lease; False, and nothing changes, if the lease was lost.
 
-    The bytes of their files lie in the blob store already.
+    The bytes of the files must be in the blob store already.
     """
     chunk = _held(unit.session, held, now)
     if chunk is None:
@@ -127,7 +128,7 @@ def record(
 
 
 def finish(unit: UnitOfWork, held: ChunkLease, now: datetime) -> bool:
-    """Let go of a chunk: it is done, or others go on with what is left of it."""
+    """Release a chunk that is done, or whose rest other workers may continue."""
     chunk = _held(unit.session, held, now)
     if chunk is None:
         return False
@@ -139,7 +140,7 @@ def finish(unit: UnitOfWork, held: ChunkLease, now: datetime) -> bool:
 
 
 def expire(session: Session, chunk_seq: int, now: datetime) -> None:
-    """End the lease on a chunk whose worker is known to be dead, so that others may claim it."""
+    """End the lease of a worker that is known to be dead."""
     held = update(ChunkRow).where(ChunkRow.seq == chunk_seq, ChunkRow.lease_until > now)
     session.execute(held.values(lease_until=now))
 
@@ -148,12 +149,12 @@ def expire(session: Session, chunk_seq: int, now: datetime) -> None:
 
 
 def free(now: datetime) -> ColumnElement[bool]:
-    """Say that nobody works on a chunk."""
+    """Return the condition that nobody works on a chunk."""
     return or_(ChunkRow.owner.is_(None), ChunkRow.lease_until <= now)
 
 
-def _bounded(session: Session, lease: timedelta) -> None:
-    """Let PostgreSQL end the transaction of a process that freezes in it, holding its rows."""
+def _limit_idle_time(session: Session, lease: timedelta) -> None:
+    """Let PostgreSQL end this transaction if the process freezes in it, holding row locks."""
     if session.get_bind().dialect.name != "sqlite":
         limit = {"ms": str(round(lease.total_seconds() * 1000))}
         name = "idle_in_transaction_session_timeout"
@@ -161,7 +162,7 @@ def _bounded(session: Session, lease: timedelta) -> None:
 
 
 def _held(session: Session, held: ChunkLease, now: datetime) -> ChunkRow | None:
-    _bounded(session, held.lease)
+    _limit_idle_time(session, held.lease)
     query = select(ChunkRow).where(
         ChunkRow.seq == held.chunk_seq, ChunkRow.owner == held.owner, ChunkRow.lease_until > now
     )
@@ -180,7 +181,7 @@ def _pending(session: Session, chunk: ChunkRow) -> list[LeasedItem]:
 def _after_death(
     unit: UnitOfWork, batch: BatchRow, chunk: ChunkRow, items: list[LeasedItem]
 ) -> list[LeasedItem]:
-    """Halve a chunk that killed its worker; an item alone that did so too often is poison."""
+    """Halve a chunk whose worker died; a single item that caused MOST_DEATHS is poison."""
     if len(items) > 1:
         half = len(items) // 2
         other = add_chunk(unit.session, batch, unit.now)
@@ -200,21 +201,12 @@ def _claimed(
     lease, items = work
     chunk.owner = unit.new_id()
     chunk.attempts += 1
-    return ChunkLease(
-        chunk.seq,
-        chunk.owner,
-        batch.id,
-        batch.kind,
-        batch.contract_id,
-        json.loads(batch.options),
-        batch.created_at,
-        lease,
-        tuple(items),
-    )
+    of_batch = (batch.kind, batch.contract_id, json.loads(batch.options), batch.created_at)
+    return ChunkLease(chunk.seq, chunk.owner, batch.id, *of_batch, lease, tuple(items))
 
 
 def _keep(unit: UnitOfWork, batch_id: str, results: Sequence[ItemResult]) -> None:
-    """Write what came of items, except of those that are done already."""
+    """Write the results of items, except of those that are done already."""
     seqs = [result.seq for result in results]
     undone = select(BatchItemRow.seq).where(
         BatchItemRow.batch_id == batch_id, BatchItemRow.seq.in_(seqs), BatchItemRow.state != "done"
@@ -252,7 +244,7 @@ _KEEP = (
     .values(
         state=bindparam("new_state"),
         attempts=BatchItemRow.attempts + 1,
-        # What fails tells no number; it keeps the one that its record was ordered with.
+        # A failure has no number; the item keeps the one that its record was ordered with.
         doc_no=func.coalesce(bindparam("new_doc_no"), BatchItemRow.doc_no),
         errors=bindparam("new_errors"),
     )
@@ -270,9 +262,9 @@ def _columns(batch_id: str, result: ItemResult) -> dict[str, Any]:
 
 
 def _end(unit: UnitOfWork, batch: BatchRow, chunk: ChunkRow) -> None:
-    """Remove a chunk that is done, and end its batch with the last one.
+    """Delete a chunk that is done; the last one ends its batch.
 
-    The batch is locked first: of two that end the last chunks one must see that none is left.
+    The batch is locked first: of two workers that end the last two chunks, one must see none left.
     """
     session = unit.session
     session.refresh(batch, with_for_update=True)

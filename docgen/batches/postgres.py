@@ -1,14 +1,13 @@
 """Chunks as jobs of procrastinate on PostgreSQL, for workers on any number of machines.
 
-Procrastinate only wakes workers and notices those that died: who may work on a chunk, and what
-is done, is what our own rows say (`docgen.batches.leases`). Only `docgen worker` runs this.
+Procrastinate only wakes workers and detects dead ones; our own rows (`docgen.batches.leases`)
+decide who works on a chunk and what is done. Only `docgen worker` runs this.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
@@ -28,21 +27,21 @@ from docgen.errors import DocgenError
 
 log = logging.getLogger("docgen.batches")
 
-HEARTBEAT_S, STALLED_S, POLL_S = 2.0, 6.0, 1.0
-REAP, EVERY_10_S = "docgen.reap", "* * * * * */10"
+HEARTBEAT_S, STALLED_S, POLL_S = 2.0, 6.0, 1.0  # a worker is dead after three missed heartbeats
+REAP, EVERY_10_S = "docgen.reap", "* * * * * */10"  # cron with seconds in the sixth field
 FAULTS = (DocgenError, SQLAlchemyError, psycopg.Error, ConnectorException)
 
 
 @dataclass
 class Crew:
-    """The workers of one process: one slot for any chunk, and one for whoever waits."""
+    """The workers of one process: one slot for any chunk, and one for urgent chunks only."""
 
     bench: Bench
     url: str
     stopping: Event = field(default_factory=Event)
 
     async def run(self) -> None:
-        """Work until cancelled; a database that is gone is waited for."""
+        """Work until cancelled; wait for a database that cannot be reached."""
         try:
             while True:
                 try:
@@ -55,9 +54,17 @@ class Crew:
 
     async def _work(self) -> None:
         app = self._app()
+        options: dict[str, Any] = {
+            "concurrency": 1,
+            "delete_jobs": "always",
+            "install_signal_handlers": False,
+            "fetch_job_polling_interval": POLL_S,
+            "update_heartbeat_interval": HEARTBEAT_S,
+            "stalled_worker_timeout": STALLED_S,
+        }
         async with app.open_async(), asyncio.TaskGroup() as slots:
-            for queues in ((QUEUE, FIRST), (FIRST,)):
-                slots.create_task(_slot(app, queues))
+            for queues in ([QUEUE, FIRST], [FIRST]):
+                slots.create_task(app.run_worker_async(queues=queues, **options))
 
     def _app(self) -> App:
         app = App(connector=PsycopgConnector(conninfo=conninfo(make_url(self.url)), max_size=6))
@@ -75,12 +82,12 @@ class Crew:
         return app
 
     def do(self, seq: int) -> None:
-        """Work on a chunk, unless somebody does or it is done."""
+        """Work on a chunk, unless it is done or another worker has it."""
         if not self.stopping.is_set() and (held := take(self.bench, seq=seq)):
             work(self.bench, held, self.stopping)
 
     async def reap(self, app: App) -> None:
-        """Give the chunks of workers whose hearts stopped to others, and those without a job."""
+        """Release the chunks of dead workers, and make jobs for chunks that have none."""
         stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S)
         for job in stalled:
             await asyncio.to_thread(self._release, job)
@@ -100,17 +107,5 @@ class Crew:
 
 
 def conninfo(url: URL) -> str:
-    """Return a database's URL as libpq knows it."""
+    """Return SQLAlchemy's URL of a database without its driver, as libpq wants it."""
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-async def _slot(app: App, queues: Iterable[str]) -> None:
-    options: dict[str, Any] = {
-        "concurrency": 1,
-        "delete_jobs": "always",
-        "install_signal_handlers": False,
-        "fetch_job_polling_interval": POLL_S,
-        "update_heartbeat_interval": HEARTBEAT_S,
-        "stalled_worker_timeout": STALLED_S,
-    }
-    await app.run_worker_async(queues=list(queues), **options)

@@ -1,6 +1,6 @@
-"""Ordering work and giving it up: rows written in the caller's own transaction.
+"""Put work into the queue and cancel it: rows written in the caller's transaction.
 
-Knows neither who works nor how; `docgen.batches.leases` is the workers' side.
+Knows neither workers nor the meaning of the work; `docgen.batches.leases` is the workers' side.
 """
 
 from __future__ import annotations
@@ -21,16 +21,15 @@ from docgen.store.tables import BatchItemRow, BatchRow, ChunkRow
 from docgen.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
-CHUNK = 200
-BACKGROUND, INTERACTIVE = 0, 100
-FEW = 10
-"""So many items are somebody waiting: they go first, one at a time."""
-AGAIN = ("failed", "poison")
+CHUNK = 200  # items that one worker claims at once
+BACKGROUND, INTERACTIVE = 0, 100  # priorities; a higher one goes first
+FEW = 10  # items for which a user is taken to be waiting: they go first, one at a time
+AGAIN = ("failed", "poison")  # states that `retry` orders again
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to do with the items: a kind of work, for whom, and what it understands besides."""
+    """The work to do with items: its kind (see `handlers`), its user, and its own options."""
 
     kind: str
     user_id: str
@@ -42,7 +41,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many items of a batch are in which state."""
+    """The numbers of a batch's items by state."""
 
     pending: int = 0
     done: int = 0
@@ -53,10 +52,8 @@ class Counts:
 def enqueue(
     unit: UnitOfWork, job: Job, rows: Sequence[bytes], doc_nos: Sequence[str | None] | None = None
 ) -> BatchRow:
-    """Order work on `rows` (JSON each), within the unit's transaction: commits or goes with it."""
-    priority = job.priority
-    if priority is None:
-        priority = priority_of(len(rows))
+    """Order work on `rows` (JSON each) within the unit's transaction."""
+    priority = priority_of(len(rows)) if job.priority is None else job.priority
     batch = BatchRow(
         id=unit.new_id(),
         user_id=job.user_id,
@@ -81,18 +78,18 @@ def add_items(
     rows: Sequence[bytes],
     doc_nos: Sequence[str | None] | None = None,
 ) -> None:
-    """Put the items of a batch that has none yet into chunks; `doc_nos` where they are known."""
+    """Add the items of a batch that has none yet, in chunks; `doc_nos` where they are known."""
     first = 1
     unit.ordered = unit.ordered or batch.priority >= INTERACTIVE
     for part in _parts(rows, batch.priority):
-        made = add_chunk(unit.session, batch, unit.now)
+        chunk = add_chunk(unit.session, batch, unit.now)
         unit.session.execute(
             insert(BatchItemRow),
             [
                 {
                     "batch_id": batch.id,
                     "seq": seq,
-                    "chunk_seq": made.seq,
+                    "chunk_seq": chunk.seq,
                     "state": "pending",
                     "attempts": 0,
                     "doc_no": doc_nos[seq - 1] if doc_nos else None,
@@ -105,12 +102,12 @@ def add_items(
 
 
 def priority_of(count: int) -> int:
-    """Return how soon so many items are done: a few first, for somebody waits."""
+    """Return the priority of a number of items; a user waits for a few."""
     return INTERACTIVE if count <= FEW else BACKGROUND
 
 
 def cancel(unit: UnitOfWork, batch: BatchRow) -> None:
-    """Give up what is not done; whoever works on it finds his lease gone. Again is no error."""
+    """Cancel the items that are not done; their workers lose the lease. Twice is no error."""
     unit.session.execute(delete(ChunkRow).where(ChunkRow.batch_id == batch.id))
     unit.session.refresh(batch, with_for_update=True)  # after the chunks, as who ends one does
     if batch.state == "active":
@@ -118,9 +115,9 @@ def cancel(unit: UnitOfWork, batch: BatchRow) -> None:
 
 
 def retry(unit: UnitOfWork, batch: BatchRow) -> int:
-    """Order again what failed, was poison or was cancelled; how many items that is.
+    """Order items again that failed, were poison or were cancelled; return how many.
 
-    What is pending in a batch at work is in good hands already.
+    Pending items of an active batch are in a chunk already.
     """
     unit.session.refresh(batch, with_for_update=True)
     states = AGAIN if batch.state == "active" else (*AGAIN, "pending")
@@ -146,7 +143,7 @@ def counts(session: Session, batch_id: str) -> Counts:
 
 
 def move(session: Session, chunk: ChunkRow, seqs: Sequence[int]) -> None:
-    """Make items of the chunk's batch its own, and pending."""
+    """Move items of the chunk's batch to the chunk, as pending."""
     session.execute(
         update(BatchItemRow)
         .where(BatchItemRow.batch_id == chunk.batch_id, BatchItemRow.seq.in_(seqs))
@@ -155,15 +152,13 @@ def move(session: Session, chunk: ChunkRow, seqs: Sequence[int]) -> None:
 
 
 def add_chunk(session: Session, batch: BatchRow, now: datetime) -> ChunkRow:
-    """Make a chunk that anybody may claim, without items yet, and tell workers elsewhere."""
-    made = ChunkRow(batch_id=batch.id, priority=batch.priority, attempts=0, created_at=now)
-    session.add(made)
+    """Add a free chunk without items, and announce it to workers on PostgreSQL."""
+    chunk = ChunkRow(batch_id=batch.id, priority=batch.priority, attempts=0, created_at=now)
+    session.add(chunk)
     session.flush()
     if session.get_bind().dialect.name != "sqlite":
-        from docgen.batches.queue import announce
-
-        announce(session, made)
-    return made
+        announce(session, chunk)
+    return chunk
 
 
 def _parts(rows: Sequence[T], priority: int) -> Iterator[Sequence[T]]:
@@ -174,8 +169,7 @@ def _parts(rows: Sequence[T], priority: int) -> Iterator[Sequence[T]]:
 
 TASK = "docgen.chunk"
 QUEUE, FIRST = "docgen", "docgen-first"
-PRIORITY_FIRST = INTERACTIVE
-"""From this priority on, a chunk goes to the slot that is kept free for whoever waits."""
+PRIORITY_FIRST = INTERACTIVE  # from here on a chunk goes to the slot for urgent ones
 
 _AT_WORK = (
     text(
@@ -188,7 +182,7 @@ _AT_WORK = (
 
 
 def announce(session: Session, chunk: ChunkRow) -> None:
-    """Make a job for a chunk; it is there when the transaction commits."""
+    """Add a job of procrastinate for a chunk, in the same transaction."""
     connection = session.connection().connection.driver_connection
     configure_task(
         name=TASK,
@@ -200,9 +194,9 @@ def announce(session: Session, chunk: ChunkRow) -> None:
 
 
 def announce_forgotten(session: Session, now: datetime) -> int:
-    """Make jobs for chunks that nobody works on and that have none; how many there were.
+    """Add jobs for free chunks that have none; return how many there were.
 
-    One statement asks for both: a chunk ordered between two would seem to have no job.
+    One statement reads both: between two, a new chunk would seem to have no job.
     """
     free = or_(ChunkRow.owner.is_(None), ChunkRow.lease_until <= now)
     forgotten = session.scalars(select(ChunkRow).where(free, ChunkRow.seq.not_in(_AT_WORK))).all()
@@ -213,5 +207,5 @@ def announce_forgotten(session: Session, now: datetime) -> int:
 
 @cache
 def _app() -> App:
-    """Return what makes jobs; it never connects, for every job comes with its connection."""
+    """Return the app that adds jobs; it never connects, since each job brings its connection."""
     return App(connector=SyncPsycopgConnector())

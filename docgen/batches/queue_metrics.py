@@ -1,4 +1,4 @@
-"""What an operator watches of the queue; changes nothing."""
+"""Measure the queue for operators; changes nothing."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from sqlalchemy.orm import Session
 from docgen.batches.leases import free
 from docgen.store.tables import BatchItemRow, BatchRow, ChunkRow
 
-MOST_TOLD = 1000
+MOST_COUNTED = 1000  # items whose errors are parsed, which bounds the time of a reading
 
 
 @dataclass(frozen=True)
 class Gauges:
-    """What an operator watches: chunks that wait and that are worked on, and what came of items."""
+    """Numbers of waiting and running chunks, and of items by state and by error."""
 
     waiting: int
     running: int
     oldest: datetime | None
-    """When the chunk that has waited longest was ordered."""
+    """Time of order of the oldest waiting chunk."""
     oldest_running: datetime | None
-    """The same of those that are worked on."""
+    """The same of the running chunks."""
     items: Mapping[str, int]
     """Items of active batches by state."""
     failures: Mapping[str, int]
-    """Failed and poison items of active batches by their first error's code, of MOST_TOLD."""
+    """Failed and poison items of active batches by their first error's code, of MOST_COUNTED."""
 
 
 def gauges(session: Session, now: datetime) -> Gauges:
-    """Look at the queue."""
+    """Read all numbers of the queue."""
     count_oldest = select(func.count(), func.min(ChunkRow.created_at))
     waiting, oldest = session.execute(count_oldest.where(free(now))).one()
     running, oldest_running = session.execute(count_oldest.where(not_(free(now)))).one()
@@ -47,7 +47,7 @@ def gauges(session: Session, now: datetime) -> Gauges:
     )
     codes = Counter(
         json.loads(errors)[0]["code"]
-        for errors in session.scalars(wrong.limit(MOST_TOLD))
+        for errors in session.scalars(wrong.limit(MOST_COUNTED))
         if errors
     )
     return Gauges(waiting, running, oldest, oldest_running, items, codes)

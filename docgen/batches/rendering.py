@@ -1,4 +1,4 @@
-"""The work `render_records`: each item is a record's JSON, of which documents are made."""
+"""The work `render_records`: render the documents of items, each the JSON of a record."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from docgen.store.tables import ContractRow
 from docgen.store.unit_of_work import Store
 
 KIND = "render_records"
-ENDED = frozenset({"render_timeout", "render_memory", "render_died"})
-"""Codes of what ended the child that did it."""
+ENDED = frozenset({"render_timeout", "render_memory", "render_died"})  # the child was ended
 MOST_TRIES = 3
 
 
 def rendering(store: Store, children: Children) -> Groups:
-    """Return what makes items' documents in `children`."""
+    """Return the handler that renders items' documents in `children`."""
 
     @lru_cache(maxsize=8)
     def order_of(owner: str, contract_id: str, now: datetime, lang: str) -> RenderRequest:
-        """Return the order of a claim, without a record; a claim's contract is read once."""
+        """Return the request of a claim without its record; a claim's contract is read once."""
         with store.reading() as session:
             contract = session.get_one(ContractRow, contract_id)
         return order_for(store, b"", contract, code="", now=now, lang=lang)
@@ -44,21 +43,21 @@ def rendering(store: Store, children: Children) -> Groups:
 def _answers(
     children: Children, orders: Sequence[RenderRequest], formats: Sequence[str]
 ) -> Sequence[Answer]:
-    """Do all in one child; what ended it is found by doing each alone."""
+    """Render all records in one child; if that is ended, each alone, to find the cause."""
     if len(orders) > 1:
         try:
             return _run(children, orders, formats)
         except RenderFailed:
-            pass  # one of them, and the others are well
+            pass  # one record is the cause, and the others are to be rendered all the same
     return [_alone(children, order, formats) for order in orders]
 
 
 def _alone(children: Children, order: RenderRequest, formats: Sequence[str]) -> Answer:
-    """Make one record's documents, each within its own limits."""
+    """Render one record's documents, each with limits of its own."""
     files: dict[str, bytes] = {}
     doc_no = ""
     for name in formats:
-        answer = _tried(children, order, name)
+        answer = _try_again(children, order, name)
         if isinstance(answer, DocgenError):
             return answer
         doc_no = answer.doc_no
@@ -66,8 +65,8 @@ def _alone(children: Children, order: RenderRequest, formats: Sequence[str]) -> 
     return Documents(doc_no, files)
 
 
-def _tried(children: Children, order: RenderRequest, format_name: str) -> Answer:
-    """Make a document; a child that died is tried again, for another may have taken it along."""
+def _try_again(children: Children, order: RenderRequest, format_name: str) -> Answer:
+    """Render a document; try again if the child died, which another process may have caused."""
     failed: DocgenError | None = None
     for _ in range(MOST_TRIES):
         try:
@@ -97,7 +96,7 @@ def _result(item: LeasedItem, answer: Answer) -> ItemResult:
 
 @dataclass(frozen=True)
 class Documents:
-    """What a child makes of a record: the bytes of its files by format."""
+    """The rendered files of a record by format."""
 
     doc_no: str
     files: dict[str, bytes] = field(repr=False)
@@ -107,14 +106,14 @@ Answer = Documents | DocgenError
 
 
 def documents(orders: Sequence[RenderRequest], formats: Sequence[str]) -> list[Answer]:
-    """Make the documents of records; what is wrong with one is its answer."""
-    return [_made(order, formats) for order in orders]
-
-
-def _made(order: RenderRequest, formats: Sequence[str]) -> Answer:
-    try:
-        outcomes = {name: render(order, name) for name in formats}
-    except DocgenError as refused:
-        return refused
-    doc_no = next(outcome.doc_no for outcome in outcomes.values())
-    return Documents(doc_no, {name: outcome.data for name, outcome in outcomes.items()})
+    """Render the documents of records in this process; a refusal is the answer of its record."""
+    answers: list[Answer] = []
+    for order in orders:
+        try:
+            files = {name: render(order, name) for name in formats}
+        except DocgenError as refused:
+            answers.append(refused)
+            continue
+        doc_no = next(file.doc_no for file in files.values())
+        answers.append(Documents(doc_no, {name: file.data for name, file in files.items()}))
+    return answers

@@ -1,4 +1,4 @@
-"""The results of a batch as one zip file, made while it is read; its manifest comes last."""
+"""Stream the results of a batch as one zip file, with a manifest as its last member."""
 
 from __future__ import annotations
 
@@ -25,30 +25,31 @@ MANIFEST = "manifest.json"
 
 
 def zipped(store: Store, children: Children, batch_id: str) -> Iterator[bytes]:
-    """Give the bytes of the zip: the files, and what came of every item, with their sha256.
+    """Yield the bytes of the zip: files, and a manifest of every item's result and hashes.
 
-    A batch of spreadsheets holds its report and its error workbooks as well, and where it was
-    wished its PDFs as one, which `children` put together.
+    A batch of spreadsheets adds its report and error workbooks, and if ordered its PDFs merged
+    into one, which `children` do.
     """
-    out, told = ZipSink(), list[dict[str, Any]]()
-    beside = chain(_combined(store, children, batch_id), _sheets(store, batch_id))
-    with ZipFile(out, "w", ZIP_STORED) as made:  # documents are compressed already
-        for done, stem in _stemmed(store, batch_id):
-            told.append(_entry(done, stem))
+    out, items = ZipSink(), list[dict[str, Any]]()
+    others = chain(_combined(store, children, batch_id), _sheets(store, batch_id))
+    with ZipFile(out, "w", ZIP_STORED) as archive:  # documents are compressed already
+        for done, stem in _with_stems(store, batch_id):
+            items.append(_entry(done, stem))
             for file in done.files:
-                made.writestr(ZipInfo(_name(stem, file)), store.blobs.get(file.sha256))
+                archive.writestr(ZipInfo(_name(stem, file)), store.blobs.get(file.sha256))
                 yield out.take()
-        manifest: dict[str, Any] = {"batch": batch_id, "items": told, "files": []}
-        for name, data in beside:
-            made.writestr(ZipInfo(name), data)
-            manifest["files"].append(_told(name, data))
+        manifest: dict[str, Any] = {"batch": batch_id, "items": items, "files": []}
+        for name, data in others:
+            archive.writestr(ZipInfo(name), data)
+            sha256 = hashlib.sha256(data).hexdigest()
+            manifest["files"].append({"name": name, "sha256": sha256, "size_bytes": len(data)})
             yield out.take()
-        made.writestr(ZipInfo(MANIFEST), json.dumps(manifest, ensure_ascii=False, indent=1))
+        archive.writestr(ZipInfo(MANIFEST), json.dumps(manifest, ensure_ascii=False, indent=1))
     yield out.take()
 
 
-def _stemmed(store: Store, batch_id: str) -> Iterator[tuple[Done, str]]:
-    """Give every item with what its files are called."""
+def _with_stems(store: Store, batch_id: str) -> Iterator[tuple[Done, str]]:
+    """Yield every item with the stem of its files' names."""
     stems = set[str]()
     for done in batches.all_items(store, batch_id):
         stem = done.item.doc_no or ""
@@ -60,13 +61,13 @@ def _stemmed(store: Store, batch_id: str) -> Iterator[tuple[Done, str]]:
 
 
 def _combined(store: Store, children: Children, batch_id: str) -> Iterator[tuple[str, bytes]]:
-    """Give all PDFs as one, where that is wished; so many at a time lie in a folder."""
+    """Yield the merged PDFs if the batch was ordered with them, each of up to MOST documents."""
     with store.reading() as session:
         if not json.loads(session.get_one(BatchRow, batch_id).options).get("combined"):
             return
     found = (
         (stem, file.sha256)
-        for done, stem in _stemmed(store, batch_id)
+        for done, stem in _with_stems(store, batch_id)
         for file in done.files
         if file.format == "pdf"
     )
@@ -74,10 +75,10 @@ def _combined(store: Store, children: Children, batch_id: str) -> Iterator[tuple
         chosen = list(islice(found, combined.MOST))
         if not chosen:
             return
-        yield f"combined-{number:03}.pdf", _printed(store, children, chosen)
+        yield f"combined-{number:03}.pdf", _merge_pdfs(store, children, chosen)
 
 
-def _printed(store: Store, children: Children, chosen: list[tuple[str, str]]) -> bytes:
+def _merge_pdfs(store: Store, children: Children, chosen: list[tuple[str, str]]) -> bytes:
     with scratch("combined") as folder:
         parts, size = [], 0
         for number, (stem, sha256) in enumerate(chosen):
@@ -91,7 +92,7 @@ def _printed(store: Store, children: Children, chosen: list[tuple[str, str]]) ->
 
 
 def _sheets(store: Store, batch_id: str) -> Iterator[tuple[str, bytes]]:
-    """Give what is told of a batch's spreadsheets."""
+    """Yield the report and the error workbooks of a batch of spreadsheets."""
     with store.reading() as session:
         found = [
             (folder + one.name, one.sha256)
@@ -100,11 +101,6 @@ def _sheets(store: Store, batch_id: str) -> Iterator[tuple[str, bytes]]:
         ]
     for name, sha256 in found:
         yield name, store.blobs.get(sha256)
-
-
-def _told(name: str, data: bytes) -> dict[str, Any]:
-    sha256 = hashlib.sha256(data).hexdigest()
-    return {"name": name, "sha256": sha256, "size_bytes": len(data)}
 
 
 def _entry(done: Done, stem: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Working on claims: items through a handler, several at once, results and lease kept in step.
+"""Work on claimed chunks: run their items through a handler, record results, renew the lease.
 
-What the handlers do happens in children; a worker only waits for them, and puts the bytes that
-come of it into the blob store before any row names them.
+The handlers work in rendering children; a worker waits for them, and puts the files' bytes into
+the blob store before any row refers to them.
 """
 
 from __future__ import annotations
@@ -28,33 +28,31 @@ from docgen.store.unit_of_work import Store
 log = logging.getLogger("docgen.batches")
 
 POLL_S, FAULT_S, STOP_S = 0.1, 3.0, 1.5
-KEPT_EVERY_S = 0.5
+KEPT_EVERY_S = 0.5  # between two transactions that record results
 GROUP_S, FEWEST_IN_GROUP, MOST_IN_GROUP = 0.2, 2, 20
-KEEPERS = 4
-"""Threads that put bytes; they wait for the disk, which takes several files as quickly as one."""
+KEEPERS = 4  # threads that write blobs: a disk syncs several files as quickly as one
 
 Handler = Callable[[ChunkLease, LeasedItem], ItemResult]
-"""What does one item."""
+"""Works on one item."""
 Groups = Callable[[ChunkLease, Sequence[LeasedItem]], list[ItemResult]]
-"""What does several items at a time, where a child's one call is enough for them; each by itself
-comes out well or not."""
+"""Works on several items in one call of a child; each has its own result."""
 
 
 def singly(handler: Handler) -> Groups:
-    """Return what does a group's items one after the other."""
+    """Return a handler of groups that works on their items one after the other."""
     return lambda held, items: [handler(held, item) for item in items]
 
 
 def real_time() -> datetime:
-    """Return the real moment, which leases go by."""
+    """Return the real time, by which leases end."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What work is done with: a handler for each kind, `at_once` groups of items at a time.
+    """The settings of workers: a handler for each kind, `at_once` groups of items at a time.
 
-    `sizes` are the groups' last ones by kind, which the next chunk begins with.
+    `sizes` are the latest group sizes by kind, with which the next chunk begins.
     """
 
     store: Store
@@ -66,7 +64,7 @@ class Bench:
 
 
 def take(bench: Bench, *, least: int = 0, seq: int | None = None) -> ChunkLease | None:
-    """Claim a chunk, if there is one; looks first, so that an idle worker writes nothing."""
+    """Claim a chunk, if there is one; reads first, so that an idle worker writes nothing."""
     now = bench.clock()
     with bench.store.reading() as session:
         if not leases.waiting(session, now, least=least):
@@ -76,31 +74,27 @@ def take(bench: Bench, *, least: int = 0, seq: int | None = None) -> ChunkLease 
 
 
 def work(bench: Bench, held: ChunkLease, stopping: Event) -> bool:
-    """Do a chunk's items; False when the lease was lost, so that nothing more may be done.
+    """Work on a chunk's items; False when the lease was lost and the work must end.
 
-    A fault of the surroundings is raised, and the chunk given back: no item is to blame.
+    A fault of the environment is raised and the chunk released: no item is its cause.
     """
     try:
-        return _worked(bench, held, stopping)
+        with Belt(bench, held, stopping) as belt:
+            for results in belt.results():
+                with bench.store.change(SERVICE) as unit:
+                    if not leases.record(unit, held, results, bench.clock()):
+                        log.warning("chunk %s of %s was lost", held.chunk_seq, held.batch_id)
+                        return False
+        with bench.store.change(SERVICE) as unit:
+            return leases.finish(unit, held, bench.clock())
     except DocgenError:
         with bench.store.change(SERVICE) as unit:
             leases.finish(unit, held, bench.clock())
         raise
 
 
-def _worked(bench: Bench, held: ChunkLease, stopping: Event) -> bool:
-    with Belt(bench, held, stopping) as belt:
-        for results in belt.results():
-            with bench.store.change(SERVICE) as unit:
-                if not leases.record(unit, held, results, bench.clock()):
-                    log.warning("chunk %s of %s was lost", held.chunk_seq, held.batch_id)
-                    return False
-    with bench.store.change(SERVICE) as unit:
-        return leases.finish(unit, held, bench.clock())
-
-
 def run_worker(bench: Bench, stopping: Event, *, least: int = 0) -> None:
-    """Claim and work until `stopping` is set; a chunk that is begun then is given back."""
+    """Claim and work until `stopping` is set; a chunk in work is released then."""
     while not stopping.is_set():
         try:
             held = take(bench, least=least)
@@ -114,7 +108,7 @@ def run_worker(bench: Bench, stopping: Event, *, least: int = 0) -> None:
 
 
 def _wait(bench: Bench, stopping: Event, least: int) -> None:
-    """Wait a moment; who works for those that wait is told when one of them begins to."""
+    """Wait a moment; the worker of urgent chunks wakes as soon as one is ordered."""
     if least < INTERACTIVE:
         stopping.wait(POLL_S)
     elif bench.store.ordered.wait(POLL_S):
@@ -122,10 +116,10 @@ def _wait(bench: Bench, stopping: Event, least: int) -> None:
 
 
 class Workers:
-    """Threads of the service that work from `start` to `stop`: one for all, one for who waits."""
+    """Threads of the service that work from `start` to `stop`: one for all, one for urgent work."""
 
     def __init__(self, bench: Bench) -> None:
-        """Prepare; nothing starts yet."""
+        """Create the threads without starting them."""
         self._stopping, self._ordered = Event(), bench.store.ordered
         self._threads = [
             Thread(
@@ -139,12 +133,12 @@ class Workers:
         ]
 
     def start(self) -> None:
-        """Begin."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Begin no other item; what is still under way after a moment is done again later."""
+        """Start no other item; items still in work after STOP_S are done again later."""
         self._stopping.set()
         self._ordered.set()  # wakes the one that waits for it
         for thread in self._threads:
@@ -152,16 +146,18 @@ class Workers:
 
 
 class Belt:
-    """One claim's items on their way: made in groups, then their bytes put, then given out.
+    """The pipeline of one claim: items are made in groups, their bytes stored, results yielded.
 
-    A group is as many items as a child does in about GROUP_S, so that passing them to and fro
-    costs little and whoever waits does not wait long.
+    A group is as many items as a child makes in about GROUP_S: passing them to the child costs
+    little, and results come soon.
     """
 
     def __init__(self, bench: Bench, held: ChunkLease, stopping: Event) -> None:
-        """Begin nothing yet."""
+        """Create the threads. Raises StoreFault: unknown_work."""
         self._bench, self._held, self._stopping = bench, held, stopping
-        self._handler = _handler(bench, held)
+        if held.kind not in bench.handlers:
+            raise StoreFault("unknown_work", kind=held.kind)
+        self._handler = bench.handlers[held.kind]
         self._rest = deque(held.items)
         self._making: set[Future[list[ItemResult]]] = set()
         self._keeping: set[Future[list[ItemResult]]] = set()
@@ -176,7 +172,7 @@ class Belt:
         self._keepers.shutdown(cancel_futures=True)
 
     def results(self) -> Iterator[list[ItemResult]]:
-        """Give results as they come, and an empty list whenever it is time to renew the lease."""
+        """Yield results as they come, and an empty list when it is time to renew the lease."""
         patience = min(KEPT_EVERY_S, self._bench.lease.total_seconds() / 3)
         results: list[ItemResult] = []
         kept_at = monotonic()
@@ -191,7 +187,7 @@ class Belt:
                 results, kept_at = [], monotonic()
 
     def _begin(self) -> None:
-        """Hand out groups, one more than is worked on; none while the disk does not keep up."""
+        """Submit groups ahead of the makers; none while storing does not keep up."""
         at_once = self._bench.at_once
         while (
             self._rest
@@ -202,22 +198,23 @@ class Belt:
             left = len(self._rest)
             size = min(self._usual, left, max(FEWEST_IN_GROUP, left // (2 * at_once)))
             group = [self._rest.popleft() for _ in range(size)]
-            self._making.add(self._makers.submit(self._made, group))
+            self._making.add(self._makers.submit(self._make, group))
 
     def _ended(self, patience: float) -> list[ItemResult]:
-        """Wait a moment for what ends, and pass it on; return what is there to its last byte."""
+        """Wait for groups that end and pass them on; return results whose bytes are stored."""
         ended, _ = wait(self._making | self._keeping, timeout=patience, return_when=FIRST_COMPLETED)
         kept = [result for group in self._keeping & ended for result in group.result()]
         self._keeping -= ended
-        # Children that are stopped with the service fail, and not by their items' fault.
+        # Children that are stopped with the service fail; their items are not the cause.
         left = self._stopping.is_set()
         for group in self._making & ended:
-            made = [one for one in group.result() if one.state == "done" or not left]
-            self._keeping.add(self._keepers.submit(self._put, made))
+            results = [one for one in group.result() if one.state == "done" or not left]
+            self._keeping.add(self._keepers.submit(self._put, results))
         self._making -= ended
         return kept
 
-    def _made(self, group: list[LeasedItem]) -> list[ItemResult]:
+    def _make(self, group: list[LeasedItem]) -> list[ItemResult]:
+        """Work on a group, and adapt the size of the next ones to the time it took."""
         began = monotonic()
         results = self._handler(self._held, group)
         took = max(monotonic() - began, 0.001)
@@ -230,14 +227,8 @@ class Belt:
     def _usual(self) -> int:
         return self._bench.sizes.get(self._held.kind, 1)
 
-    def _put(self, made: list[ItemResult]) -> list[ItemResult]:
-        for result in made:
+    def _put(self, results: list[ItemResult]) -> list[ItemResult]:
+        for result in results:
             for file in result.files:
                 self._bench.store.blobs.put(file.data)
-        return made
-
-
-def _handler(bench: Bench, held: ChunkLease) -> Groups:
-    if held.kind not in bench.handlers:
-        raise StoreFault("unknown_work", kind=held.kind)
-    return bench.handlers[held.kind]
+        return results

@@ -1,7 +1,7 @@
-"""Files for people: written aside and renamed, never torn, never overwritten unasked.
+"""Write files for people: complete or not at all, and never over another file unasked.
 
-An index in the output folder remembers what each file was made from, so that nothing is
-rendered twice. While a run lasts, a journal beside it does: a run that is killed leaves it.
+An index in the output folder records what each file was made from, so that nothing is rendered
+twice. A journal beside it records the files of the current run, in case it is killed.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from typing import BinaryIO, Literal
 from docgen.errors import OutputRefused
 
 INDEX = ".docgen-index.json"
+# One JSON list a line, [key, name, sha256], for each file written since the index was saved.
 JOURNAL = ".docgen-index.lines"
-"""One JSON list a line, [key, name, sha256]: what was delivered since the index was saved."""
-UNFINISHED = re.compile(r"\.docgen-[a-z0-9_]{8}")  # what write_aside calls a file until it is whole
+UNFINISHED = re.compile(r"\.docgen-[a-z0-9_]{8}")  # temporary names of tempfile.mkstemp
 State = Literal["made", "unchanged"]
 
 
 class OutputFolder:
-    """An output folder with its index of what was made from what; several runs may share it."""
+    """An output folder with its index from keys to files; several runs may share it."""
 
     def __init__(self, path: Path, *, force: bool = False, indexed: bool = False) -> None:
-        """Make the folder where it is missing; only an indexed one keeps an index."""
+        """Create the folder if it is missing; only an `indexed` one keeps an index."""
         self.path, self.force = path, force
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as wrong:
             raise _refused(path, wrong) from wrong
         self._index: dict[str, list[str]] = self._load() if indexed else {}
-        self._own: dict[str, list[str]] = {}
+        self._delivered: dict[str, list[str]] = {}
 
     def unchanged(self, key: str) -> Path | None:
-        """Return the file already made from `key`, if it is still there as it was made."""
+        """Return the file made from `key` before, if it still exists unchanged."""
         name, sha256 = self._index.get(key, ["", ""])
         path = self.path / name
         with suppress(OSError):
@@ -52,50 +52,52 @@ class OutputFolder:
         return None
 
     def deliver(self, name: str, data: bytes, key: str = "") -> tuple[Path, State]:
-        """Write `data` as `name`; an existing other file is kept unless forced.
+        """Write `data` as `name`; a different file of that name is kept unless forced.
 
         Raises OutputRefused: file_exists, no_space, not_writable.
         """
         path = self.path / name
         try:
-            with _alone(self.path):
+            with _locked(self.path):
                 state = self._write(path, data)
                 if key:
-                    self._note(key, [name, hashlib.sha256(data).hexdigest()])
+                    self._record(key, [name, hashlib.sha256(data).hexdigest()])
         except OSError as wrong:
             raise _refused(path, wrong) from wrong
         return path, state
 
     def save_index(self) -> None:
-        """Remember what was made, by this run or by others meanwhile; forget what is gone."""
-        with _alone(self.path):
-            known = self._load()
-            newest = {
+        """Save the files of this run and of others meanwhile; drop those that no longer exist."""
+        with _locked(self.path):
+            saved = self._load()
+            newest = {  # by file name: a file has one entry, of the key it was made from last
                 entry[0]: (key, entry)
-                for index in (known, self._own)
+                for index in (saved, self._delivered)
                 for key, entry in index.items()
             }
-            kept = dict(newest[name] for name in sorted(newest) if os.path.isfile(self.path / name))
+            entries = dict(
+                newest[name] for name in sorted(newest) if os.path.isfile(self.path / name)
+            )
             journal = self.path / JOURNAL
-            if kept != known or journal.exists():
-                text = json.dumps(kept, ensure_ascii=False, indent=0)
+            if entries != saved or journal.exists():
+                text = json.dumps(entries, ensure_ascii=False, indent=0)
                 write_aside(self.path / INDEX, text.encode("utf-8", "replace"))
                 journal.unlink(missing_ok=True)
 
     def discard_unfinished(self, *, older_than: datetime) -> None:
-        """Remove what killed runs left half written here and one folder down."""
-        with _alone(self.path):
+        """Remove temporary files of killed runs in this folder and the folders in it."""
+        with _locked(self.path):
             for path in (*self.path.glob(".docgen-*"), *self.path.glob("*/.docgen-*")):
-                # Gone meanwhile, or another's and for them to remove.
+                # Removed meanwhile, or another user's, who has to remove it.
                 with suppress(FileNotFoundError, PermissionError):
-                    found = path.lstat()
-                    old = datetime.fromtimestamp(found.st_mtime, UTC) < older_than
-                    if old and stat.S_ISREG(found.st_mode) and UNFINISHED.fullmatch(path.name):
+                    status = path.lstat()
+                    old = datetime.fromtimestamp(status.st_mtime, UTC) < older_than
+                    if old and stat.S_ISREG(status.st_mode) and UNFINISHED.fullmatch(path.name):
                         path.unlink()
 
-    def _note(self, key: str, entry: list[str]) -> None:
-        """Put a delivered file into the journal, so that it outlives a run that is killed."""
-        self._index[key] = self._own[key] = entry
+    def _record(self, key: str, entry: list[str]) -> None:
+        """Append a file to the journal, which a killed run leaves behind."""
+        self._index[key] = self._delivered[key] = entry
         line = json.dumps([key, *entry])  # ASCII, so whatever the name holds can be written
         with (self.path / JOURNAL).open("a", encoding="ascii") as journal:
             journal.write(f"\n{line}")  # in front: a line torn by a power failure stays alone
@@ -109,18 +111,18 @@ class OutputFolder:
         return "made"
 
     def _replaceable(self, path: Path) -> bool:
-        """Return a file may go when forced, or when it is still exactly what docgen made."""
+        """Return whether a file may be overwritten: forced, or unchanged since docgen made it."""
         if self.force:
             return True
         name = path.relative_to(self.path).as_posix()
-        made = {entry[1] for entry in self._index.values() if entry[0] == name}
-        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() in made
+        hashes = {entry[1] for entry in self._index.values() if entry[0] == name}
+        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() in hashes
 
     def _load(self) -> dict[str, list[str]]:
-        return self._saved() | self._noted()
+        return self._read_index() | self._read_journal()
 
-    def _noted(self) -> dict[str, list[str]]:
-        """Read the journal; what a torn line named is only made once more."""
+    def _read_journal(self) -> dict[str, list[str]]:
+        """Read the journal; a file whose line is torn is only made once more."""
         try:
             text = (self.path / JOURNAL).read_text("ascii", "replace")
         except OSError:  # mostly there is none
@@ -132,7 +134,7 @@ class OutputFolder:
                 found[str(key)] = [str(name), str(sha256)]
         return found
 
-    def _saved(self) -> dict[str, list[str]]:
+    def _read_index(self) -> dict[str, list[str]]:
         try:
             loaded = json.loads((self.path / INDEX).read_text("utf-8"))
             return {str(key): [str(name), str(sha256)] for key, (name, sha256) in loaded.items()}
@@ -145,9 +147,9 @@ class OutputFolder:
 
 
 def placed(target: str, name: str) -> tuple[Path, str]:
-    """Return the folder and the name of a file that goes to `target`, as somebody typed it.
+    """Return the folder and the file name that a typed `target` stands for.
 
-    A folder, or what ends in a slash, takes it under `name`; anything else is the file itself.
+    A folder, or a path that ends in a slash, gets the file as `name`; any other is the file.
     """
     path = Path(target)
     if target.endswith(os.sep) or path.is_dir():
@@ -156,14 +158,14 @@ def placed(target: str, name: str) -> tuple[Path, str]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let no other run write to `folder` meanwhile, where its file system knows locks."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Let no other run write to `folder` meanwhile, where its file system supports locks."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as wrong:
         raise _refused(folder, wrong) from wrong
     try:
-        with suppress(OSError):
+        with suppress(OSError):  # some network file systems refuse flock(2)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -178,9 +180,9 @@ def write_aside(path: Path, data: bytes) -> None:
 
 @contextmanager
 def writing_aside(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
-    """Give a file that becomes `path` at the end of the block, whole, or leaves nothing behind.
+    """Open a temporary file that becomes `path` at the end of the block, or is removed.
 
-    `mode` says who may read it; None leaves that to the process's mask. Raises OutputRefused.
+    `mode` are its permissions; None takes those of the process's umask. Raises OutputRefused.
     """
     temporary = ""
     try:
@@ -190,9 +192,14 @@ def writing_aside(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        # mkstemp made it 0600, which others could not read.
         os.chmod(temporary, 0o666 & ~_umask() if mode is None else mode)
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # without it the new name may not outlive a power failure (fsync(2))
+        finally:
+            os.close(folder)
     except OSError as wrong:
         _discard(temporary)
         raise _refused(path, wrong) from wrong
@@ -208,17 +215,9 @@ def _discard(temporary: str) -> None:
 
 
 def _umask() -> int:
-    current = os.umask(0)
+    current = os.umask(0)  # the only way to read it is to set it (umask(2))
     os.umask(current)
     return current
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _refused(path: Path, wrong: OSError) -> OutputRefused:

@@ -1,4 +1,7 @@
-"""Unzip what strangers bring: bounded in size, names checked, XML without DTD, no macros."""
+"""Unzip Office packages of strangers: bounded sizes, checked names, XML without DTD, no macros.
+
+Reads into memory only; what an upload is judged by is in `docgen.uploads.zips`.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +20,23 @@ from docgen.errors import DocgenError
 TOTAL_BYTES = 200 * 2**20
 ENTRY_BYTES = 100 * 2**20
 ENTRIES = 2_000
-FREE_RATIO_BYTES = 10 * 2**20
-RATIO = 300  # a table of 5,000 alike rows reaches 110, a bomb 1,000
-NESTING = 2
+FREE_RATIO_BYTES = 10 * 2**20  # up to this size any ratio passes: it is harmless
+RATIO = 300  # measured: a table of 5,000 equal rows has 110; deflate's most is 1,032
+NESTING = 2  # a workbook in a chart of a document
 CHUNK_BYTES = 2**20
-ENCRYPTED = 0x41
+ENCRYPTED = 0x41  # flag bits 0 (encrypted) and 6 (strongly), APPNOTE 4.4.4
 
 _MACROS = re.compile(
     r"(^|/)vba(project\w*|data)\.(bin|xml)$|(^|/)(macrosheets|activex|dialogsheets)/|/oleobject\w*\.bin$",
     re.IGNORECASE,
 )
-_ELSEWHERE = re.compile(r"^$|^[A-Za-z]:|(^|/)\.{0,2}(/|$)")
+_ELSEWHERE = re.compile(r"^$|^[A-Za-z]:|(^|/)\.{0,2}(/|$)")  # a drive; empty, . and .. as steps
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, struct.error)
 
 
 @dataclass
 class _Budget:
-    """What may still be unzipped, and how a refusal is raised."""
+    """How much may still be unzipped, and the exception of a refusal."""
 
     fault: type[DocgenError]
     bytes_left: int = TOTAL_BYTES
@@ -49,10 +52,7 @@ class _Budget:
 
 
 def unzip(data: bytes, fault: type[DocgenError]) -> dict[str, bytes]:
-    """Return name → bytes of every entry, or raise `fault` as it is.
-
-    The refused entry's name is its place.
-    """
+    """Return the bytes of every entry by name. A refusal is raised as `fault` with its place."""
     parts = _open(data, _Budget(fault), 1)
     for name, part in parts.items():
         if is_xml(name):
@@ -61,12 +61,13 @@ def unzip(data: bytes, fault: type[DocgenError]) -> dict[str, bytes]:
 
 
 def is_xml(name: str) -> bool:
-    """Tell whether a part of that name is XML."""
+    """Return whether a part of that name is XML."""
     return name.lower().endswith((".xml", ".rels", ".vml"))
 
 
 def _open(data: bytes, budget: _Budget, depth: int) -> dict[str, bytes]:
     """Read one archive; archives inside it spend the same budget."""
+    # Counted before zipfile builds an object for each entry of the directory (PK\1\2).
     if len(data) > TOTAL_BYTES or data.count(b"PK\1\2") > 2 * ENTRIES:
         budget.refuse("zip_too_large")
     try:
@@ -85,6 +86,7 @@ def _check_names(infos: list[zipfile.ZipInfo], budget: _Budget) -> None:
     seen = set()
     for info in infos:
         name = info.filename
+        # zipfile cuts a name at its first NUL: orig_filename then differs.
         if name != info.orig_filename or "\\" in name or _ELSEWHERE.search(name):
             budget.refuse("zip_name", name)
         if name.lower() in seen:
@@ -95,7 +97,7 @@ def _check_names(infos: list[zipfile.ZipInfo], budget: _Budget) -> None:
 
 
 def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget, depth: int) -> bytes:
-    """Read one entry; a workbook inside a chart is honest, archives three deep are not."""
+    """Read one entry; archives in it are checked to the depth of NESTING."""
     _check_entry(info, budget)
     part = _read(archive, info, budget)
     if part[:4] == b"PK\3\4":

@@ -1,4 +1,4 @@
-"""A starting record to fill in: envelope from the contract, check items of a database engine."""
+"""Create a draft to fill in: the envelope from the contract, check items of a database engine."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ def starting_record(
     lang: str = "zh",
     contract: Contract | None = None,
 ) -> dict[str, Any]:
-    """Plain JSON of a draft: what must be typed is an empty text, what may be is null.
+    """Return a draft as JSON values: required fields are empty texts, optional ones null.
 
-    Every required field is there, those of `starts_with`, and of each list of rows one row.
+    It has every required field, those of `starts_with`, and one row of each list of rows.
 
-    Raises SettingWrong for an engine that has no check list.
+    Raises SettingWrong: unknown_engine.
     """
     if engine and engine not in ENGINES:
         raise SettingWrong(
             "unknown_engine", place="--engine", value=engine, choices=", ".join(ENGINES)
         )
-    made = {
+    draft = {
         name: _empty(model, name)
         for name, info in model.model_fields.items()
         if info.is_required() or name in model.starts_with
     }
-    made |= _envelope(model, now, contract)
+    draft |= _envelope(model, now, contract)
     if engine and "check_items" in model.model_fields:
-        made["check_items"] = checklist(engine, lang)
-    return made
+        draft["check_items"] = checklist(engine, lang)
+    return draft
 
 
 def example(model: type[Record]) -> dict[str, Any]:
-    """Return a record that is filled in and valid; its people and systems are invented."""
+    """Load the sample record of a type, which is valid; its people and systems are invented."""
     path = samples_dir() / model.record_type.code / "basic.json"
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found
+    record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return record
 
 
 def _empty(model: type[Part], name: str) -> Any:
@@ -62,21 +62,21 @@ def _empty(model: type[Part], name: str) -> Any:
 
 
 def _row(part: type[Part]) -> dict[str, Any]:
-    """Show every field that a person may type; what has another default than null is left out."""
-    made: dict[str, Any] = {}
+    """Return every field that a person may type; those with another default are left out."""
+    row: dict[str, Any] = {}
     for name, info in part.model_fields.items():
         kind = shape(part, name)
         if info.is_required() or kind.part:
-            made[name] = _empty(part, name)
+            row[name] = _empty(part, name)
         elif kind.optional:
-            made[name] = None
-    return made
+            row[name] = None
+    return row
 
 
 def _envelope(model: type[Record], now: datetime, contract: Contract | None) -> dict[str, Any]:
     day = day_of(now)
     customer = contract.customer_code if contract else "CODE"
-    made: dict[str, Any] = {
+    envelope: dict[str, Any] = {
         "doc_no": f"{model.record_type.code}-{customer}-{day:%Y%m%d}-001",
         "schema_version": SCHEMA_VERSION,
         "phase": "service",
@@ -86,8 +86,8 @@ def _envelope(model: type[Record], now: datetime, contract: Contract | None) -> 
         "customer_code": customer,
     }
     if contract:
-        own = ("contract_no", "customer_name", "provider_name", "project_name")
-        made |= {name: value for name in own if (value := getattr(contract, name))}
+        names = ("contract_no", "customer_name", "provider_name", "project_name")
+        envelope |= {name: value for name in names if (value := getattr(contract, name))}
         if "asset_nos" in model.model_fields:
-            made["asset_nos"] = contract.asset_nos
-    return made
+            envelope["asset_nos"] = contract.asset_nos
+    return envelope

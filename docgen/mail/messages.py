@@ -1,8 +1,10 @@
-"""The texts of messages about signing links, in both languages; no header can be slipped in."""
+"""Compose the messages about signing links, in both languages; sends nothing.
+
+No text of a user reaches a header unchecked (header injection).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -30,11 +32,13 @@ Please open the link below, read and sign:
 The link is for you alone, and valid until {until} (Beijing time). {code_en}
 如有疑问，请联系发起人 {maker}。Questions? Ask {maker}, who sent it.
 """
+CODE_ZH = "打开时需要访问码，由发起人另行告知。"
+CODE_EN = "You will be asked for the access code that the sender tells you."
 
 
 @dataclass(frozen=True)
 class Letter:
-    """What a message tells; it is kept sealed, for its address opens the link."""
+    """The contents of a message; it is stored sealed, because its URL opens the link."""
 
     kind: str
     name: str
@@ -46,53 +50,44 @@ class Letter:
     documents: tuple[str, ...]
 
     def as_json(self) -> dict[str, object]:
-        """As it is sealed."""
+        """Return the contents as JSON values, as they are sealed."""
         return asdict(self)
 
 
 def until(moment: datetime) -> str:
-    """Return a moment as messages tell it."""
+    """Return a time as messages print it, in Beijing time."""
     return moment.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
 
 
 def composed(
     letter: Letter, sender: Address, recipient: str, *, now: datetime, name: str
 ) -> EmailMessage:
-    """Write a message; `name` makes its Message-ID, the same at every attempt."""
+    """Return a message; `name` makes its Message-ID, the same at every attempt."""
+    numbers = letter.documents
+    subject = numbers[0] + (f" 等 {len(numbers)} 份" if len(numbers) > 1 else "")
+    listed = [*numbers[:MOST_LISTED], *(["…"] if len(numbers) > MOST_LISTED else [])]
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
-    message["To"] = Address(_plain(letter.name), addr_spec=recipient)
-    message["Subject"] = _plain(f"{SUBJECTS[letter.kind]}: {_named(letter.documents)}")
+    message["To"] = Address(_one_line(letter.name), addr_spec=recipient)
+    message["Subject"] = _one_line(f"{SUBJECTS[letter.kind]}: {subject}")
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{name}@{sender.domain}>"
-    message["Auto-Submitted"] = "auto-generated"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: nobody's absence answers it
     message.set_content(
         BODY.format(
-            name=_plain(letter.name),
-            customer=_plain(letter.customer),
-            documents="\n".join(f"  {number}" for number in _listed(letter.documents)),
+            name=_one_line(letter.name),
+            customer=_one_line(letter.customer),
+            documents="\n".join(f"  {number}" for number in listed),
             url=letter.url,
             until=letter.until,
-            maker=_plain(letter.maker),
-            code_zh="打开时需要访问码，由发起人另行告知。" if letter.with_code else "",
-            code_en="You will be asked for the access code that the sender tells you."
-            if letter.with_code
-            else "",
+            maker=_one_line(letter.maker),
+            code_zh=CODE_ZH if letter.with_code else "",
+            code_en=CODE_EN if letter.with_code else "",
         )
     )
     return message
 
 
-def _named(documents: Sequence[str]) -> str:
-    more = f" 等 {len(documents)} 份" if len(documents) > 1 else ""
-    return documents[0] + more
-
-
-def _listed(documents: Sequence[str]) -> list[str]:
-    more = ["…"] if len(documents) > MOST_LISTED else []
-    return [*documents[:MOST_LISTED], *more]
-
-
-def _plain(text: str) -> str:
-    """Return a text of one line, without control characters."""
+def _one_line(text: str) -> str:
+    """Replace line breaks and control characters by blanks."""
     return "".join(one if one.isprintable() else " " for one in text)

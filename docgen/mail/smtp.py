@@ -1,4 +1,7 @@
-"""The mail server that the settings name: how it is reached, and who the sender is."""
+"""The mail server of the settings: parse its address, and send a message to it (RFC 5321).
+
+Knows nothing of what is sent, and tries once; `docgen.links.mail_outbox` tries again.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from docgen.errors import SettingWrong
 from docgen.settings import LOOPBACK, Settings
 
-PORTS = {"smtp": 25, "smtps": 465}
+PORTS = {"smtp": 25, "smtps": 465}  # RFC 5321, RFC 8314
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class MailServer:
 
 
 def server_of(settings: Settings) -> MailServer | None:
-    """Return the mail server of the settings, if there is one.
+    """Return the mail server of the settings, or None.
 
     SettingWrong: mail_incomplete (the sender, or the public address for links), mail_bad_address,
     mail_password_in_clear (a password without TLS, but to the loopback).
@@ -52,7 +55,7 @@ def _parsed(settings: Settings) -> MailServer:
         if url.scheme not in PORTS or not url.hostname or url.query not in ("", "starttls"):
             raise ValueError(url.scheme)
         tls = "smtps" if url.scheme == "smtps" else url.query
-        port = url.port or (587 if tls == "starttls" else PORTS[url.scheme])
+        port = url.port or (587 if tls == "starttls" else PORTS[url.scheme])  # RFC 6409, 3.1
         user, password = unquote(url.username or ""), unquote(url.password or "")
     except ValueError as wrong:
         raise SettingWrong("mail_bad_address", place="DOCGEN_SMTP") from wrong
@@ -69,12 +72,12 @@ def _sender(text: str) -> Address:
     raise SettingWrong("mail_bad_address.sender", place="DOCGEN_MAIL_FROM")
 
 
-TIMEOUT_S = 20
+TIMEOUT_S = 20  # of each step, where RFC 5321, 4.5.3.2 would have minutes
 
 
 @dataclass(frozen=True)
 class SendResult:
-    """What came of it: `failure` is empty when it was taken; `for_good` when it never will be."""
+    """The result of a sending: `failure` is empty on success, `for_good` if retrying is useless."""
 
     failure: str = ""
     for_good: bool = False
@@ -87,16 +90,17 @@ def hand_over(
     trust: ssl.SSLContext,
     timeout_s: float = TIMEOUT_S,
 ) -> SendResult:
-    """Give a message to the server; every failure is told, none is raised."""
+    """Send a message to the server; failures are returned, never raised."""
     try:
-        with _connected(server, trust, timeout_s) as connection:
+        with _connect(server, trust, timeout_s) as connection:
             if server.user:
                 connection.login(server.user, server.password)
             connection.send_message(message)
     except smtplib.SMTPRecipientsRefused as refused:
         codes = [code for code, _ in refused.recipients.values()]
+        # 5yz is permanent, 4yz is not (RFC 5321, 4.2.1).
         return SendResult(f"recipient_refused {codes[0]}", all(code >= 500 for code in codes))
-    except smtplib.SMTPAuthenticationError as refused_us:  # the operator's to mend
+    except smtplib.SMTPAuthenticationError as refused_us:  # never for good: a setting is wrong
         return SendResult(f"login_refused {refused_us.smtp_code}")
     except smtplib.SMTPResponseException as answered:
         code = int(answered.smtp_code)
@@ -108,7 +112,7 @@ def hand_over(
     return SendResult()
 
 
-def _connected(server: MailServer, trust: ssl.SSLContext, timeout_s: float) -> smtplib.SMTP:
+def _connect(server: MailServer, trust: ssl.SSLContext, timeout_s: float) -> smtplib.SMTP:
     if server.tls == "smtps":
         return smtplib.SMTP_SSL(server.host, server.port, timeout=timeout_s, context=trust)
     connection = smtplib.SMTP(server.host, server.port, timeout=timeout_s)

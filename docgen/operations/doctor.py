@@ -1,6 +1,6 @@
-"""What the machine must have: libraries, fonts, templates, children that obey their limits.
+"""Check the machine: libraries, fonts, templates, children that obey their limits.
 
-The store is looked at by `docgen.store.health`, the seal by `docgen.signing.health`.
+`docgen.store.health` checks the store, `docgen.signing.health` the seal. Changes nothing.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from docgen.store.health import HealthFinding
 from docgen.templates.catalog import FORMATS
 from docgen.templates.theme import load_theme
 
-FREE_MB = 500
+FREE_MB = 500  # of the temporary folder: a batch's PDFs lie there while they are merged
 
 
 def examine(settings: Settings) -> Iterator[HealthFinding]:
-    """Look at everything that rendering and the service need; every finding, good or bad."""
+    """Check everything that rendering and the service need; yield every finding, good or bad."""
     version = platform.python_version()
     yield HealthFinding(
         "Python", sys.version_info >= (3, 11), version, "安装 Python 3.11 或更新版本"
@@ -79,7 +79,7 @@ def _fonts(settings: Settings) -> HealthFinding:
 
 
 def _wrong_font(folder: Path, item: dict[str, str]) -> str:
-    """Say what is wrong with a file of the list; empty when nothing is."""
+    """Return what is wrong with a font file of the list; empty for nothing."""
     path = folder / item["file"]
     if not path.is_file():
         return f"没有文件：{path.name}"
@@ -100,15 +100,15 @@ def _render(settings: Settings) -> HealthFinding:
 
 
 def _mail(settings: Settings) -> HealthFinding:
-    """Look at the settings only; without a mail server all works, but nobody gets mail."""
+    """Check the mail settings without connecting; no server is fine, but nobody gets mail."""
     subject = "邮件 mail"
     try:
         server = server_of(settings)
     except DocgenError as wrong:
         return HealthFinding(subject, False, wrong.message("en"), wrong.hint("en") or "DOCGEN_SMTP")
     if server is None:
-        told = "没有设 DOCGEN_SMTP：不发邀请，remind_days 无效 no invitations, no reminders"
-        return HealthFinding(subject, True, told)
+        detail = "没有设 DOCGEN_SMTP：不发邀请，remind_days 无效 no invitations, no reminders"
+        return HealthFinding(subject, True, detail)
     return HealthFinding(subject, True, f"{server.host}:{server.port}")
 
 

@@ -1,4 +1,4 @@
-"""Sweeping: what nothing needs any more goes, after a time; what a row names never does."""
+"""Delete what is no longer needed after a time; bytes that a row refers to are never deleted."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from docgen.store.unit_of_work import Store
 log = logging.getLogger("docgen.sweeping")
 
 EVERY_S, PATIENCE_S = 3600.0, 10.0
-BYTES_KEPT = timedelta(hours=24)
+BYTES_KEPT = timedelta(hours=24)  # bytes are put before the row that refers to them is written
 PREVIEWS_KEPT = timedelta(days=30)
-KEYS_KEPT = timedelta(days=7)
+KEYS_KEPT = timedelta(days=7)  # a client may repeat a request that long
 MESSAGES_KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True)
 class SweepReport:
-    """How much went; `busy` when somebody else sweeps, or a backup is being made."""
+    """Numbers of what was deleted; `busy`: another process sweeps or makes a backup."""
 
     blobs: int = 0
     unfinished: int = 0
@@ -48,27 +48,26 @@ class SweepReport:
     busy: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """For machines."""
+        """Return the numbers as JSON values."""
         return asdict(self)
 
 
 def sweep(store: Store, now: datetime) -> SweepReport:
-    """Remove what has had its time.
+    """Delete everything that is old enough.
 
-    Bytes age by the clock of the machine that holds them: `now` is the real moment, whatever
-    moment the store's own clock gives to its rows.
+    `now` is the real time, by which files have their age; rows have that of the store's clock.
     """
     with the_sweep(store.database) as alone:
         if not alone:
             return SweepReport(busy=True)
         rows = _sweep_rows(store, store.clock().astimezone(UTC))
         older_than = now - BYTES_KEPT
-        gone = sweep_blobs(store.blobs, partial(_named, store), older_than=older_than)
-        return replace(rows, blobs=gone.removed, unfinished=gone.unfinished)
+        deleted = sweep_blobs(store.blobs, partial(_referred_blobs, store), older_than=older_than)
+        return replace(rows, blobs=deleted.removed, unfinished=deleted.unfinished)
 
 
 class Sweeper:
-    """Sweeps every hour, in a thread of the service; a sweep that fails is logged, and the next."""
+    """Sweeps every hour in a thread of the service; a failure is logged and the next hour tried."""
 
     def __init__(self, store: Store, every_s: float = EVERY_S) -> None:
         self._store, self._every_s = store, every_s
@@ -76,11 +75,11 @@ class Sweeper:
         self._thread = Thread(target=self._run, name="sweeper", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first sweep comes after the first hour."""
+        """Start the thread; the first sweep comes after an hour."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no other sweep, and wait for one that is under way, but not for long."""
+        """Start no other sweep, and wait a few seconds for a running one."""
         self._ending.set()
         self._thread.join(PATIENCE_S)
 
@@ -93,7 +92,7 @@ class Sweeper:
 
 
 def _sweep_rows(store: Store, now: datetime) -> SweepReport:
-    """Forget previews, answers to repeated requests, messages, sessions and old batches."""
+    """Delete previews, answers to repeated requests, messages, sessions and old batches."""
     preview = ~exists().where(DocumentRow.sha256 == RenderingRow.sha256)
     chosen = {
         "previews": delete(RenderingRow).where(
@@ -111,25 +110,21 @@ def _sweep_rows(store: Store, now: datetime) -> SweepReport:
     return SweepReport(**counts)
 
 
-def _named(store: Store, batch: list[str]) -> set[str]:
-    """Forget those blobs of a batch that no row names, and return the others.
+def _referred_blobs(store: Store, batch: list[str]) -> set[str]:
+    """Delete the rows of blobs that no other row refers to; return those that are referred to.
 
-    Their rows are locked first, so that whoever is about to name one is waited for, or waits.
+    The rows are locked first, so that a transaction that is about to refer to one is waited
+    for, or waits.
     """
-    with store.database.writing() as session:
-        rows = select(BlobRow.sha256).where(BlobRow.sha256.in_(batch)).with_for_update()
-        known = set(session.scalars(rows))
-        named = set(session.scalars(union_all(*_names(batch))))
-        session.execute(delete(BlobRow).where(BlobRow.sha256.in_(known - named)))
-    return named
-
-
-def _names(batch: list[str]) -> list[Any]:
-    """Return a query for each column that names blobs."""
-    columns = [
-        key.parent
+    referring = [  # every foreign key to the table of blobs, whatever tables will be added
+        select(key.parent).where(key.parent.in_(batch))
         for table in Base.metadata.sorted_tables
         for key in table.foreign_keys
         if key.column.table is BlobRow.__table__
     ]
-    return [select(column).where(column.in_(batch)) for column in columns]
+    with store.database.writing() as session:
+        rows = select(BlobRow.sha256).where(BlobRow.sha256.in_(batch)).with_for_update()
+        existing = set(session.scalars(rows))
+        referred = set(session.scalars(union_all(*referring)))
+        session.execute(delete(BlobRow).where(BlobRow.sha256.in_(existing - referred)))
+    return referred

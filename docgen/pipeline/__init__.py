@@ -1,6 +1,6 @@
-"""The one straight way: bytes → values → typed record → document → template → file.
+"""The whole way of a record: bytes → values → typed record → document → template → file.
 
-Pure work without files or processes: `isolate` runs these functions in children that may die.
+Pure functions without files or processes; `docgen.renderers.isolation` runs them in children.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from schemas.setting import Setting
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """A record to read, and how. `code` is taken from the document number when empty.
+    """A record's bytes and how to render it; an empty `code` is taken from the document number.
 
-    `verify_url` is where QR codes lead when the theme names no address.
+    `verify_url` is the address in QR codes when the theme has none.
     """
 
     data: bytes
@@ -46,7 +46,7 @@ class RenderRequest:
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """What came of an order; `data` is the file's bytes (empty after mere validation)."""
+    """The result of a request; `data` is the file's bytes, empty after validation only."""
 
     code: str
     doc_no: str
@@ -57,40 +57,41 @@ class RenderedFile:
 
 
 def validate(order: RenderRequest) -> RenderedFile:
-    """Read a record and check every rule; RecordRefused holds all its errors."""
-    read_record, value = _read(order)
-    warnings = tuple(read_record.problems)
-    return RenderedFile(value.record_type.code, value.doc_no, warnings)
+    """Read a record and check every rule. RecordRefused has all its errors."""
+    result, record = _read(order)
+    return RenderedFile(record.record_type.code, record.doc_no, tuple(result.problems))
 
 
 def render(order: RenderRequest, format_name: str) -> RenderedFile:
-    """Make one file of a record. Raises RecordRefused, TemplateFaulty, RenderFailed."""
-    read_record, value = _read(order)
+    """Render one file of a record. Raises RecordRefused, TemplateFaulty, RenderFailed."""
+    result, record = _read(order)
     theme = _theme(order.theme, order.verify_url)
-    document = build(value, order.lang)
+    document = build(record, order.lang)
     check_glyphs(document, theme)
     template = find(order.templates, document.code, format_name, order.lang)
     data = compiled(template, theme).render(document)
-    return RenderedFile(
-        document.code,
-        document.doc_no,
-        tuple(read_record.problems),
-        data,
-        document.record_json,
-        document.attached,
-    )
+    files = (data, document.record_json, document.attached)
+    return RenderedFile(document.code, document.doc_no, tuple(result.problems), *files)
 
 
 def read_record(
     data: bytes, setting: Setting, *, code: str = "", mask: bool = False
 ) -> Read[Record]:
-    """Read a record's bytes with all its problems; InputUnreadable when it is no JSON record."""
+    """Read a record's bytes with all its problems. InputUnreadable: no JSON, unknown type."""
     plain = read_json(data, mask=mask)
-    return read(_model(plain, code), plain, setting)
+    models = record_types()
+    if not code and isinstance(plain, dict) and isinstance(plain.get("doc_no"), str):
+        code = plain["doc_no"].partition("-")[0]  # XJ-CUST-20260101-001
+    if code.upper() not in models:
+        choices = " ".join(models)
+        raise InputUnreadable(
+            "unknown_record_type.guessed", place="/doc_no", value=code, choices=choices
+        )
+    return read(models[code.upper()], plain, setting)
 
 
 def read_contract(data: bytes, now: datetime) -> Contract:
-    """Read a contract's bytes; RecordRefused holds all its errors."""
+    """Read a contract's bytes. RecordRefused has all its errors."""
     found = read(Contract, read_json(data), Setting(now))
     if found.value is None:
         raise RecordRefused(found.problems)
@@ -98,8 +99,9 @@ def read_contract(data: bytes, now: datetime) -> Contract:
 
 
 def check_glyphs(document: Document, theme: Theme) -> None:
-    """Refuse a document with a character that no font has, naming field and character."""
+    """Refuse a document with a character that no font has, with its field. RecordRefused."""
     fonts = Fonts.load(theme.fonts)
+    # One look at the whole record is enough for nearly all documents.
     if not fonts.missing(document.record_json.decode()):
         return
     problems = [
@@ -112,7 +114,7 @@ def check_glyphs(document: Document, theme: Theme) -> None:
 
 
 def skip_key(order: RenderRequest, format_name: str, version: str) -> str:
-    """Return what a file depends on: equal keys make equal bytes (record, looks, version)."""
+    """Return a hash of all that a file depends on: equal keys give equal bytes."""
     digest = hashlib.sha256(
         f"{version} {order.lang} {order.mask} {order.code} {format_name}".encode()
     )
@@ -124,27 +126,15 @@ def skip_key(order: RenderRequest, format_name: str, version: str) -> str:
 
 
 def _read(order: RenderRequest) -> tuple[Read[Record], Record]:
-    contract = _contract(order.contract, order.now) if order.contract else None
-    found = read_record(order.data, Setting(order.now, contract), code=order.code, mask=order.mask)
-    if found.value is None:
-        raise RecordRefused(found.problems)
-    return found, found.value
+    contract = _cached_contract(order.contract, order.now) if order.contract else None
+    setting = Setting(order.now, contract)
+    result = read_record(order.data, setting, code=order.code, mask=order.mask)
+    if result.value is None:
+        raise RecordRefused(result.problems)
+    return result, result.value
 
 
-def _model(plain: Any, code: str) -> type[Record]:
-    known = record_types()
-    if not code and isinstance(plain, dict) and isinstance(plain.get("doc_no"), str):
-        code = plain["doc_no"].partition("-")[0]
-    if code.upper() in known:
-        return known[code.upper()]
-    raise InputUnreadable(
-        "unknown_record_type.guessed", place="/doc_no", value=code, choices=" ".join(known)
-    )
-
-
-@lru_cache(maxsize=16)
-def _contract(data: bytes, now: datetime) -> Contract:
-    return read_contract(data, now)
+_cached_contract = lru_cache(maxsize=16)(read_contract)  # a batch has one for all its records
 
 
 @lru_cache(maxsize=8)
@@ -154,7 +144,7 @@ def _theme(folder: Path, verify_url: str) -> Theme:
 
 
 def _texts(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], str]]:
-    """Every printed text of a view with its path in the record."""
+    """Return every printed text of a view with its path in the record."""
     if isinstance(node, str):
         return [(path, str(node))]
     if hasattr(node, "fields"):
@@ -165,7 +155,7 @@ def _texts(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str 
 
 
 def ready(templates: tuple[Path, ...], theme: Path, verify_url: str = "") -> int:
-    """Load theme, fonts and every template; how many templates there are."""
-    chosen = _theme(theme, verify_url)
-    Fonts.load(chosen.fonts)
-    return len([compiled(template, chosen) for template in every(templates)])
+    """Load the theme, its fonts and every template; return the number of templates."""
+    loaded = _theme(theme, verify_url)
+    Fonts.load(loaded.fonts)
+    return len([compiled(template, loaded) for template in every(templates)])

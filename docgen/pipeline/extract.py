@@ -1,4 +1,4 @@
-"""Get the record back out of a Word, Excel or PDF file that docgen made, and judge the file."""
+"""Extract the record of a Word, Excel or PDF file that docgen made, and check the file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from docgen.pipeline import read_record
 from docgen.pipeline.json_input import read_json
 from schemas.setting import Setting
 
-SIZE_LIMIT = 256 * 1024 * 1024
+SIZE_LIMIT = 256 * 1024 * 1024  # as isolation.FILE_BYTES: docgen makes no larger file
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """A record out of a file.
+    """The record of a file.
 
-    `record_intact`: the JSON is the one written, by its hash, and still valid. `file_intact`: no
-    byte of the file changed since docgen made it. `later_revisions` counts what was appended to
-    a PDF afterwards, such as signatures.
+    `record_intact`: the JSON has the hash written beside it and is still valid. `file_intact`:
+    no byte of the file changed since docgen made it. `later_revisions` counts the revisions
+    appended to a PDF afterwards, such as signatures.
     """
 
     record_json: bytes
@@ -33,18 +33,18 @@ class Extracted:
 
     @property
     def intact(self) -> bool:
-        """Both the record and the file are as docgen made them."""
+        """Whether both the record and the file are as docgen made them."""
         return self.record_intact and self.file_intact
 
     def record(self) -> Any:
-        """Return the record as plain JSON; None where what was written can no longer be read."""
+        """Return the record as JSON values; None when it is no longer valid JSON."""
         try:
             return read_json(self.record_json)
         except InputUnreadable:
             return None
 
     def as_json(self) -> dict[str, Any]:
-        """For machines."""
+        """Return the result as JSON values."""
         return {
             "record": self.record(),
             "sha256": hashlib.sha256(self.record_json).hexdigest(),
@@ -55,7 +55,7 @@ class Extracted:
 
 
 def extract(data: bytes, now: datetime) -> Extracted:
-    """Find the record in a file by its first bytes, and judge it as of `now`.
+    """Extract the record of a file, whose type is known by its first bytes; check it at `now`.
 
     Raises InputUnreadable: no_record, unknown_file, too_large.
     """
@@ -65,21 +65,21 @@ def extract(data: bytes, now: datetime) -> Extracted:
         from docgen.renderers.ooxml.package import read_record as read_part
 
         part = read_part(data)
-        return _judged(Extracted(part.json, part.record_intact, part.file_intact, 0, ()), now)
+        return _checked(Extracted(part.json, part.record_intact, part.file_intact, 0, ()), now)
     if data[:5] == b"%PDF-":
         from docgen.renderers.pdf.pdf import embedded_record, identifier_intact
 
         intact, later = identifier_intact(data)
-        return _judged(Extracted(embedded_record(data), True, intact, later, ()), now)
+        return _checked(Extracted(embedded_record(data), True, intact, later, ()), now)
     raise InputUnreadable("unknown_file")
 
 
-def _judged(found: Extracted, now: datetime) -> Extracted:
-    """Call a record intact when its hash is right and it still reads as a valid record."""
+def _checked(extracted: Extracted, now: datetime) -> Extracted:
+    """Add the attachments of a record that is still valid; any other is not intact."""
     try:
-        value = read_record(found.record_json, Setting(now)).value
+        record = read_record(extracted.record_json, Setting(now)).value
     except DocgenError:
-        value = None
-    if value is None:
-        return replace(found, record_intact=False)
-    return replace(found, attached=build(value).attached)
+        record = None
+    if record is None:
+        return replace(extracted, record_intact=False)
+    return replace(extracted, attached=build(record).attached)

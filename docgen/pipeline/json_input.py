@@ -1,6 +1,6 @@
-"""Bytes → plain JSON values, or one clear error with line and column.
+"""Parse JSON bytes strictly, or refuse them with line and column.
 
-Strict where JSON is loose: UTF-8 only, no duplicate keys, no NaN, no bomb of nesting.
+Strict where RFC 8259 is loose: UTF-8 only, no duplicate keys, no NaN, no deep nesting.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from docgen.errors import InputUnreadable
 from schemas.secrets import mask_all
 
 SIZE_LIMIT = 32 * 1024 * 1024
-DEPTH_LIMIT = 32
-NAME_LIMIT = 100
+DEPTH_LIMIT = 32  # no record nests so deep; json.loads would end in a RecursionError
+NAME_LIMIT = 100  # characters of a key or number in a message
 
-# Strings are skipped; possessive, so that one of 10 MB keeps no ways back in memory.
+# Strings are skipped; possessive quantifiers, so that one of 10 MB keeps no backtracking states.
 _BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?+|([\[{])|[\]}]', re.DOTALL)
 _CLOSING = b"]}"
 
@@ -35,7 +35,7 @@ def read_json(data: bytes, *, mask: bool = False) -> Any:
     _check_depth(data)
     try:
         value = json.loads(
-            text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_figure
+            text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_float
         )
     except json.JSONDecodeError as wrong:
         raise InputUnreadable(
@@ -51,6 +51,7 @@ def read_json(data: bytes, *, mask: bool = False) -> Any:
 
 
 def _decoded(data: bytes) -> str:
+    # UTF-16 by its byte order mark, or by the NUL beside its first character (RFC 4627, 3).
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:4]:
         raise InputUnreadable("utf16")
     try:
@@ -73,21 +74,22 @@ def _check_depth(data: bytes) -> None:
             raise InputUnreadable("nested_too_deep", limit=DEPTH_LIMIT)
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        seen = Counter(name for name, _ in pairs)
-        twice = next(name for name, times in seen.items() if times > 1)
-        shown = twice.encode("utf-8", "backslashreplace").decode()[:NAME_LIMIT]
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        duplicate = next(name for name, count in counts.items() if count > 1)
+        shown = duplicate.encode("utf-8", "backslashreplace").decode()[:NAME_LIMIT]
         raise InputUnreadable("duplicate_key", place=shown)
-    return made
+    return values
 
 
-def _figure(text: str) -> float:
-    """Return the number; one beyond all measure (1e999) would become Infinity."""
+def _float(text: str) -> float:
     number = float(text)
-    return _constant(text[:NAME_LIMIT]) if math.isinf(number) else number
+    # 1e999 would become Infinity, which is no JSON.
+    return _refuse_constant(text[:NAME_LIMIT]) if math.isinf(number) else number
 
 
-def _constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python's parser accepts."""
     raise InputUnreadable("not_a_json_number", place=name)

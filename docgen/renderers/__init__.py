@@ -1,4 +1,7 @@
-"""What renderers of all formats share: a template's names, and the pieces that a lint reads."""
+"""Shared by the renderers of all formats: the template variables, and the pieces a lint reads.
+
+Knows no format: what is special to Word, Excel or PDF belongs into its own package below.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from docgen.document import Document, Value, View
-from docgen.templates.theme import Theme
+from docgen.templates.theme import COLOURS, Theme
 
-TINT = 0.16
-NO_FILL = "auto"
+TINT = 0.16  # share of the colour; black text on it keeps a contrast of 7:1 (WCAG 2.2, 1.4.6)
+NO_FILL = "auto"  # ST_HexColorAuto of WordprocessingML (ECMA-376 17.18)
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a template that holds tags: its place for people, and its text."""
+    """A part of a template that contains tags: its position in words, and its text."""
 
     place: str
     text: str
 
 
 def template_context(document: Document, theme: Theme) -> dict[str, Any]:
-    """Every name a template may use: the document's, `theme` and `tone_fill`."""
+    """Return every template variable: the document's, `theme` and `tone_fill`."""
     return document.context() | {
         "theme": View(theme_fields(theme, document.lang)),
         "tone_fill": tone_fill(theme),
@@ -30,22 +33,13 @@ def template_context(document: Document, theme: Theme) -> dict[str, Any]:
 
 
 def theme_fields(theme: Theme, lang: str) -> dict[str, str]:
-    """List the fields of `theme` in a template."""
-    return {
-        "company": theme.company(lang),
-        "accent": theme.accent,
-        "accent_light": theme.accent_light,
-        "rule": theme.rule,
-        "good": theme.good,
-        "warn": theme.warn,
-        "bad": theme.bad,
-        "muted": theme.muted,
-        "verify_url": theme.verify_url,
-    }
+    """Return the fields of `theme` in a template; see `docgen.authoring.vocabulary.THEME`."""
+    colours = {name: getattr(theme, name) for name in COLOURS}
+    return {"company": theme.company(lang), "verify_url": theme.verify_url} | colours
 
 
 def tone_fill(theme: Theme) -> Callable[[Any], str]:
-    """Make the function from a value to its tone's light colour, `auto` for none."""
+    """Return the function that maps a value to the light colour of its tone, `auto` for none."""
     tints = {tone: tint(getattr(theme, tone)) for tone in ("good", "warn", "bad", "muted")}
 
     def fill(value: Any) -> str:
@@ -57,6 +51,6 @@ def tone_fill(theme: Theme) -> Callable[[Any], str]:
 
 
 def tint(colour: str, share: float = TINT) -> str:
-    """`colour` thinned with white to `share`: light enough for black text on it."""
+    """Mix `colour` (six hex digits) with white; `share` is the colour's part, from 0 to 1."""
     parts = (int(colour[at : at + 2], 16) for at in (0, 2, 4))
     return "".join(f"{round(255 - (255 - part) * share):02X}" for part in parts)

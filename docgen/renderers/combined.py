@@ -1,6 +1,6 @@
-"""Many PDFs as one for printing, with a bookmark for each; the same files give the same bytes.
+"""Merge PDFs into one for printing, with a bookmark for each; equal files give equal bytes.
 
-What is attached to the single documents stays with them. Runs in a child that may die.
+Attachments stay with the single documents. Must run in a rendering child (`isolation`).
 """
 
 from __future__ import annotations
@@ -12,42 +12,44 @@ from pathlib import Path
 
 from pikepdf import ObjectStreamMode, OutlineItem, Pdf
 
-MOST = 500
-"""Documents in one file, so that making it takes a bounded memory; more are parted."""
-OPEN_AT_ONCE = 50
+MOST = 500  # documents in one file, which bounds the memory; the caller splits larger batches
+OPEN_AT_ONCE = 50  # input files; a child may open 256 (isolation.OPEN_FILES)
 
 
 @dataclass(frozen=True)
 class PdfPart:
-    """A document and what its bookmark says."""
+    """A PDF file and the title of its bookmark."""
 
     path: Path
     title: str
 
 
 def combine(parts: Sequence[PdfPart], target: Path) -> int:
-    """Write one PDF of all parts in their order; how many pages it has."""
+    """Write one PDF of all parts in their order; return its number of pages."""
     starts: list[tuple[str, int]] = []
-    made = Pdf.new()
+    merged = Pdf.new()
     for start in range(0, len(parts), OPEN_AT_ONCE):
-        made = _added(made, parts[start : start + OPEN_AT_ONCE], starts, target)
-    with made:
-        with made.open_outline() as outline:
+        merged = _append(merged, parts[start : start + OPEN_AT_ONCE], starts, target)
+    with merged:
+        with merged.open_outline() as outline:
             outline.root.extend(OutlineItem(title, page) for title, page in starts)
         mode = ObjectStreamMode.generate
-        made.save(target, deterministic_id=True, object_stream_mode=mode)
-        return len(made.pages)
+        merged.save(target, deterministic_id=True, object_stream_mode=mode)
+        return len(merged.pages)
 
 
-def _added(made: Pdf, parts: Sequence[PdfPart], starts: list[tuple[str, int]], target: Path) -> Pdf:
-    """Append some documents and close their files: what is made so far goes through a file."""
-    half = target.with_name(f"{target.name}.{len(starts)}")
-    with made, ExitStack() as opened:
+def _append(
+    merged: Pdf, parts: Sequence[PdfPart], starts: list[tuple[str, int]], target: Path
+) -> Pdf:
+    """Append some documents; pikepdf needs their files open until the result is saved."""
+    unfinished = target.with_name(f"{target.name}.{len(starts)}")
+    with merged, ExitStack() as opened:
         for part in parts:
             source = opened.enter_context(Pdf.open(part.path))
-            starts.append((part.title, len(made.pages)))
-            made.pages.extend(source.pages)
-        made.save(half, deterministic_id=True)  # its identifier is the whole one's first half
-    found = Pdf.open(half)
-    half.unlink()
-    return found
+            starts.append((part.title, len(merged.pages)))
+            merged.pages.extend(source.pages)
+        # The first half of /ID stays that of the first save (ISO 32000-1, 14.4).
+        merged.save(unfinished, deterministic_id=True)
+    reopened = Pdf.open(unfinished)
+    unfinished.unlink()  # the open file stays readable (POSIX unlink)
+    return reopened

@@ -1,6 +1,6 @@
-"""The project's own fonts: what they cover, how a page names them, and nothing else in sight.
+"""The fonts of a theme: which characters they cover, and a fontconfig that shows only them.
 
-`fonts.toml` lists the files and what each part holds, so that no font is opened to know that.
+`fonts.toml` lists the files and the characters of each part; this module opens no font file.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 FAMILIES = {"serif": "Docgen Serif SC", "sans": "Docgen Sans SC"}
-# Characters without ink that need no glyph: line breaks, tabs, joiners, marks of direction.
+# Characters that need no glyph: line breaks, tabs, and Unicode's Default_Ignorable_Code_Point
+# as far as people type it (soft hyphen, joiners, marks of direction, byte order mark).
 IGNORED = r"\n\r\t\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff"
-_RANGE = re.compile(r"U\+([0-9A-F]+)(?:-([0-9A-F]+))?")
+_RANGE = re.compile(r"U\+([0-9A-F]+)(?:-([0-9A-F]+))?")  # CSS Fonts 4, 4.5: unicode-range
 
 
 @dataclass(frozen=True)
 class FontFile:
-    """One file: its family (serif or sans), CSS weight, and the part of the characters it holds."""
+    """One font file: family (serif or sans), CSS weight, and the part of the characters in it."""
 
     family: str
     weight: int
@@ -41,7 +42,7 @@ class Fonts:
     @staticmethod
     @lru_cache(maxsize=4)
     def load(folder: Path) -> Fonts:
-        """Read `fonts.toml`; OSError or KeyError when it is missing or broken."""
+        """Load `fonts.toml`. Raises OSError or KeyError when it is missing or broken."""
         listed = tomllib.loads((folder / "fonts.toml").read_text("utf-8"))
         files = tuple(FontFile(**entry) for entry in listed["fonts"])
         return Fonts(folder, files, tuple(listed["unicode_range"].items()))
@@ -61,15 +62,13 @@ class Fonts:
 
 
 def fontconfig_file(folder: Path, cache: Path) -> str:
-    """Return a fontconfig file under which only the fonts of `folder` can be seen.
+    """Return the text of a fontconfig file that lists only the fonts of `folder`.
 
-    Fontconfig then picks the part that has a character, as a page does by unicode-range. Each
-    part is found by its family's name and then given one of its own: WeasyPrint 70 embeds fonts of
-    equal family, style and weight as one, and prints the glyphs of the wrong part. The cache's
-    name holds the manifest's digest: fontconfig does not notice a file replaced in its place.
+    Fontconfig then picks the part that has a character, as a page does by unicode-range.
     """
+    # Fontconfig does not notice a file replaced in place: the cache's name holds the digest.
     digest = hashlib.sha256((folder / "fonts.toml").read_bytes()).hexdigest()[:16]
-    rules = "".join(_own_name(font) for font in Fonts.load(folder).files)
+    rules = "".join(_rename_rule(font) for font in Fonts.load(folder).files)
     return (
         '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n'
         f"<fontconfig><dir>{escape(str(folder))}</dir>"
@@ -77,8 +76,12 @@ def fontconfig_file(folder: Path, cache: Path) -> str:
     )
 
 
-def _own_name(font: FontFile) -> str:
-    """Return the rule that names a font, once it is chosen, after its part too."""
+def _rename_rule(font: FontFile) -> str:
+    """Return the rule that renames a font, once it is chosen, after its part.
+
+    WeasyPrint 70 embeds fonts of equal family, style and weight as one font, and would print the
+    glyphs of the wrong part.
+    """
     name = f"{FAMILIES[font.family]} {font.part.title()}"
     return (
         f'<match target="font"><test name="file" compare="contains"><string>/{escape(font.file)}'

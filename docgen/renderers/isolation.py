@@ -1,6 +1,7 @@
-"""Children that render and may die: limits on memory, CPU, wall time, files, and no network.
+"""A pool of child processes that render, with limits on memory, CPU, time and files, no network.
 
-A hanging or crashing document costs its own child only; another one is started.
+A document that hangs or crashes ends only its own child, and another child is started. Knows
+nothing of documents: it runs any function whose arguments can be pickled.
 """
 
 from __future__ import annotations
@@ -27,52 +28,44 @@ from docgen.errors import DocgenError, RenderFailed, SettingWrong
 from docgen.files.output import write_aside
 
 T = TypeVar("T")
-RECYCLED_AFTER = 200
+RECYCLED_AFTER = 200  # tasks; bounds the memory that C libraries of a long-lived child leak
 MESSAGE_LENGTH = 500
-FILE_BYTES = 256 * 1024 * 1024
+FILE_BYTES = 256 * 1024 * 1024  # RLIMIT_FSIZE: the largest file a child may write
 OPEN_FILES = 256
-NICENESS = 10  # whoever waits for an answer of the server comes before whoever waits for a document
-WALL_S_PER_MB, CPU_S_PER_MB = 300, 280
-REFUSED_EVENTS = frozenset(
-    {
-        "os.exec",
-        "os.fork",
-        "os.forkpty",
-        "os.posix_spawn",
-        "os.system",
-        "socket.bind",
-        "socket.connect",
-        "socket.getaddrinfo",
-        "socket.gethostbyaddr",
-        "socket.gethostbyname",
-        "socket.getnameinfo",
-        "socket.sendmsg",
-        "socket.sendto",
-        "subprocess.Popen",
-        "urllib.Request",
-    }
+NICENESS = 10  # requests of people at a page get the processor before documents do
+WALL_S_PER_MB, CPU_S_PER_MB = 300, 280  # per MB of record; a PDF of one long table needs most
+# Names of CPython's audit events (PEP 578) that start a process or use the network.
+_REFUSED = (
+    "os.exec os.fork os.forkpty os.posix_spawn os.system socket.bind socket.connect "
+    "socket.getaddrinfo socket.gethostbyaddr socket.gethostbyname socket.getnameinfo "
+    "socket.sendmsg socket.sendto subprocess.Popen urllib.Request"
 )
+REFUSED_EVENTS = frozenset(_REFUSED.split())
 
 
 @dataclass(frozen=True)
 class ChildLimits:
-    """What one document may take. Times grow with its size: a long table honestly takes longer."""
+    """Limits of one document; the times grow with the size of its record."""
 
     memory_mb: int = 2048
     wall_s: float = 30
     cpu_s: int = 10
 
     def wall_for(self, size_bytes: int) -> float:
-        """Wall seconds for a record of `size_bytes`."""
+        """Return the wall-clock seconds for a record of `size_bytes`."""
         return self.wall_s + WALL_S_PER_MB * size_bytes / 2**20
 
     def cpu_for(self, size_bytes: int) -> int:
-        """CPU seconds for a record of `size_bytes`."""
+        """Return the CPU seconds for a record of `size_bytes`."""
         return self.cpu_s + int(CPU_S_PER_MB * size_bytes / 2**20)
 
 
 class _Context(ForkServerContext):
-    """Holds on to its locks: Pebble drops them before it ends children that are only starting."""
+    """Keeps a reference to its locks.
+
+    Pebble drops them before it ends children that are only starting; these then fail to unpickle
+    a lock that is gone.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,7 +97,7 @@ class Children:
             max_workers=self._workers,
             max_tasks=RECYCLED_AFTER,
             context=self._context,
-            initializer=_enclose,
+            initializer=_set_up_child,
             initargs=(self.limits.memory_mb,),
         )
 
@@ -138,17 +131,17 @@ class Children:
         limits = self.limits
         try:
             return self._working_pool().schedule(
-                _limited,
+                _run_limited,
                 args=(limits.cpu_for(size_bytes), work, *args),
                 timeout=limits.wall_for(size_bytes),
             )
-        except RuntimeError as wrong:  # what Pebble says of a pool that takes nothing more
+        except RuntimeError as wrong:  # raised by Pebble for a pool that was closed or stopped
             if not self._stopped:
                 raise
             raise RenderFailed("render_stopped") from wrong
 
     def _working_pool(self) -> ProcessPool:
-        """Return the pool, or another: Pebble's breaks for good when an idle child is killed."""
+        """Return the pool, or a new one: Pebble's stays broken once an idle child was killed."""
         with self._changing:
             if not self._pool.active and not self._stopped:
                 self._pool.stop()
@@ -175,57 +168,63 @@ def outcome(future: ProcessFuture[T]) -> T:
     except MemoryError as large:
         raise RenderFailed("render_memory") from large
     except ProcessExpired as died:
-        if died.exitcode == -signal.SIGXCPU:
+        if died.exitcode == -signal.SIGXCPU:  # RLIMIT_CPU was reached (setrlimit(2))
             raise RenderFailed("render_timeout.processor") from died
         raise RenderFailed("render_died", exitcode=died.exitcode) from died
     except Exception as broken:  # the pool's own failures, results that cannot be sent
         raise RenderFailed("render_died.cut_off", reason=repr(broken)) from broken
 
 
-def _enclose(memory_mb: int) -> None:
-    """Limits of the child's whole life; runs once in each child."""
+def _set_up_child(memory_mb: int) -> None:
+    """Set the limits of the child's whole life; runs once in each child."""
     os.nice(NICENESS)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    _limit(resource.RLIMIT_AS, memory_mb * 2**20)
-    _limit(resource.RLIMIT_FSIZE, FILE_BYTES)
-    _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
-    _limit(resource.RLIMIT_CORE, 0)
-    sys.addaudithook(_refuse)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _set_limit(resource.RLIMIT_AS, memory_mb * 2**20)
+    _set_limit(resource.RLIMIT_FSIZE, FILE_BYTES)
+    _set_limit(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _set_limit(resource.RLIMIT_CORE, 0)  # a core file would hold the record's text
+    sys.addaudithook(_refuse_event)
 
 
-def _leave_with_parent() -> None:
-    """Wait for the end of the process that ordered the work, then end, in mid-work or not."""
+def _die_with_parent() -> None:
+    """Wait for the end of the parent process, then end this child at once, even in mid-work."""
     if parent := parent_process():
         parent.join()
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)  # sys.exit in a thread would end the thread only
 
 
-def _limit(kind: int, wanted: int) -> None:
+def _set_limit(kind: int, value: int) -> None:
+    """Lower a soft limit; the hard one stays, for only root may raise it again (setrlimit(2))."""
     _, hard = resource.getrlimit(kind)
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(kind, (most, hard))
+    soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (soft, hard))
 
 
-def _refuse(event: str, args: tuple[Any, ...]) -> None:
-    """Audit hook: a renderer talks to nobody and starts nothing (AF_UNIX pipes are the pool's)."""
+def _refuse_event(event: str, args: tuple[Any, ...]) -> None:
+    """Refuse network and processes (audit hook); the pool's own pipes are open already."""
     if event in REFUSED_EVENTS:
         raise PermissionError(f"a rendering process may not use {event}")
 
 
-def _limited(cpu_s: int, work: Callable[..., T], *args: Any) -> T:
+def _run_limited(cpu_s: int, work: Callable[..., T], *args: Any) -> T:
+    """Run `work` under a CPU limit; every failure becomes a DocgenError or a MemoryError."""
+    # RLIMIT_CPU counts from the start of the process, which has done other work before.
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + cpu_s + 1)
+    _set_limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + cpu_s + 1)
     try:
         return work(*args)
     except (DocgenError, MemoryError):
         raise
-    except BaseException as bug:  # whatever it is, it costs its own document only
+    except BaseException as bug:  # C extensions may raise anything; only this document fails
         text = f"{type(bug).__name__}: {bug}"[:MESSAGE_LENGTH]
         raise RenderFailed("render_bug", text=text) from bug
 
 
 def private_fontconfig(fonts: Path, cache: Path) -> None:
-    """Make this process and its children see the project's fonts only; before WeasyPrint loads."""
+    """Let this process and its children see only the project's fonts.
+
+    Must run before WeasyPrint is imported: fontconfig reads FONTCONFIG_FILE once.
+    """
     from docgen.renderers.fonts import fontconfig_file
 
     try:

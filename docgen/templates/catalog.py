@@ -1,4 +1,4 @@
-"""Find the template of a record type and format, and compile it once.
+"""Find the template of a record type and format, compile it once, and list the output formats.
 
 A template folder `<templates>/<CODE>/` holds `manifest.toml`, `document.docx`, `workbook.xlsx`
 and `page.html`; a file `document.en.docx` replaces `document.docx` in English.
@@ -21,7 +21,7 @@ from docgen.errors import TemplateFaulty
 from docgen.templates.theme import Theme
 from schemas.catalog import record_types
 
-CACHED = 64
+CACHED = 64  # compiled templates: all record types in all formats, for three themes
 
 
 class CompiledTemplate(Protocol):
@@ -34,7 +34,7 @@ class CompiledTemplate(Protocol):
 
 @dataclass(frozen=True)
 class Format:
-    """An output format: its template file, its renderer module, its media type."""
+    """An output format: its template file, its renderer module, its media type (IANA)."""
 
     name: str
     file: str
@@ -43,8 +43,8 @@ class Format:
 
 
 FORMATS = {
-    made.name: made
-    for made in (
+    format_.name: format_
+    for format_ in (
         Format(
             "docx",
             "document.docx",
@@ -79,27 +79,21 @@ class Template:
 
 
 def find(folders: tuple[Path, ...], code: str, format_name: str, lang: str) -> Template:
-    """Find the template; the first folder that has one wins. TemplateFaulty when none has."""
-    wanted = Path(FORMATS[format_name].file)
-    names = (f"{wanted.stem}.{lang}{wanted.suffix}", wanted.name)
+    """Find a template in the first folder that has one. TemplateFaulty: template_missing."""
+    file = Path(FORMATS[format_name].file)
+    names = (f"{file.stem}.{lang}{file.suffix}", file.name)
     for folder in folders:
         for name in names:
             path = folder / code / name
             if path.is_file():
-                return Template(
-                    code, format_name, path, _version(path.parent, code), path.read_bytes()
-                )
-    raise TemplateFaulty(
-        "template_missing",
-        place=f"{code}/{wanted.name}",
-        code=code,
-        format_name=format_name,
-        file=wanted.name,
-    )
+                version = _version(path.parent, code)
+                return Template(code, format_name, path, version, path.read_bytes())
+    params = {"code": code, "format_name": format_name, "file": file.name}
+    raise TemplateFaulty("template_missing", place=f"{code}/{file.name}", **params)
 
 
 def every(folders: tuple[Path, ...]) -> Iterator[Template]:
-    """Every template that would be used, by record type and format."""
+    """Yield every template that would be used, by format and record type."""
     for format_name in FORMATS:
         for code in _codes(folders, format_name):
             yield find(folders, code, format_name, "zh")
@@ -107,7 +101,7 @@ def every(folders: tuple[Path, ...]) -> Iterator[Template]:
 
 @cache
 def templates_digest(folders: tuple[Path, ...], format_name: str) -> str:
-    """Hash of every template of a format; read once a process."""
+    """Return one hash of all templates of a format; read once a process."""
     found = (
         find(folders, code, format_name, lang)
         for code in _codes(folders, format_name)
@@ -133,16 +127,15 @@ def compiled(template: Template, theme: Theme) -> CompiledTemplate:
     key = (template.format, template.digest, theme.digest)
     if key not in _compiled:
         module = import_module(FORMATS[template.format].module)
-        made: CompiledTemplate = module.compile(template.data, theme)
-        _compiled[key] = made
+        _compiled[key] = module.compile(template.data, theme)
         if len(_compiled) > CACHED:
             _compiled.popitem(last=False)
-    _compiled.move_to_end(key)
+    _compiled.move_to_end(key)  # least recently used first
     return _compiled[key]
 
 
 def _version(folder: Path, code: str) -> str:
-    """Return the version that the folder's manifest names, checked to be of this record type."""
+    """Read the version in the folder's manifest, which must be of this record type."""
     path = folder / "manifest.toml"
     try:
         manifest = tomllib.loads(path.read_text("utf-8"))

@@ -1,6 +1,6 @@
-"""What a file is, by its own bytes; the client's word for it counts for nothing.
+"""Detect the kind of a file by its bytes, whatever name or content type the client gave it.
 
-The kinds, their extensions and content types stand here.
+Defines the kinds, their extensions and their content types; refuses nothing itself.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 
-HEAD_BYTES = 4096
+HEAD_BYTES = 4096  # that `sniff` needs: beyond any XML declaration and comment before a page
 _STEP_BYTES = 2**20
 
 EXTENSIONS = {
@@ -35,7 +35,7 @@ CONTENT_TYPES = {
     "zip": "application/zip",
 }
 TEXT_TYPES = {"csv": "text/csv", "json": "application/json"}
-# What a double click runs, or a browser; inside archives and PDF, where text of any name may lie.
+# Extensions that a double click or a browser runs; refused inside archives and PDF files.
 _RUNNABLE = (
     "app appref-ms bat bash chm cmd com command cpl desktop dll dmg docm dotm exe gadget hta htm "
     "html inf iso jar js jse lnk mht mhtml mjs msc msi msix msp php phar pif potm ppam pptm ps1 "
@@ -44,6 +44,8 @@ _RUNNABLE = (
 )
 RUNNABLE = frozenset(_RUNNABLE.split())
 
+# First bytes: ISO 32000-1 7.5.2, RFC 2083 3.1, JPEG SOI, TIFF 6.0, APPNOTE 4.3, [MS-CFB] 2.2,
+# ELF, Java and Mach-O, a Windows shortcut ([MS-SHLLINK] 2.1), WebAssembly.
 _MAGIC = (
     (b"%PDF-", "pdf"),
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -77,11 +79,11 @@ _MARKUP_BYTES = re.compile(
     rb"<(?:html|script|svg|iframe|body|!doctype html|\?php)\b", re.IGNORECASE
 )
 _EOCD, _CENTRAL = b"PK\5\6", b"PK\1\2"
-_EOCD_REACH = 22 + 2**16
+_EOCD_REACH = 22 + 2**16  # the end record and the longest comment behind it (APPNOTE 4.3.16)
 
 
 def sniff(head: bytes) -> str:
-    """Name the kind of a file that starts with `head`, its first HEAD_BYTES.
+    """Return the kind of a file by its first HEAD_BYTES.
 
     A key of EXTENSIONS, or `ole`, `program`, `script`, `markup`, `unknown`; every archive and
     office package is a `zip`.
@@ -92,13 +94,14 @@ def sniff(head: bytes) -> str:
     encoding = text_encoding(head, whole=False)
     if encoding:
         return _kind_of_text(head.decode(encoding, "ignore"))
-    return "program" if head[:2] == b"MZ" else "unknown"
+    return "program" if head[:2] == b"MZ" else "unknown"  # after text, which may begin with MZ
 
 
 def text_encoding(data: bytes, *, whole: bool = True) -> str:
-    """Return the encoding in which `data` is text without control characters, or nothing.
+    """Return the encoding in which `data` is text without control characters; empty for none.
 
-    UTF-8, GB18030, or UTF-16 with its mark; without `whole` the last character may be cut.
+    UTF-8, GB18030, or UTF-16 with a byte order mark; without `whole` the last character may be
+    cut.
     """
     if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         candidates = ["utf-16"]
@@ -110,7 +113,11 @@ def text_encoding(data: bytes, *, whole: bool = True) -> str:
 
 
 def is_two_things(kind: str, data: bytes) -> bool:
-    """Tell whether a file of `kind` is also a zip, a PDF or a page to less strict readers."""
+    """Return whether less strict readers take a file of `kind` for a zip, a PDF or a page too.
+
+    They look for a zip's end record anywhere in its last 64 KB, and for %PDF- in the first 1,024
+    bytes (ISO 32000-1, annex H).
+    """
     if kind == "zip":
         return False
     if data.rfind(_EOCD, -min(len(data), _EOCD_REACH)) >= 0 and _CENTRAL in data:

@@ -1,4 +1,4 @@
-"""Scans and pictures: their ends, their size by the header, then one bounded decoding."""
+"""Check scans and pictures: their end, their size by the header, then one bounded decoding."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from PIL import Image, ImageFile
 
 from docgen.errors import UploadRefused
 
-PIXELS = 80_000_000  # A3 at 600 dpi has 69.6 million; below Pillow's own warning
+PIXELS = 80_000_000  # A3 at 600 dpi has 69.6 million; Pillow warns above 89.5 million
 PIXELS_OF_ALL_PAGES = 500_000_000
 PAGES = 200
 _JPEGS_IN_FILE = 8  # phones append depth maps and previews as further JPEGs
 _FORMATS = {"png": "PNG", "jpeg": "JPEG", "tiff": "TIFF"}
 _PADDING = b"\0\r\n "
+# A marker, but for the zero that is stuffed behind 0xFF in data, and restarts (ITU-T T.81, B.1).
 _NEXT_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
-_START, _END, _SCAN = b"\xff\xd8\xff", 0xD9, 0xDA
+_START, _END = b"\xff\xd8\xff", 0xD9  # SOI and the next marker's 0xFF; EOI
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class CleanPicture:
 
 
 def look_at_image(kind: str, data: bytes) -> CleanPicture:
-    """Measure an image of `kind` (png, jpeg, tiff) and decode it once.
+    """Return the size of an image of `kind` (png, jpeg, tiff), and decode it once.
 
     Raises UploadRefused: image_too_large, image_broken, too_many_pages, polyglot.
     """
@@ -49,13 +50,13 @@ def look_at_image(kind: str, data: bytes) -> CleanPicture:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as large:
         raise UploadRefused("image_too_large", value=str(large)) from large
-    except Exception as wrong:  # Pillow's plugins fail in every way there is
+    except Exception as wrong:  # Pillow's plugins raise anything for damaged files
         raise UploadRefused("image_broken", value=f"{type(wrong).__name__}: {wrong}") from wrong
 
 
 @contextmanager
 def _only_whole() -> Iterator[None]:
-    """Refuse cut and damaged pictures, though WeasyPrint lets Pillow take them everywhere."""
+    """Let Pillow refuse cut pictures; importing WeasyPrint makes it accept them everywhere."""
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
@@ -91,7 +92,7 @@ def _pages(image: Image.Image) -> Iterator[tuple[int, int]]:
 
 
 def _check_end(kind: str, data: bytes) -> None:
-    """Refuse an image without its end, and data after it; a TIFF has no end."""
+    """Refuse an image without its end, and data after it; TIFF has no end marker."""
     if kind == "tiff":
         return
     end = _png_end(data) if kind == "png" else _last_jpeg_end(data)
@@ -102,8 +103,8 @@ def _check_end(kind: str, data: bytes) -> None:
 
 
 def _png_end(data: bytes) -> int:
-    """Return where IEND ends, or -1 when it is missing."""
-    at = 8
+    """Return the offset behind IEND, or -1 when it is missing (RFC 2083, 3.2)."""
+    at = 8  # behind the signature; a chunk is length, name, data, CRC: 12 bytes and the data
     while at + 12 <= len(data):
         length, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
         at += 12 + length
@@ -113,7 +114,7 @@ def _png_end(data: bytes) -> int:
 
 
 def _last_jpeg_end(data: bytes) -> int:
-    """Return where the last of the JPEGs that follow each other ends, or -1 when one is cut."""
+    """Return the offset behind the last of consecutive JPEGs, or -1 when one is cut."""
     end = _jpeg_end(data, 0)
     for _ in range(_JPEGS_IN_FILE - 1):
         rest = data[end:].lstrip(_PADDING)
@@ -124,8 +125,8 @@ def _last_jpeg_end(data: bytes) -> int:
 
 
 def _jpeg_end(data: bytes, start: int) -> int:
-    """Return where the JPEG that starts at `start` ends, or -1 when it has no end."""
-    at = start + 2
+    """Return the offset behind the EOI of the JPEG at `start`, or -1 when it has none."""
+    at = start + 2  # behind SOI; every other marker has a length that counts itself
     while found := _NEXT_MARKER.search(data, at):
         marker, at = found[1][0], found.end()
         if marker == _END:

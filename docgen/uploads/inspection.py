@@ -1,6 +1,7 @@
-"""The one door for files that people bring: bytes in, facts about them or a refusal out.
+"""Inspect a file that somebody uploads: its kind and properties, or UploadRefused.
 
-Pure work on bytes: call it in a child (`isolate.Children.run`) for anything but small files.
+Every uploaded file must pass here. Pure work on bytes: run it in a child
+(`docgen.renderers.isolation`) for anything but small files.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from docgen.uploads.zips import Budget
 
 Purpose = Literal["attachment", "scan"]
 MOST_BYTES: dict[Purpose, int] = {"attachment": 50 * 2**20, "scan": 20 * 2**20}
-_OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # a stream's name, [MS-OFFCRYPTO] 2.3.4.4
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that may be stored. Width and height are pixels of the first page."""
+    """A file that may be stored; width and height are pixels of the first page."""
 
     name: str  # for people: as typed in NFC, never a path
     content_type: str  # by the content; text with its charset
@@ -57,10 +58,9 @@ class _Facts:
 
 
 def inspect(name: str, data: bytes, *, purpose: Purpose) -> Upload:
-    """Judge a file by its bytes and say what it is; `name` is what the client calls it.
+    """Inspect a file by its bytes; `name` is the client's name for it.
 
-    Raises UploadRefused with a code of `refusals.REASONS`; the place is the file, or the entry
-    inside it.
+    Raises UploadRefused; the place is the file, or the entry inside it.
     """
     shown = display_name(name)
     if not shown:
@@ -80,16 +80,13 @@ def inspect(name: str, data: bytes, *, purpose: Purpose) -> Upload:
     extension = extension_of(shown)
     if extension not in EXTENSIONS[facts.kind]:
         raise UploadRefused("upload_extension_differs", place=shown, value=facts.kind)
-    return Upload(
-        shown,
-        _content_type(facts, extension),
-        extension,
-        len(data),
-        hashlib.sha256(data).hexdigest(),
-        facts.width,
-        facts.height,
-        facts.pages,
-    )
+    content_type = CONTENT_TYPES.get(facts.kind, "")
+    if facts.kind == "text":
+        charset = facts.encoding.removesuffix("-sig")
+        content_type = f"{TEXT_TYPES.get(extension, 'text/plain')}; charset={charset}"
+    sha256 = hashlib.sha256(data).hexdigest()
+    size = (facts.width, facts.height, facts.pages)
+    return Upload(shown, content_type, extension, len(data), sha256, *size)
 
 
 def _facts(kind: str, data: bytes, unpacking: Unpacking) -> _Facts:
@@ -102,28 +99,19 @@ def _facts(kind: str, data: bytes, unpacking: Unpacking) -> _Facts:
         picture = look_at_image(kind, data)
         return _Facts(kind, width=picture.width, height=picture.height, pages=picture.pages)
     if kind == "zip":
-        return _Facts(judge_archive(data, unpacking, _kind_inside))
+        return _Facts(
+            judge_archive(data, unpacking, lambda kind, data, inner: _facts(kind, data, inner).kind)
+        )
     if encoding := text_encoding(data):
         return _Facts(kind, encoding)
     raise UploadRefused("upload_kind_unknown")
 
 
-def _kind_inside(kind: str, data: bytes, unpacking: Unpacking) -> str:
-    return _facts(kind, data, unpacking).kind
-
-
 def _check_kind(kind: str, data: bytes) -> None:
-    """Refuse what is never stored. Old .doc and .xls too: macros in them show to no cheap look."""
+    """Refuse kinds that are never stored; also old .doc and .xls, whose macros are hard to find."""
     if kind == "ole":
         raise UploadRefused("office_encrypted" if _OLE_ENCRYPTED in data else "upload_kind_refused")
     if kind in FORBIDDEN:
         raise UploadRefused("upload_kind_refused", value=kind)
     if kind == "unknown":
         raise UploadRefused("upload_kind_unknown")
-
-
-def _content_type(facts: _Facts, extension: str) -> str:
-    if facts.kind != "text":
-        return CONTENT_TYPES[facts.kind]
-    charset = facts.encoding.removesuffix("-sig")
-    return f"{TEXT_TYPES.get(extension, 'text/plain')}; charset={charset}"

@@ -1,4 +1,4 @@
-"""XML parts of office documents, read in pieces: no DTD, no bombs, nothing active or remote."""
+"""Check XML parts of office documents in pieces: no DTD, no bombs, nothing active or remote."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from xml.parsers import expat
 
 from docgen.errors import UploadRefused
 
-DEPTH = 256
+DEPTH = 256  # of elements; as libxml2's own limit
 TOKEN_BYTES = 4 * 2**20  # expat reads an unfinished token anew with every piece
-_ENCODINGS = frozenset({"UTF-8", "UTF-16"})
+_ENCODINGS = frozenset({"UTF-8", "UTF-16"})  # that ISO/IEC 29500-2 allows
 _ACTIVE_TYPES = re.compile(
     r"macroenabled|vbaproject|vbadata|macrosheet|dialogsheet|activex|oleobject", re.IGNORECASE
 )
+# Last parts of relationship types: macros and controls; what is loaded on opening.
 _ACTIVE_RELATIONS = re.compile(
     r"/(vbaProject\w*|wordVbaData|xl(Intl)?Macrosheet|control|activeXControlBinary)$", re.IGNORECASE
 )
@@ -21,7 +22,7 @@ _REMOTE = re.compile(r"\s*(https?|ftps?|mhtml|ms-[\w-]+|\w*script):", re.IGNOREC
 
 
 class XmlPart:
-    """Takes one part in pieces; every refusal is an UploadRefused with the part as its place.
+    """Parser of one part; every refusal is an UploadRefused with the part as its place.
 
     `content_types` collects what [Content_Types].xml declares.
     """
@@ -64,7 +65,7 @@ class XmlPart:
             self._check_type(attributes["ContentType"])
         if tag.endswith("Relationship"):
             self._check_relation(attributes)
-        if tag.endswith("ddeLink"):
+        if tag.endswith("ddeLink"):  # starts a program (ECMA-376 18.14.4)
             raise UploadRefused("macros", place=self.name, value=tag)
 
     def _end(self, _tag: str) -> None:

@@ -1,4 +1,4 @@
-"""Names that strangers gave to files: safe to show, and safe in a header; never a path."""
+"""File names of strangers, made safe to show and to put into a header; never used as a path."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 import unicodedata
 from urllib.parse import quote
 
-NAME_BYTES = 200
+NAME_BYTES = 200  # file systems allow 255; archives and downloads add a prefix or a number
 EXTENSION_BYTES = 16
 
-# Controls, formats (bidi overrides, zero widths), lone surrogates, line and paragraph separators.
+# Controls, formats (bidi overrides, zero widths), surrogates, unassigned, separators of lines.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
-_OUTSIDE_QUOTES = re.compile(r'[^\x20-\x7e]|["\\%]')
+_OUTSIDE_QUOTES = re.compile(r'[^\x20-\x7e]|["\\%]')  # % too: some browsers decode it there
 _ATTR_CHARS = "!#$&+-.^_`|~"  # RFC 5987, attr-char
 
 

@@ -1,6 +1,6 @@
-"""Archives and office packages: every entry is judged as if it had come by itself.
+"""Check archives and office packages: every entry is judged as if it were uploaded by itself.
 
-Knows nothing of PDF and images: whoever calls gives the judge for entries read whole.
+Knows nothing of PDF and images: the caller passes the function that judges whole entries.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MACROS = re.compile(
     r"(^|/)vba(project\w*|data)\.\w+$|(^|/)(macrosheets|activex|dialogsheets)/|/oleobject\w*\.bin$",
     re.IGNORECASE,
 )
-_TEXT_LEAD = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"
+_TEXT_LEAD = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"  # byte order marks, NULs of UTF-16, white space
 _MAC_LEFTOVERS = (b"\0\5\x16\7", b"\0\0\0\1Bud1")  # AppleDouble, .DS_Store
 
 Judge = Callable[[str, bytes, "Unpacking"], str]
@@ -43,14 +43,14 @@ Judge = Callable[[str, bytes, "Unpacking"], str]
 
 @dataclass(frozen=True)
 class Unpacking:
-    """Where in an upload an archive lies: the budget of all, and the kinds around it."""
+    """The position of an archive in an upload: the budget of all, and the kinds around it."""
 
     budget: Budget
     around: tuple[str, ...] = ()
 
 
 def judge_archive(data: bytes, unpacking: Unpacking, judge: Judge) -> str:
-    """Return `docx`, `xlsx` or `zip` when every entry may pass; `judge` is asked for whole ones.
+    """Return `docx`, `xlsx` or `zip` if every entry is allowed; `judge` decides on whole ones.
 
     Raises UploadRefused with the entry as its place.
     """
@@ -74,7 +74,8 @@ def _package(found: list[ZipEntry], inner: Unpacking, judge: Judge) -> str:
     for entry in found:
         if _MACROS.search(entry.name):
             raise UploadRefused("macros", place=entry.name)
-        kinds |= {_MAIN[one] for one in _check_part(entry, inner, judge) if one in _MAIN}
+        content_types = _check_part(entry, inner, judge)
+        kinds |= {_MAIN[one] for one in content_types if one in _MAIN}
     if len(kinds) != 1:
         raise UploadRefused("upload_kind_refused", place=CONTENT_TYPES_PART, value=sorted(kinds))
     return kinds.pop()
@@ -84,7 +85,11 @@ def _check_part(entry: ZipEntry, inner: Unpacking, judge: Judge) -> list[str]:
     """Check one part; return the content types it declares."""
     head, parts = _headed(entry, inner.budget)
     if is_xml(entry.name) or _looks_like_xml(head):
-        return _check_xml(entry.name, parts)
+        part = XmlPart(entry.name)
+        for piece in parts:
+            part.feed(piece)
+        part.feed(b"", final=True)
+        return part.content_types
     kind = sniff(head)
     if kind == "ole":
         raise UploadRefused("macros", place=entry.name)
@@ -98,18 +103,10 @@ def _check_part(entry: ZipEntry, inner: Unpacking, judge: Judge) -> list[str]:
 
 
 def _looks_like_xml(head: bytes) -> bool:
-    """Find XML under another name; fonts and pictures may start with `<` by chance."""
+    """Return whether a part of another name is XML; fonts and pictures may start with `<` too."""
     if not head.lstrip(_TEXT_LEAD).startswith(b"<"):
         return False
     return head[:2] in (b"\0<", b"<\0") or bool(text_encoding(head, whole=False))
-
-
-def _check_xml(name: str, parts: Iterable[bytes]) -> list[str]:
-    part = XmlPart(name)
-    for piece in parts:
-        part.feed(piece)
-    part.feed(b"", final=True)
-    return part.content_types
 
 
 def _check_member(entry: ZipEntry, inner: Unpacking, judge: Judge) -> None:
@@ -151,6 +148,6 @@ def _headed(entry: ZipEntry, budget: Budget) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _drain(parts: Iterable[bytes]) -> None:
-    """Inflate to the end: only what was measured is known."""
+    """Inflate to the end, because sizes are measured and CRCs checked only while inflating."""
     for _ in parts:
         pass

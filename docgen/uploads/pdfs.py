@@ -1,4 +1,4 @@
-"""PDF files of others: opened strictly, walked object by object, nothing run or decoded."""
+"""Check PDF files of strangers: opened strictly, every object visited, nothing run or decoded."""
 
 from __future__ import annotations
 
@@ -18,21 +18,29 @@ from docgen.uploads.names import extension_of
 PAGES = 2_000
 OBJECTS = 500_000
 STREAM_BYTES = 32 * 2**20
+# Dictionary keys with scripts, forms or media (ISO 32000-1, 12.6.4.16, 12.7.8; ISO 32000-2, 13.7).
 _KEYS = frozenset({"/JS", "/JavaScript", "/XFA", "/RichMediaContent"})
+# Action types that run or load something (ISO 32000-1, 12.6.4), and those that only navigate.
 _ACTIONS = frozenset({"/JavaScript", "/Launch", "/ImportData", "/RichMediaExecute", "/Rendition"})
 _HARMLESS_AT_OPENING = frozenset({"/GoTo", "/Named"})
-_PADDING = b"\0\t\n\f\r \x1a"
+_PADDING = b"\0\t\n\f\r \x1a"  # white space of ISO 32000-1, 7.2.2, and the Ctrl-Z of MS-DOS
 
 
 def look_at_pdf(data: bytes) -> int:
-    """Return the number of pages of a PDF that only shows.
+    """Return the number of pages of a PDF without active content.
 
     Raises UploadRefused: pdf_broken, pdf_encrypted, pdf_active, too_many_pages, polyglot.
     """
     if not data.rstrip(_PADDING).endswith(b"%%EOF"):
         raise UploadRefused("polyglot" if b"%%EOF" in data else "pdf_broken")
     try:
-        with _bounded(), _opened(data) as pdf:
+        # As the file stands: qpdf neither rebuilds a broken table nor walks over the pages yet.
+        with (
+            _limited_qpdf(),
+            pikepdf.open(
+                io.BytesIO(data), attempt_recovery=False, inherit_page_attributes=False
+            ) as pdf,
+        ):
             if pdf.is_encrypted:
                 raise UploadRefused("pdf_encrypted")
             _check_objects(pdf)
@@ -42,18 +50,13 @@ def look_at_pdf(data: bytes) -> int:
     except pikepdf.PasswordError as locked:
         raise UploadRefused("pdf_encrypted") from locked
     except Exception as wrong:  # a damaged object may be of any type where another is expected
-        told = str(wrong).rpartition(">: ")[2]  # without the stream's address in memory
-        raise UploadRefused("pdf_broken", value=f"{type(wrong).__name__}: {told}") from wrong
-
-
-def _opened(data: bytes) -> pikepdf.Pdf:
-    """Open as the file stands: no guessing at a broken table, no walk over pages yet."""
-    return pikepdf.open(io.BytesIO(data), attempt_recovery=False, inherit_page_attributes=False)
+        reason = str(wrong).rpartition(">: ")[2]  # without the stream's address in memory
+        raise UploadRefused("pdf_broken", value=f"{type(wrong).__name__}: {reason}") from wrong
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
-    """Bound what qpdf inflates and parses; its limits are the process's, so give them back."""
+def _limited_qpdf() -> Iterator[None]:
+    """Limit what qpdf inflates and parses; its limits are global, so they are restored."""
     before = pikepdf.settings.set_qpdf_limits(
         flate_max_memory=STREAM_BYTES,
         run_length_max_memory=STREAM_BYTES,
@@ -92,22 +95,20 @@ def _nodes(pdf: pikepdf.Pdf) -> Iterator[Any]:
         waiting: list[Any] = [whole]
         while waiting:
             node = waiting.pop()
+            children: list[Any] = []
             if isinstance(node, pikepdf.Dictionary | pikepdf.Stream):
                 yield node
                 children = [node[key] for key in node.keys()]  # noqa: SIM118 (no mapping)
             elif isinstance(node, pikepdf.Array):
                 children = list(node)
-            else:
-                continue
-            waiting += [one for one in children if _is_inside(one)]
-
-
-def _is_inside(child: object) -> bool:
-    return isinstance(child, pikepdf.Object) and not child.is_indirect
+            # Indirect objects are visited by themselves, so cycles end here.
+            waiting += [
+                one for one in children if isinstance(one, pikepdf.Object) and not one.is_indirect
+            ]
 
 
 def _check_opening(action: Any) -> None:
-    """Refuse what happens unasked, except moving about in the document."""
+    """Refuse actions that a reader runs by itself, except navigation in the document."""
     if isinstance(action, pikepdf.Dictionary):
         kind = str(action.get("/S", ""))
         if kind not in _HARMLESS_AT_OPENING:
@@ -126,7 +127,7 @@ def _check_attached(node: Any) -> None:
 
 
 def _head(stream: pikepdf.Stream) -> bytes:
-    """Decode no more than the first bytes of an attached file."""
+    """Return the first bytes of an attached file; only Flate is decoded, and no more of it."""
     filters = stream.get("/Filter")
     names = [str(one) for one in filters] if isinstance(filters, pikepdf.Array) else [str(filters)]
     raw = stream.read_raw_bytes()
@@ -138,7 +139,7 @@ def _head(stream: pikepdf.Stream) -> bytes:
 
 
 def _count_pages(root: Any) -> int:
-    """Count leaves of the page tree without building them; a shared or endless tree is cut."""
+    """Count the leaves of the page tree without building pages; a shared or endless tree is cut."""
     pages = seen = 0
     waiting = [root]
     while waiting:

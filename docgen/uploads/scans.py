@@ -1,6 +1,6 @@
-"""The QR codes on a scan or photograph of paper: pages as pictures, and what is read on them.
+"""Read the QR codes on a scan or photograph of paper.
 
-Pure work on bytes that were inspected before; call it in a child, for it decodes pictures.
+Pure work on bytes that were inspected before; run it in a child, for it decodes pictures.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from PIL import Image, ImageFilter, ImageOps
 
 from docgen.errors import UploadRefused
 
-PAGES, HARD_PAGES = 30, 6
-DPI = 200
-SIDE = 4_200  # pixels, A4 at 360 dpi; what is larger is made smaller: time is bounded by it
+PAGES, HARD_PAGES = 30, 6  # the first pages are tried in several ways, the others once
+DPI = 200  # a module of our codes is 0.5 mm or 4 pixels
+SIDE = 4_200  # pixels, A4 at 360 dpi; larger pages are reduced, which bounds the time
 FINE, COARSE = 1_600, 2_400  # pixels of the longer side
-CODES, TEXT = 50, 300
+CODES, TEXT = 50, 300  # codes of a file, characters of one: ours have fewer than 200
 QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
-ENOUGH = "?p=sign"
-_POINTS = 72
+ENOUGH = "?p=sign"  # ends the text of the code beside the sign-off blocks (`renderers.qr`)
+_POINTS = 72  # PDF units to the inch
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ScannedCode:
 def look_for_codes(content_type: str, data: bytes) -> tuple[ScannedCode, ...]:
     """Return the codes on all pages of a PDF, PNG, JPEG or TIFF.
 
-    UploadRefused: too_many_pages, and pdf_broken or image_broken for what cannot be shown.
+    UploadRefused: too_many_pages, pdf_broken, image_broken.
     """
     pages = _pdf_pages(data) if content_type == "application/pdf" else _image_pages(data)
     found = [
@@ -54,16 +54,12 @@ def _pdf_pages(data: bytes) -> Iterator[tuple[int, Image.Image]]:
         with closing(pypdfium2.PdfDocument(data)) as pdf:
             _check_count(len(pdf))
             for index in range(len(pdf)):
-                yield index + 1, _drawn(pdf[index])
+                page = pdf[index]
+                scale = min(DPI / _POINTS, SIDE / max(1.0, *page.get_size()))
+                picture: Image.Image = page.render(scale=scale, grayscale=True).to_pil()
+                yield index + 1, picture.convert("L")
     except pypdfium2.PdfiumError as wrong:
         raise UploadRefused("pdf_broken", value=str(wrong)) from wrong
-
-
-def _drawn(page: pypdfium2.PdfPage) -> Image.Image:
-    longest = max(1.0, *page.get_size())
-    scale = min(DPI / _POINTS, SIDE / longest)
-    shown: Image.Image = page.render(scale=scale, grayscale=True).to_pil()
-    return shown.convert("L")
 
 
 def _image_pages(data: bytes) -> Iterator[tuple[int, Image.Image]]:
@@ -81,7 +77,7 @@ def _image_pages(data: bytes) -> Iterator[tuple[int, Image.Image]]:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """Return a page on white paper, no larger than is needed."""
+    """Return a page in grey on white, reduced to SIDE."""
     grey = image
     if "A" in image.getbands() or "transparency" in image.info:
         grey = Image.new("RGBA", image.size, "white")
@@ -97,17 +93,18 @@ def _check_count(count: int) -> None:
 
 
 def _texts(page: Image.Image, *, hard: bool) -> list[str]:
-    """Read a page's codes; if `hard`, until the one of the sign-off blocks is among them."""
+    """Read a page's codes; `hard`: try variants until the sign-off code is among them."""
     found: dict[str, None] = {}
-    for tried in islice(_tries(page), None if hard else 1):
-        found |= dict.fromkeys(_read(tried))
+    for variant in islice(_variants(page), None if hard else 1):
+        codes = zxingcpp.read_barcodes(variant, formats=QR)
+        found |= dict.fromkeys(code.text for code in codes if 0 < len(code.text) <= TEXT)
         if any(text.endswith(ENOUGH) for text in found):
             break
     return list(found)
 
 
-def _tries(page: Image.Image) -> Iterator[Image.Image]:
-    """Give a page as it is; calmer, where it has pixels to spare; or larger and sharper.
+def _variants(page: Image.Image) -> Iterator[Image.Image]:
+    """Yield a page as it is; calmer, where it has pixels to spare; or larger and sharper.
 
     Of photographs that are both blurred and noisy most are read without their noise, but not at
     half the size, where the modules of a code would run into each other.
@@ -123,9 +120,3 @@ def _tries(page: Image.Image) -> Iterator[Image.Image]:
     if max(page.size) < COARSE:
         double = even.resize((page.width * 2, page.height * 2), Image.Resampling.BICUBIC)
         yield double.filter(ImageFilter.UnsharpMask(3, 150))
-
-
-def _read(page: Image.Image) -> Iterator[str]:
-    for one in zxingcpp.read_barcodes(page, formats=QR):
-        if 0 < len(one.text) <= TEXT:
-            yield one.text

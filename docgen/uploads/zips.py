@@ -1,6 +1,7 @@
-"""One level of a zip read strictly: names, links, sizes measured while inflating, nothing hidden.
+"""Read one level of a zip strictly: names, links, sizes measured while inflating, nothing hidden.
 
-Never holds more of an entry than a piece; what the entries mean is for others to judge.
+Stricter than zipfile: a file that two readers see differently is refused. Keeps no more of an
+entry in memory than a piece; `docgen.uploads.packages` judges the contents.
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ from docgen.files.unzip import ENCRYPTED, ENTRIES, ENTRY_BYTES, FREE_RATIO_BYTES
 HELD_BYTES = 32 * 2**20
 COMMENT_BYTES = 128
 _PIECE_BYTES, _FED_BYTES = 2**16, 2**14
-_DESCRIPTOR_BYTES = 24
-_UTF8, _DESCRIBED = 0x800, 0x8
-_UNKNOWN = 0xFFFFFFFF  # the size stands in a zip64 field
-_LOCAL = struct.Struct("<4s5H3L2H")
+_DESCRIPTOR_BYTES = 24  # signature, CRC, two sizes of zip64 (APPNOTE 4.3.9)
+_UTF8, _DESCRIBED = 0x800, 0x8  # flag bits 11 and 3: sizes are behind the data (APPNOTE 4.4.4)
+_UNKNOWN = 0xFFFFFFFF  # the size is in a zip64 field (APPNOTE 4.5.3)
+_LOCAL = struct.Struct("<4s5H3L2H")  # the header before each file (APPNOTE 4.3.7)
+_END_BYTES = 22  # of the end record without its comment (APPNOTE 4.3.16)
+# Empty names, drives, steps like .. and empty ones, backslashes, control characters.
 _ELSEWHERE = re.compile(r"^$|^[A-Za-z]:|(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]")
 _BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, EOFError, KeyError)
 
 
 @dataclass
 class Budget:
-    """What one upload may still unpack, over all levels; `held_left` is for whole entries."""
+    """How much one upload may still unpack, over all levels; `held_left` is for whole entries."""
 
     packed_bytes: int
     bytes_left: int = TOTAL_BYTES
@@ -39,7 +42,7 @@ class Budget:
     held_left: int = HELD_BYTES
 
     def spend(self, size_bytes: int) -> bool:
-        """Take from what is left; False when that, or the ratio of the whole, is overdrawn."""
+        """Count bytes; return False when the total or the ratio of the whole is exceeded."""
         self.bytes_left -= size_bytes
         spent = TOTAL_BYTES - self.bytes_left
         return spent <= min(TOTAL_BYTES, max(FREE_RATIO_BYTES, RATIO * self.packed_bytes))
@@ -47,7 +50,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class ZipEntry:
-    """A file of an archive with its packed bytes and what the directory says of it."""
+    """A file of an archive: its packed bytes and its entry in the directory."""
 
     name: str
     info: zipfile.ZipInfo
@@ -59,7 +62,7 @@ def entries(data: bytes, budget: Budget) -> list[ZipEntry]:
 
     Raises UploadRefused: zip_*, polyglot (bytes that belong to no entry).
     """
-    if data.count(b"PK\1\2") > 2 * ENTRIES:
+    if data.count(b"PK\1\2") > 2 * ENTRIES:  # before zipfile builds an object for each
         raise UploadRefused("zip_bomb")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -79,7 +82,7 @@ def entries(data: bytes, budget: Budget) -> list[ZipEntry]:
 
 
 def pieces(entry: ZipEntry, budget: Budget) -> Iterator[bytes]:
-    """Inflate an entry piece by piece; stop at the first byte too many.
+    """Inflate an entry piece by piece; stop as soon as it is too large.
 
     Raises UploadRefused: zip_bomb, zip_broken.
     """
@@ -95,9 +98,9 @@ def pieces(entry: ZipEntry, budget: Budget) -> Iterator[bytes]:
 
 
 def hold(name: str, parts: Iterable[bytes], budget: Budget) -> bytes:
-    """Return an entry whole, for what cannot be judged in pieces; zip_nested when it is too large.
+    """Return an entry whole, for kinds that cannot be judged in pieces. UploadRefused: zip_nested.
 
-    Give the length back to `budget.held_left` when done with it.
+    The caller must add its length to `budget.held_left` when done with it.
     """
     whole = io.BytesIO()
     for part in parts:
@@ -109,7 +112,7 @@ def hold(name: str, parts: Iterable[bytes], budget: Budget) -> bytes:
 
 
 def _entry(data: bytes, info: zipfile.ZipInfo) -> ZipEntry:
-    name = _readable(info)
+    name = _readable_name(info)
     if info.orig_filename != info.filename or _ELSEWHERE.search(name.removesuffix("/")):
         raise UploadRefused("zip_path", place=name, value=info.orig_filename)
     _check_attributes(name, info)
@@ -119,6 +122,7 @@ def _entry(data: bytes, info: zipfile.ZipInfo) -> ZipEntry:
 def _check_attributes(name: str, info: zipfile.ZipInfo) -> None:
     if info.flag_bits & ENCRYPTED:
         raise UploadRefused("zip_encrypted", place=name)
+    # The upper half is a Unix mode (APPNOTE 4.4.15): links, devices and sockets are refused.
     if stat.S_IFMT(info.external_attr >> 16) not in {0, stat.S_IFREG, stat.S_IFDIR}:
         raise UploadRefused("zip_link", place=name)
     if info.is_dir() and info.file_size:
@@ -130,26 +134,26 @@ def _check_attributes(name: str, info: zipfile.ZipInfo) -> None:
 
 
 def _too_much(size_bytes: int, info: zipfile.ZipInfo) -> bool:
-    """Judge what was declared before inflating, and what has come while inflating."""
+    """Return whether a size, declared or inflated so far, exceeds the limits of an entry."""
     if size_bytes > min(ENTRY_BYTES, info.file_size):
         return True
     return size_bytes > FREE_RATIO_BYTES and size_bytes > RATIO * info.compress_size
 
 
 def _packed(data: bytes, info: zipfile.ZipInfo, name: str) -> memoryview:
-    """Find an entry's bytes by its own header, which has to agree with the directory."""
+    """Return an entry's bytes by its local header, which must agree with the directory."""
     at = info.header_offset
     magic, _, flags, method, *_, packed, size, name_length, extra = _LOCAL.unpack_from(data, at)
     start = at + _LOCAL.size + name_length + extra
-    own_name = data[at + _LOCAL.size :][:name_length] if name_length < 2**12 else b""
-    encoding = "utf-8" if info.flag_bits & _UTF8 else "cp437"
-    if magic != b"PK\3\4" or own_name != info.orig_filename.encode(encoding):
+    local_name = data[at + _LOCAL.size :][:name_length] if name_length < 2**12 else b""
+    encoding = "utf-8" if info.flag_bits & _UTF8 else "cp437"  # APPNOTE, appendix D
+    if magic != b"PK\3\4" or local_name != info.orig_filename.encode(encoding):
         raise UploadRefused("zip_broken", place=name)
     if flags & ENCRYPTED:
         raise UploadRefused("zip_encrypted", place=name)
-    told = [(packed, info.compress_size), (size, info.file_size)]
-    lies = any(own not in (_UNKNOWN, directory) for own, directory in told)
-    if method != info.compress_type or (lies and not flags & _DESCRIBED):
+    sizes = [(packed, info.compress_size), (size, info.file_size)]
+    differs = any(local not in (_UNKNOWN, directory) for local, directory in sizes)
+    if method != info.compress_type or (differs and not flags & _DESCRIBED):
         raise UploadRefused("zip_bomb", place=name, value=size)
     if start + info.compress_size > len(data):
         raise UploadRefused("zip_broken", place=name)
@@ -157,7 +161,10 @@ def _packed(data: bytes, info: zipfile.ZipInfo, name: str) -> memoryview:
 
 
 def _check_tiling(data: bytes, found: list[ZipEntry], archive: zipfile.ZipFile) -> None:
-    """Refuse bytes before, between and after the entries, and entries that share bytes."""
+    """Refuse bytes before, between and after the entries, and entries that share bytes.
+
+    Such bytes hide a second file, or make a bomb of overlapping entries.
+    """
     end = 0
     for entry in sorted(found, key=lambda entry: entry.info.header_offset):
         at = entry.info.header_offset
@@ -166,13 +173,14 @@ def _check_tiling(data: bytes, found: list[ZipEntry], archive: zipfile.ZipFile) 
         _, _, _, _, *_, name_length, extra = _LOCAL.unpack_from(data, at)
         end = at + _LOCAL.size + name_length + extra + entry.info.compress_size
     comment = archive.comment
-    tail = len(data) - 22 - len(comment)
+    tail = len(data) - _END_BYTES - len(comment)
     whole = data[tail : tail + 4] == b"PK\5\6" and len(comment) <= COMMENT_BYTES
     if not whole or not 0 <= archive.start_dir - end <= _DESCRIPTOR_BYTES:
         raise UploadRefused("polyglot")
 
 
 def _check_names(names: list[str]) -> None:
+    """Refuse names that Windows or macOS take for the same file."""
     seen = set()
     for name in names:
         folded = unicodedata.normalize("NFC", name).casefold().rstrip("/")
@@ -181,8 +189,8 @@ def _check_names(names: list[str]) -> None:
         seen.add(folded)
 
 
-def _readable(info: zipfile.ZipInfo) -> str:
-    """Return the name; older Chinese Windows writes GBK and says nothing of it."""
+def _readable_name(info: zipfile.ZipInfo) -> str:
+    """Return the name; older Chinese Windows writes GBK without marking it."""
     if info.flag_bits & _UTF8 or info.filename.isascii():
         return info.filename
     try:

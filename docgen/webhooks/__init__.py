@@ -1,4 +1,1 @@
-"""Telling other systems what happened: signatures, addresses, one sending, when to try again.
-
-Knows no database: what is told to whom, and the log of it, belongs to the store.
-"""
+"""Webhooks: subscriptions of a contract, the outbox of messages, signatures, sending, retries."""

@@ -1,6 +1,7 @@
-"""Where a webhook may go: by https to a host on the public Internet, or into permitted networks.
+"""Check where a webhook may go: by https to the public Internet, or into permitted networks.
 
-Decides on the addresses a name has now and hands exactly these on; opens no connection.
+Returns exactly the addresses that were checked, so that a name that changes meanwhile (DNS
+rebinding) leads nowhere else; opens no connection.
 """
 
 from __future__ import annotations
@@ -25,34 +26,20 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
 
-MOST_CHARACTERS = 2000
+MOST_CHARACTERS = 2000  # of a URL; some servers take no more than 2,048
 PORTS = {"https": 443, "http": 80}
 
-# No operator's list opens these: this host, groups, neighbours, and where clouds keep credentials.
-NEVER = tuple(
-    map(
-        ip_network,
-        (
-            "0.0.0.0/8",
-            "100.100.100.200/32",
-            "169.254.0.0/16",
-            "224.0.0.0/4",
-            "255.255.255.255/32",
-            "::/128",
-            "fd00:ec2::254/128",
-            "fe80::/10",
-            "ff00::/8",
-        ),
-    )
+# Refused even if the operator permits them: "this host" (RFC 1122, 3.2.1.3), multicast, broadcast,
+# link-local, and the metadata services of clouds, which give out credentials.
+_NEVER = (
+    "0.0.0.0/8 100.100.100.200/32 169.254.0.0/16 224.0.0.0/4 255.255.255.255/32 ::/128 "
+    "fd00:ec2::254/128 fe80::/10 ff00::/8"
 )
-# IANA's special-purpose registries, as far as `is_global` takes them for public ones.
-SPECIAL = tuple(
-    map(
-        ip_network,
-        ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16", "3fff::/20"),
-    )
-)
-UNICAST6 = IPv6Network("2000::/3")  # all that IANA has given out
+NEVER = tuple(map(ip_network, _NEVER.split()))
+# IANA's special-purpose registries (RFC 6890), where `ipaddress.is_global` takes them for public.
+_SPECIAL = "192.0.0.0/24 192.88.99.0/24 2001::/23 2002::/16 3fff::/20"
+SPECIAL = tuple(map(ip_network, _SPECIAL.split()))
+UNICAST6 = IPv6Network("2000::/3")  # the only global unicast block in use (RFC 4291, 2.4)
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
 
 # RFC 3986, less what a receiver has no need of; `%` stands only in path and query.
@@ -65,13 +52,13 @@ _AUTHORITY = re.compile(
     r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[a-z0-9.-]+))(?::(?P<port>[0-9]*))?",
     re.ASCII | re.IGNORECASE,
 )
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1035, 2.3.1
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # inet_aton(3) takes these as parts of an address
 
 
 @dataclass(frozen=True)
 class WebhookAddress:
-    """An address that was looked up once and allowed; what is sent goes to `addresses` only."""
+    """A URL whose host was looked up once and allowed; messages go to `addresses` only."""
 
     scheme: Literal["https", "http"]
     host: str  # lower case, IPv6 without brackets: what the certificate must name
@@ -81,13 +68,13 @@ class WebhookAddress:
 
     @property
     def authority(self) -> str:
-        """Return host and port as the Host header has them."""
+        """Return the value of the Host header (RFC 9110, 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def system_addresses(host: str, port: int) -> list[str]:
-    """Return what the system's resolver says, best first; OSError when it says nothing."""
+    """Return the addresses of a name by the system's resolver, best first. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
@@ -98,17 +85,18 @@ def public_addresses(
     networks: Sequence[Network] = (),
     resolve: Resolve = system_addresses,
 ) -> WebhookAddress:
-    """Return where `url` leads, asking `resolve` at most once; all its addresses must be public.
+    """Return the addresses of `url`, calling `resolve` at most once; all must be public.
 
-    Addresses within `networks` pass too (never link-local, multicast or cloud metadata ones), and
-    for these alone http will do.
+    Addresses in `networks` are allowed too (except those of NEVER), and only for them http is.
     Raises NotAllowed: webhook_address_refused; webhook_host_unknown when the name has no address.
     """
     scheme, authority, path = _split(url)
     if scheme != "https" and not (networks and scheme == "http"):
         raise NotAllowed("webhook_address_refused.scheme", place="url", value=scheme)
     host, port = _host_and_port(authority, PORTS[scheme])
-    addresses = (_literal(host),) if _is_number(host) else _looked_up(host, port, resolve)
+    # What a system might read as an address must be one; the resolver would take 0x7f.1 as well.
+    is_number = ":" in host or _NUMBER.fullmatch(host.rpartition(".")[2])
+    addresses = (_literal(host),) if is_number else _look_up(host, port, resolve)
     if not all(_allowed(address, networks) for address in addresses):
         raise NotAllowed("webhook_address_refused.inner", place="url", value=host)
     if scheme == "http" and not all(_permitted(address, networks) for address in addresses):
@@ -117,7 +105,7 @@ def public_addresses(
 
 
 def _split(url: str) -> tuple[str, str, str]:
-    """Return scheme, authority, path with query; no value is shown, a URL may hold secrets."""
+    """Return scheme, authority, path with query. Errors show no value: a URL may hold secrets."""
     if "#" in url:
         raise NotAllowed("webhook_address_refused.fragment", place="url")
     parts = _URL.fullmatch(url)
@@ -139,25 +127,21 @@ def _host_and_port(authority: str, usual: int) -> tuple[str, int]:
         return str(_literal(parts["six"], IPv6Address)), int(digits)
     host = parts["name"].lower()
     labels = host.split(".")
+    # 255 octets on the wire (RFC 1035, 2.3.4) are 253 characters.
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise NotAllowed("webhook_address_refused.host", place="url", value=host[:253])
     return host, int(digits)
 
 
-def _is_number(host: str) -> bool:
-    """Return whether a system might read the host as an address instead of a name."""
-    return ":" in host or _NUMBER.fullmatch(host.rpartition(".")[2]) is not None
-
-
 def _literal(host: str, read: Callable[[str], Address] = ip_address) -> Address:
-    """Return the address, of the one usual spelling: no octal, hexadecimal or short forms."""
+    """Parse an address in its usual notation: no octal, hexadecimal or short forms."""
     try:
         return read(host)
     except ValueError as wrong:
         raise NotAllowed("webhook_address_refused.host", place="url", value=host[:253]) from wrong
 
 
-def _looked_up(host: str, port: int, resolve: Resolve) -> tuple[Address, ...]:
+def _look_up(host: str, port: int, resolve: Resolve) -> tuple[Address, ...]:
     try:
         found = tuple(dict.fromkeys(ip_address(text) for text in resolve(host, port)))
     except OSError as wrong:
@@ -168,26 +152,23 @@ def _looked_up(host: str, port: int, resolve: Resolve) -> tuple[Address, ...]:
 
 
 def _allowed(address: Address, networks: Sequence[Network]) -> bool:
-    end = _reached(address)
+    end = _embedded_ipv4(address)
     if any(end in network for network in NEVER):
         return False
-    return _is_public(end) or _permitted(address, networks)
+    if _permitted(address, networks):
+        return True
+    unicast = isinstance(end, IPv4Address) or end in UNICAST6
+    return unicast and end.is_global and not any(end in network for network in SPECIAL)
 
 
 def _permitted(address: Address, networks: Sequence[Network]) -> bool:
-    return any(_reached(address) in network for network in networks)
+    return any(_embedded_ipv4(address) in network for network in networks)
 
 
-def _reached(address: Address) -> Address:
-    """Return the IPv4 address that packets to a mapped or NAT64 one come to."""
+def _embedded_ipv4(address: Address) -> Address:
+    """Return the IPv4 address that a mapped (RFC 4291, 2.5.5.2) or NAT64 address leads to."""
     if isinstance(address, IPv4Address):
         return address
     if address in NAT64:
         return IPv4Address(address.packed[-4:])
     return address.ipv4_mapped or address
-
-
-def _is_public(address: Address) -> bool:
-    if isinstance(address, IPv6Address) and address not in UNICAST6:
-        return False
-    return address.is_global and not any(address in network for network in SPECIAL)

@@ -1,6 +1,6 @@
-"""Which messages go out next, and what came of them: the database's part of delivering.
+"""Claim the messages to send next, and record the results: the database's part of delivery.
 
-One message a webhook is on its way at a time, whatever number of processes there are.
+At most one message of a webhook is being sent at a time, however many processes there are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from docgen.store.tables import DeliveryRow, WebhookRow
 from docgen.store.unit_of_work import UnitOfWork
 from docgen.webhooks.request import Receipt
-from docgen.webhooks.schedule import judged
+from docgen.webhooks.schedule import verdict_of
 from docgen.webhooks.webhooks import disable
 
 LEASE = timedelta(minutes=2)  # in which a message is looked up, sent and recorded
@@ -24,7 +24,7 @@ IN_ORDER = 4  # attempts of a record's earlier message that later ones wait for,
 
 @dataclass(frozen=True)
 class DeliveryClaim:
-    """A message that whoever holds this sends now, and nobody else before `until`."""
+    """A message to send now; no other process claims it before `until`."""
 
     delivery_id: str
     webhook_id: str
@@ -41,9 +41,9 @@ def waiting(session: Session, now: datetime) -> bool:
 
 
 def claim(unit: UnitOfWork, most: int) -> list[DeliveryClaim]:
-    """Take the next message of `most` webhooks, those first that waited longest since their last.
+    """Claim the next message of up to `most` webhooks, those first that were served longest ago.
 
-    What another process is claiming just now is passed over (PostgreSQL; SQLite has one writer).
+    Rows that another process is claiming are skipped (PostgreSQL; SQLite has one writer).
     """
     query = (
         select(WebhookRow)
@@ -57,9 +57,9 @@ def claim(unit: UnitOfWork, most: int) -> list[DeliveryClaim]:
 
 
 def record(unit: UnitOfWork, claimed: DeliveryClaim, receipt: Receipt, *, jitter: float) -> bool:
-    """Keep what came of a message, and what follows from it; False when the claim ran out.
+    """Record the result of a message and its consequences; False when the claim has expired.
 
-    Then somebody else may have sent it again, and tells what came of that.
+    Then another process may have sent it again, and records that result.
     """
     session = unit.session
     hook = session.get(WebhookRow, claimed.webhook_id, with_for_update={"key_share": True})
@@ -68,8 +68,11 @@ def record(unit: UnitOfWork, claimed: DeliveryClaim, receipt: Receipt, *, jitter
     if hook is None or message is None or hook.busy_until != claimed.until:
         return False
     hook.busy_until = unit.now
-    _keep(unit, message, receipt)
-    verdict = judged(receipt, message.attempts, unit.now, jitter)
+    message.attempts += 1
+    message.tried_at, message.took_ms = unit.now, receipt.ms
+    message.status, message.failure = receipt.status, receipt.failure
+    message.answer = receipt.answer or None
+    verdict = verdict_of(receipt, message.attempts, unit.now, jitter)
     message.next_at = verdict.at
     if verdict.outcome != "again":
         message.state = "delivered" if verdict.outcome == "delivered" else "failed"
@@ -84,7 +87,7 @@ def record(unit: UnitOfWork, claimed: DeliveryClaim, receipt: Receipt, *, jitter
 
 
 def _claimed(unit: UnitOfWork, hook: WebhookRow) -> list[DeliveryClaim]:
-    """Claim the webhook's next message, unless it went out a moment ago."""
+    """Claim the webhook's next message, unless another process has just sent it."""
     query = select(DeliveryRow).where(DeliveryRow.webhook_id == hook.id, _is_due(unit.now))
     message = unit.session.scalar(query.order_by(DeliveryRow.seq).limit(1))
     if message is None:
@@ -104,13 +107,6 @@ def _claimed(unit: UnitOfWork, hook: WebhookRow) -> list[DeliveryClaim]:
     ]
 
 
-def _keep(unit: UnitOfWork, message: DeliveryRow, receipt: Receipt) -> None:
-    message.attempts += 1
-    message.tried_at, message.took_ms = unit.now, receipt.ms
-    message.status, message.failure = receipt.status, receipt.failure
-    message.answer = receipt.answer or None
-
-
 def _may_send(now: datetime) -> ColumnElement[bool]:
     return and_(WebhookRow.disabled_at.is_(None), WebhookRow.busy_until <= now)
 
@@ -120,7 +116,7 @@ def _has_due(now: datetime) -> Exists:
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    """Say which messages may go: it is their time, and no earlier one of the record is ahead."""
+    """Select messages that are due, unless an earlier one of the same record must go first."""
     earlier = aliased(DeliveryRow)
     ahead = (
         exists()

@@ -1,6 +1,6 @@
-"""One sending: a POST to an address that was allowed, and what came back, within a fixed time.
+"""Send one POST request to an allowed address, and return the answer within a fixed time.
 
-Looks up no name, follows no redirect, knows no proxy and keeps no cookie.
+Must not look up names, follow redirects, use proxies or keep cookies: each would lead elsewhere.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from docgen.webhooks.address import Address, WebhookAddress
+from docgen.webhooks.address import WebhookAddress
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 KEPT_BYTES = 1000  # of an answer's body
-HEARD_BYTES = 64 * 1024  # of an answer in all; http.client alone would take megabytes of headers
-TRIED_ADDRESSES = 4
+READ_BYTES = 64 * 1024  # of an answer in all; http.client alone would take megabytes of headers
+TRIED_ADDRESSES = 4  # of a host, which share the time
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # PostgreSQL keeps no NUL
 
 Failure = Literal[
@@ -44,7 +44,7 @@ Failure = Literal[
 
 @dataclass(frozen=True)
 class Receipt:
-    """What came of one sending."""
+    """The result of one request; `ms` is how long it took."""
 
     ms: int
     status: int | None = None  # None when no status came
@@ -58,7 +58,7 @@ class Receipt:
         return self.failure is None and self.status is not None and 200 <= self.status < 300
 
 
-class _Ended(Exception):
+class _Failed(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure)
         self.failure: Failure = failure
@@ -66,9 +66,9 @@ class _Ended(Exception):
 
 @cache
 def trusted(authorities: Path | None = None) -> ssl.SSLContext:
-    """Return what receivers' certificates are checked against: the system's, or a PEM file.
+    """Return the TLS context with the system's authorities, or those of a PEM file.
 
-    Read once a process, for the system's are hundreds.
+    Loaded once a process, because the system's are hundreds.
     """
     return ssl.create_default_context(cafile=authorities)
 
@@ -81,23 +81,24 @@ def send(
     timeout_s: float,
     trust: ssl.SSLContext,
 ) -> Receipt:
-    """POST `body` to `target` and return what came of it, `timeout_s` seconds later at most.
+    """POST `body` to `target` and return the result within `timeout_s` seconds.
 
-    Nothing that receiver or network do raises; headers that HTTP cannot carry raise ValueError.
+    Failures of receiver or network are part of the receipt. Raises ValueError for headers that
+    HTTP cannot carry.
     """
     started = time.monotonic()
     try:
         with _opened(target, started + timeout_s, trust) as stream:
-            receipt = _exchanged(target, headers, body, stream=stream)
-    except _Ended as ended:
-        receipt = Receipt(0, failure=ended.failure)
+            receipt = _exchange(target, headers, body, stream=stream)
+    except _Failed as failed:
+        receipt = Receipt(0, failure=failed.failure)
     return replace(receipt, ms=round((time.monotonic() - started) * 1000))
 
 
 @contextmanager
 def _opened(target: WebhookAddress, deadline: float, trust: ssl.SSLContext) -> Iterator[_Stream]:
     with _failing_as("unreachable"):
-        plain = _connected(target, deadline)
+        plain = _connect(target, deadline)
     with closing(plain), _failing_as("broken"):
         if target.scheme == "http":
             yield _Stream(plain, deadline)
@@ -107,18 +108,18 @@ def _opened(target: WebhookAddress, deadline: float, trust: ssl.SSLContext) -> I
             yield _Stream(secured, deadline)
 
 
-def _connected(target: WebhookAddress, deadline: float) -> socket.socket:
-    """Return a connection to the first address that answers, each having its share of the time."""
-    tried = target.addresses[:TRIED_ADDRESSES]
-    for rest, address in zip(range(len(tried), 1, -1), tried, strict=False):
+def _connect(target: WebhookAddress, deadline: float) -> socket.socket:
+    """Connect to the first address that answers; each gets its share of the remaining time."""
+    *others, last = [(str(one), target.port) for one in target.addresses[:TRIED_ADDRESSES]]
+    for rest, end in zip(range(len(others) + 1, 1, -1), others, strict=True):
         try:
-            return _to(address, target.port, _left_s(deadline) / rest)
+            return socket.create_connection(end, _left_s(deadline) / rest)
         except OSError:
-            continue  # the last one's failure is told
-    return _to(tried[-1], target.port, _left_s(deadline))
+            continue  # only the last one's failure is reported
+    return socket.create_connection(last, _left_s(deadline))
 
 
-def _exchanged(
+def _exchange(
     target: WebhookAddress, headers: Mapping[str, str], body: bytes, *, stream: _Stream
 ) -> Receipt:
     connection = _Connection(target.host, target.port)
@@ -126,36 +127,28 @@ def _exchanged(
     ours = {"Host": target.authority, "User-Agent": "docgen", "Connection": "close"}
     connection.request("POST", target.path, body, {**headers, **ours})
     with closing(connection.getresponse()) as response:
-        return _heard(response)
+        return _read_answer(response)
 
 
-def _heard(response: HTTPResponse) -> Receipt:
-    """Return the answer; a status that came is kept, even if what follows it is cut off."""
+def _read_answer(response: HTTPResponse) -> Receipt:
+    """Read the answer; its status is returned even if the body is cut off."""
     data = b""
     failure: Failure | None = None
     try:
         with _failing_as("broken"):
             data = response.read(KEPT_BYTES)[:KEPT_BYTES]  # a chunk of negative size brings more
-    except _Ended as ended:
-        failure = ended.failure
+    except _Failed as failed:
+        failure = failed.failure
     if failure is None and 300 <= response.status < 400:
         failure = "redirect"
-    asked = _printable((response.getheader("Retry-After") or "")[:64])
-    return Receipt(0, response.status, _text(data), asked, failure)
-
-
-def _text(data: bytes) -> str:
-    """Return the bytes as text; a character that the limit cut in two is left out."""
+    retry_after = _printable((response.getheader("Retry-After") or "")[:64])
+    # An incremental decoder leaves out a character that the limit cut in two.
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(data)
-    return _printable(text)
+    return Receipt(0, response.status, _printable(text), retry_after, failure)
 
 
 def _printable(text: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", text)
-
-
-def _to(address: Address, port: int, timeout_s: float) -> socket.socket:
-    return socket.create_connection((str(address), port), timeout_s)
 
 
 def _left_s(deadline: float) -> float:
@@ -170,24 +163,24 @@ def _failing_as(otherwise: Failure) -> Iterator[None]:
     try:
         yield
     except TimeoutError as wrong:
-        raise _Ended("timeout") from wrong
-    except ssl.SSLError as wrong:
-        raise _Ended("tls") from wrong
+        raise _Failed("timeout") from wrong
+    except ssl.SSLError as wrong:  # a subclass of OSError
+        raise _Failed("tls") from wrong
     except (OSError, HTTPException) as wrong:
-        raise _Ended(otherwise) from wrong
+        raise _Failed(otherwise) from wrong
 
 
 class _Connection(HTTPConnection):
-    """Speaks HTTP over the connection it is given, and never opens one of its own."""
+    """An HTTPConnection over a given socket, which never opens one of its own."""
 
     def connect(self) -> None:
         raise HTTPException("the connection is closed")
 
 
 class _Stream:
-    """A socket for http.client that ends at the deadline, and after as much as we care to hear.
+    """A socket for http.client that ends at the deadline and after READ_BYTES.
 
-    A socket's own timeout starts anew with every byte, so a slow drip would keep it for ever.
+    A socket's own timeout restarts with every byte, so slow bytes would keep it open for ever.
     """
 
     def __init__(self, connected: socket.socket, deadline: float) -> None:
@@ -201,17 +194,17 @@ class _Stream:
             view = view[self.socket.send(view) :]
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """Return what the answer is read from."""
+        """Return a reader of the answer."""
         return io.BufferedReader(_Reader(self))
 
     def close(self) -> None:
-        """Leave the socket open: http.client closes before it reads, its opener closes after."""
+        """Leave the socket open: http.client closes it before it reads; `_opened` closes it."""
 
 
 class _Reader(io.RawIOBase):
     def __init__(self, stream: _Stream) -> None:
         super().__init__()
-        self._stream, self._rest = stream, HEARD_BYTES
+        self._stream, self._rest = stream, READ_BYTES
 
     def readable(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""When a webhook is tried again, and when it is not: pure rules over receipts."""
+"""Decide when a webhook is tried again: pure rules over receipts, without clock or database."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ WAITS = (
     timedelta(hours=10),
     timedelta(hours=10),
 )
-SPREAD = 0.1  # of a wait, at most, so that what failed together does not come back together
-LONGEST = timedelta(hours=10)  # that a receiver may put us off for
+SPREAD = 0.1  # of a wait, at most, so that messages that failed together do not return together
+LONGEST = timedelta(hours=10)  # that a receiver may ask us to wait
 
-GONE = 410
+GONE = 410  # RFC 9110, 15.5.11: for good
 
 
 @dataclass(frozen=True)
 class DeliveryVerdict:
-    """What a receipt leads to; `at` is set for another attempt only.
+    """The consequence of a receipt; `at` is set for another attempt only.
 
-    `disabled`: the receiver is gone for good, nothing more is sent there until someone enables it.
+    `disabled`: the receiver is gone for good; nothing is sent until someone enables the webhook.
     """
 
     outcome: Literal["delivered", "again", "given_up", "disabled"]
     at: datetime | None = None
 
 
-def judged(receipt: Receipt, attempts: int, now: datetime, jitter: float) -> DeliveryVerdict:
-    """Return what follows attempt number `attempts` (from 1), which ended at `now`."""
+def verdict_of(receipt: Receipt, attempts: int, now: datetime, jitter: float) -> DeliveryVerdict:
+    """Return the consequence of attempt number `attempts` (from 1), which ended at `now`."""
     if receipt.delivered:
         return DeliveryVerdict("delivered")
     if receipt.status == GONE:
@@ -49,24 +49,24 @@ def judged(receipt: Receipt, attempts: int, now: datetime, jitter: float) -> Del
 def next_attempt(
     attempts: int, now: datetime, jitter: float, *, retry_after: str = ""
 ) -> datetime | None:
-    """Return when to try again after `attempts` in vain, or None to give up.
+    """Return the time of the next try after `attempts` failed ones, or None to give up.
 
-    `jitter` is a random number from 0 to 1. Retry-After (seconds, or a date) may put the attempt
-    off, by ten hours at most, but never forward; one that reads as neither is no wish.
+    `jitter` is a random number from 0 to 1. Retry-After (seconds, or a date) may delay the try,
+    by LONGEST at most, and never make it earlier; one that is neither is ignored.
     """
     if attempts < 1 or not 0 <= jitter <= 1 or now.tzinfo is None:
         raise ValueError(f"no attempt {attempts}, jitter {jitter}, or a moment without time zone")
     if attempts > len(WAITS):
         return None
     wait = WAITS[attempts - 1] * (1 + SPREAD * jitter)
-    return now + max(wait, min(_asked(retry_after, now), LONGEST))
+    return now + max(wait, min(_parse_retry_after(retry_after, now), LONGEST))
 
 
-def _asked(retry_after: str, now: datetime) -> timedelta:
-    """Return the wait that a Retry-After header asks for (RFC 9110, 10.2.3)."""
+def _parse_retry_after(retry_after: str, now: datetime) -> timedelta:
+    """Return the wait of a Retry-After header (RFC 9110, 10.2.3); zero if it is neither form."""
     text = retry_after.strip()
     if text.isascii() and text.isdigit():
-        return timedelta(seconds=int(text[:9]))
+        return timedelta(seconds=int(text[:9]))  # more digits would overflow a timedelta
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

@@ -1,6 +1,6 @@
-"""Sends what changes have left in the outbox: a thread that claims, and a few that send.
+"""Send the messages of the outbox: one thread claims them, a few threads send.
 
-At least once: what was sent but not recorded (a crash) is sent again, under the same id.
+At least once: a message that was sent but not recorded (a crash) is sent again under its id.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _random = SystemRandom().random
 
 
 class Deliverer:
-    """Sends messages from `start` to `stop`; a change that leaves some wakes it."""
+    """Sends messages from `start` to `stop`; a change that adds some wakes it."""
 
     def __init__(
         self,
@@ -53,11 +53,11 @@ class Deliverer:
         self._claiming = Thread(target=self._run, name="docgen-webhooks", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the claiming thread."""
         self._claiming.start()
 
     def stop(self) -> None:
-        """End within two seconds; what is still on its way then is sent again after its lease."""
+        """End within two seconds; a message still being sent is sent again after its lease."""
         end = monotonic() + STOP_S
         self._stopping.set()
         self._store.told.set()
@@ -66,15 +66,15 @@ class Deliverer:
         self._left.set()
 
     def deliver(self, claimed: DeliveryClaim) -> bool:
-        """Send one message and record what came of it; False when the claim ran out."""
+        """Send one message and record the result; False when the claim has expired."""
         receipt = self._receipt(claimed)
         if receipt is None or self._left.is_set():
             return False
         with self._store.change(SERVICE) as unit:
-            kept = outbox.record(unit, claimed, receipt, jitter=self._jitter())
-        told = receipt.failure or receipt.status
-        log.info("webhook %s: %s: %s", claimed.webhook_id, claimed.delivery_id, told)
-        return kept
+            recorded = outbox.record(unit, claimed, receipt, jitter=self._jitter())
+        result = receipt.failure or receipt.status
+        log.info("webhook %s: %s: %s", claimed.webhook_id, claimed.delivery_id, result)
+        return recorded
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -89,7 +89,7 @@ class Deliverer:
                 self._store.told.wait(POLL_S)
 
     def _round(self) -> bool:
-        """Begin to send whatever is due and has room; whether there was anything."""
+        """Start sending the messages that are due, as far as there is room; False for none."""
         store = self._store
         with store.reading() as session:
             waiting = outbox.waiting(session, store.clock())
@@ -114,7 +114,7 @@ class Deliverer:
             self._store.told.set()
 
     def _receipt(self, claimed: DeliveryClaim) -> Receipt | None:
-        """Send a message; None when looking up took so long that the claim has run out."""
+        """Send a message; None when the look-up took so long that the claim has expired."""
         store = self._store
         try:
             secrets = [opened(store.key, one) for one in claimed.sealed]

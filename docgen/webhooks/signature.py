@@ -16,11 +16,11 @@ from docgen.errors import NotSignedIn, SettingWrong
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 PREFIX = "whsec_"
-LEAST_BYTES, NEW_BYTES, MOST_BYTES = 24, 32, 64
-TOLERANCE = timedelta(minutes=5)
-MOST_SIGNATURES = 16
+LEAST_BYTES, NEW_BYTES, MOST_BYTES = 24, 32, 64  # of a key, as Standard Webhooks has them
+TOLERANCE = timedelta(minutes=5)  # between the two clocks; older messages may be replays
+MOST_SIGNATURES = 16  # of a header; each is compared with each secret
 
-_ID = re.compile(r"[\x21-\x2d\x2f-\x7e]{1,128}")  # a full stop would move the signed parts' borders
+_ID = re.compile(r"[\x21-\x2d\x2f-\x7e]{1,128}")  # without full stop, which divides what is signed
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
 
@@ -45,19 +45,19 @@ def sign(secrets: Sequence[str], message_id: str, at: datetime, body: bytes) -> 
 def verify(
     secrets: Sequence[str], headers: Mapping[str, str], body: bytes, *, now: datetime
 ) -> None:
-    """Let a message pass that one of `secrets` signed within five minutes of `now`.
+    """Check that one of `secrets` signed a message within five minutes of `now`.
 
-    The time taken says nothing of the secrets: every signature meets every secret.
+    Takes the same time whatever matches: every signature is compared with every secret.
     Raises NotSignedIn: webhook_signature_missing, _expired, _wrong; SettingWrong as `sign`.
     """
     if now.tzinfo is None:
         raise ValueError("the present moment needs a time zone")
-    message_id, seconds, given = _read(headers)
+    message_id, seconds, signatures = _read(headers)
     if abs(now.timestamp() - int(seconds)) > TOLERANCE.total_seconds():
         raise NotSignedIn("webhook_signature_expired", place="header")
-    wanted = [_signature(key_of(secret), message_id, seconds, body) for secret in secrets]
-    fits = [hmac.compare_digest(one.encode(), other) for one in wanted for other in given]
-    if not any(fits):
+    expected = [_signature(key_of(secret), message_id, seconds, body) for secret in secrets]
+    matches = [hmac.compare_digest(one.encode(), two) for one in expected for two in signatures]
+    if not any(matches):
         raise NotSignedIn("webhook_signature_wrong", place="header")
 
 
@@ -69,13 +69,8 @@ def key_of(secret: str) -> bytes:
         key = b""
     if secret.startswith(PREFIX) and LEAST_BYTES <= len(key) <= MOST_BYTES:
         return key
-    raise SettingWrong(
-        "webhook_secret_unusable",
-        place="secret",
-        prefix=PREFIX,
-        least_bytes=LEAST_BYTES,
-        most_bytes=MOST_BYTES,
-    )
+    params = {"prefix": PREFIX, "least_bytes": LEAST_BYTES, "most_bytes": MOST_BYTES}
+    raise SettingWrong("webhook_secret_unusable", place="secret", **params)
 
 
 def _signature(key: bytes, message_id: str, seconds: str, body: bytes) -> str:
@@ -85,12 +80,12 @@ def _signature(key: bytes, message_id: str, seconds: str, body: bytes) -> str:
 
 
 def _read(headers: Mapping[str, str]) -> tuple[str, str, list[bytes]]:
-    """Return id, seconds and the `v1` signatures; other versions are left for others to check."""
-    found = {name.lower(): text for name, text in headers.items()}
-    message_id, seconds = found.get(ID, ""), found.get(TIMESTAMP, "")
-    given = found.get(SIGNATURE, "").split(" ")
-    known = [one.encode("utf-8", "replace") for one in given if one.startswith("v1,")]
+    """Return id, seconds and the `v1` signatures; those of other versions are ignored."""
+    lower = {name.lower(): text for name, text in headers.items()}
+    message_id, seconds = lower.get(ID, ""), lower.get(TIMESTAMP, "")
+    signatures = lower.get(SIGNATURE, "").split(" ")
+    version1 = [one.encode("utf-8", "replace") for one in signatures if one.startswith("v1,")]
     whole = _ID.fullmatch(message_id) and _SECONDS.fullmatch(seconds)
-    if not whole or not known or len(given) > MOST_SIGNATURES:
+    if not whole or not version1 or len(signatures) > MOST_SIGNATURES:
         raise NotSignedIn("webhook_signature_missing", place="header")
-    return message_id, seconds, known
+    return message_id, seconds, version1

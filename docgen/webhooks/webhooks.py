@@ -1,6 +1,6 @@
-"""Webhooks of a contract: who is told of what, under which secret, and the log of messages.
+"""Webhooks of a contract: their addresses, events and secrets, and the log of their messages.
 
-Sends nothing: what is left here goes out by `docgen.webhooks.sender`.
+Sends nothing: `docgen.webhooks.sender` sends the messages.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ KIND = "deliveries"
 
 
 class WebhookPlace(NamedTuple):
-    """Where a webhook is; without an id, where one is to be."""
+    """The contract and id of a webhook; without an id, of one to be created."""
 
     contract_id: str
     webhook_id: str = ""
@@ -51,7 +51,7 @@ class WebhookPlace(NamedTuple):
 
 @dataclass(frozen=True)
 class WebhookWish:
-    """What somebody wants to be told, and where."""
+    """The address and events that a user wants, not checked yet."""
 
     url: str
     events: Sequence[str]
@@ -60,7 +60,7 @@ class WebhookWish:
 
 @dataclass(frozen=True)
 class CheckedWebhook:
-    """A wish that may be granted: its address was looked up, and lies where messages may go."""
+    """A checked WebhookWish: its address was looked up and is allowed."""
 
     url: str
     events: str
@@ -75,36 +75,46 @@ def check(
     *,
     resolve: Resolve = system_addresses,
 ) -> CheckedWebhook:
-    """Look the address up, outside of any transaction; one that stays is not looked up again.
+    """Check events and address; the look-up must be outside of a transaction.
+
+    An address that does not change is not looked up again.
 
     Raises NotFound, NotAllowed (webhook_address_refused, webhook_host_unknown), InputUnreadable
     (unknown_event).
     """
     with store.reading() as session:
-        known = _known_url(session, actor, place)
-    events = _events(wish.events)
-    if wish.url != known:
+        if place.webhook_id:
+            current_url = visible(session, actor, place).url
+        else:
+            contracts.visible(session, actor, place.contract_id)
+            actor.need(Ability.manage_webhooks)
+            current_url = ""
+    events = _check_events(wish.events)
+    if wish.url != current_url:
         public_addresses(wish.url, networks=store.settings.webhook_networks, resolve=resolve)
     return CheckedWebhook(wish.url, events, wish.enabled)
 
 
 def create(
-    unit: UnitOfWork, contract_id: str, wanted: CheckedWebhook, key: bytes
+    unit: UnitOfWork, contract_id: str, webhook: CheckedWebhook, key: bytes
 ) -> tuple[WebhookRow, str]:
-    """Keep a webhook; its secret is returned once and kept sealed under `key`.
+    """Create a webhook; its secret is returned once and stored sealed under `key`.
 
     Raises NotFound, NotAllowed, Conflict (too_many_webhooks).
     """
     contract = contracts.visible(unit.session, unit.actor, contract_id, lock=True)
     unit.actor.need(Ability.manage_webhooks)
-    _check_room(unit.session, contract.id)
+    # The contract is locked, so that nobody adds another meanwhile.
+    count = select(func.count()).where(WebhookRow.contract_id == contract.id)
+    if unit.session.execute(count).scalar_one() >= MOST:
+        raise Conflict("too_many_webhooks", limit=MOST)
     secret = new_secret(token_bytes)
     assert unit.actor.user_id
     row = WebhookRow(
         id=unit.new_id(),
         contract_id=contract.id,
-        url=wanted.url,
-        events=wanted.events,
+        url=webhook.url,
+        events=webhook.events,
         secret_sealed=sealed(key, secret),
         etag=1,
         created_by=unit.actor.user_id,
@@ -118,12 +128,12 @@ def create(
     return row, secret
 
 
-def change(unit: UnitOfWork, place: WebhookPlace, wanted: CheckedWebhook, etag: str) -> WebhookRow:
-    """Replace address, events, and whether anything is sent. NotFound, NotAllowed, Conflict."""
+def change(unit: UnitOfWork, place: WebhookPlace, webhook: CheckedWebhook, etag: str) -> WebhookRow:
+    """Replace address, events, and whether it is enabled. NotFound, NotAllowed, Conflict."""
     row = visible(unit.session, unit.actor, place, lock=True)
     check_etag(etag, row.etag)
-    row.url, row.events = wanted.url, wanted.events
-    if wanted.enabled:
+    row.url, row.events = webhook.url, webhook.events
+    if webhook.enabled:
         row.disabled_at = row.disabled_reason = None
         row.given_up, unit.told = 0, True
     elif row.disabled_at is None:
@@ -137,13 +147,13 @@ def remove(unit: UnitOfWork, place: WebhookPlace) -> None:
     """Delete a webhook with all its messages. Raises NotFound, NotAllowed."""
     row = visible(unit.session, unit.actor, place, lock=True)
     _note(unit, "deleted", row)
-    unit.session.refresh(row, with_for_update=True)  # waits for those who leave a message
+    unit.session.refresh(row, with_for_update=True)  # waits for transactions that add a message
     unit.session.execute(delete(DeliveryRow).where(DeliveryRow.webhook_id == row.id))
     unit.session.delete(row)
 
 
 def rotate(unit: UnitOfWork, place: WebhookPlace, key: bytes) -> tuple[WebhookRow, str]:
-    """Replace the secret; for a day the former one signs as well. Raises NotFound, NotAllowed."""
+    """Replace the secret; the former one also signs for a day. Raises NotFound, NotAllowed."""
     row = visible(unit.session, unit.actor, place, lock=True)
     secret = new_secret(token_bytes)
     row.previous_sealed, row.previous_until = row.secret_sealed, unit.now + BOTH_SIGN
@@ -154,14 +164,14 @@ def rotate(unit: UnitOfWork, place: WebhookPlace, key: bytes) -> tuple[WebhookRo
 
 
 def ping(unit: UnitOfWork, place: WebhookPlace) -> DeliveryRow:
-    """Leave a test message. Raises NotFound, NotAllowed, Conflict (webhook_disabled)."""
+    """Queue a test message. Raises NotFound, NotAllowed, Conflict (webhook_disabled)."""
     row = visible(unit.session, unit.actor, place, lock=True)
     _check_enabled(row)
     return unit.leave(row, PING, id=row.id)
 
 
 def resend(unit: UnitOfWork, place: WebhookPlace, delivery_id: str) -> DeliveryRow:
-    """Send a message again, at once and from the first attempt on, under the id it had.
+    """Queue a message again, due at once, under the same id, its attempts counted from zero.
 
     Raises NotFound, NotAllowed, Conflict (webhook_disabled).
     """
@@ -210,37 +220,23 @@ def deliveries(
     )
     if cursor:
         query = query.where(DeliveryRow.seq < int(decoded(cursor, KIND)))
-    return paged(session.scalars(query.limit(limit + 1)), limit, KIND, _seq)
+    return paged(session.scalars(query.limit(limit + 1)), limit, KIND, lambda row: row.seq)
 
 
 def disable(unit: UnitOfWork, row: WebhookRow, reason: str) -> None:
-    """Send nothing more until somebody enables it; `reason` is receiver_gone or given_up."""
+    """Disable a webhook until somebody enables it; `reason` is receiver_gone or given_up."""
     row.disabled_at, row.disabled_reason = unit.now, reason
     row.etag += 1
     _note(unit, "disabled", row, reason=reason)
 
 
-def _known_url(session: Session, actor: Actor, place: WebhookPlace) -> str:
-    if place.webhook_id:
-        return visible(session, actor, place).url
-    contracts.visible(session, actor, place.contract_id)
-    actor.need(Ability.manage_webhooks)
-    return ""
-
-
-def _events(given: Sequence[str]) -> str:
-    unknown = [event for event in given if event not in (*EVENTS, ALL_EVENTS)]
-    if given and not unknown:
-        return " ".join(dict.fromkeys(given))
+def _check_events(events: Sequence[str]) -> str:
+    """Return the names, each once, as they are stored. InputUnreadable: unknown_event."""
+    unknown = [event for event in events if event not in (*EVENTS, ALL_EVENTS)]
+    if events and not unknown:
+        return " ".join(dict.fromkeys(events))
     choices = ", ".join((*EVENTS, ALL_EVENTS))
     raise InputUnreadable("unknown_event", place="events", value=" ".join(unknown), choices=choices)
-
-
-def _check_room(session: Session, contract_id: str) -> None:
-    """Refuse one too many; the contract is locked, so that nobody adds another meanwhile."""
-    count = select(func.count()).where(WebhookRow.contract_id == contract_id)
-    if session.execute(count).scalar_one() >= MOST:
-        raise Conflict("too_many_webhooks", limit=MOST)
 
 
 def _check_enabled(row: WebhookRow) -> None:
@@ -253,7 +249,7 @@ def _of(contract_id: str) -> Select[WebhookRow]:
 
 
 def _note(unit: UnitOfWork, action: str, row: WebhookRow, **detail: str) -> None:
-    """Keep what was done and the host; the rest of an address may hold secrets."""
+    """Audit an action with the address's host; the rest of an address may hold secrets."""
     host = urlsplit(row.url).hostname or ""
     unit.note(
         f"webhook.{action}",
@@ -264,7 +260,3 @@ def _note(unit: UnitOfWork, action: str, row: WebhookRow, **detail: str) -> None
         enabled=row.disabled_at is None,
         **detail,
     )
-
-
-def _seq(row: DeliveryRow) -> int:
-    return row.seq

@@ -1,4 +1,4 @@
-"""Starting templates from a schema, to be edited by people afterwards."""
+"""Generate starting templates from a schema, which people edit afterwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAKERS = {
 
 
 def scaffold(model: type[Record], formats: list[str]) -> dict[str, bytes]:
-    """File name → bytes of a template folder: the chosen formats and their manifest."""
+    """Return the files of a template folder by name: the chosen formats and the manifest."""
     made = {"manifest.toml": _manifest(model)}
     for name in formats:
         module, function = MAKERS[name]

@@ -1,4 +1,4 @@
-"""A page template from a schema: plain HTML that extends the theme's `base.html`."""
+"""Generate a page template from a schema: plain HTML that extends the theme's `base.html`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from itertools import groupby
 from docgen.authoring.scaffold.layout import Block, Cards, FormCell, Grid, Section, Table, outline
 from schemas.envelope import Record
 
-LANDSCAPE_ROOM = 156
+LANDSCAPE_ROOM = 156  # narrow characters on a landscape line, see `sandbox.widths`
 FORM_COLUMNS = '<col class="l"><col class="v">' * 2
 
 
 def scaffold_html(model: type[Record]) -> bytes:
-    """`page.html` of a record type (UTF-8), every field in it, ready to be edited."""
+    """Return `page.html` of a record type (UTF-8) with every field."""
     sections = outline(model)
     writer = _Form() if model.record_type.layout == "form" else _Archive()
     lines = [
@@ -43,7 +43,8 @@ def grid_rows(block: Grid, prefix: str = "") -> Iterator[str]:
             yield from _pair_row(waiting, prefix)
             waiting = []
             value = f"{{{{ {prefix}{cell.path} }}}}"
-            yield f'<tr>{_label(cell)}<td colspan="3"{_classes(cell)}>{value}</td></tr>'
+            log = ' class="log"' if cell.log else ""
+            yield f'<tr>{_label(cell)}<td colspan="3"{log}>{value}</td></tr>'
             continue
         waiting.append(cell)
         if len(waiting) == 2:
@@ -56,19 +57,15 @@ def _pair_row(cells: list[FormCell], prefix: str) -> Iterator[str]:
     if not cells:
         return
     span = "" if len(cells) == 2 else ' colspan="3"'
-    yield f"<tr>{''.join(_pair(cell, prefix + cell.path, span) for cell in cells)}</tr>"
-
-
-def _pair(cell: FormCell, path: str, span: str) -> str:
-    return f"{_label(cell)}<td{span}{_tone(cell, path)}>{{{{ {path} }}}}</td>"
+    pairs = ""
+    for cell in cells:
+        path = prefix + cell.path
+        pairs += f"{_label(cell)}<td{span}{_tone(cell, path)}>{{{{ {path} }}}}</td>"
+    yield f"<tr>{pairs}</tr>"
 
 
 def _label(cell: FormCell) -> str:
     return f"<th>{{{{ label.{cell.label} }}}}</th>"
-
-
-def _classes(cell: FormCell) -> str:
-    return ' class="log"' if cell.log else ""
 
 
 def _tone(cell: FormCell, path: str) -> str:
@@ -86,9 +83,10 @@ def table(block: Table, prefix: str = "", row: str = "row") -> Iterator[str]:
     fitted = f"widths({path}, [{names}], label.{block.label}{room})"
     yield f'<table class="list"><colgroup>{{% for w in {fitted} %}}'
     yield '<col style="width: {{ w }}%">{% endfor %}</colgroup>'
-    heads = "".join(
-        f"<th{_number(cell)}>{{{{ label.{cell.label} }}}}</th>" for cell in block.columns
-    )
+    heads = ""
+    for cell in block.columns:
+        number = ' class="num"' if cell.number else ""
+        heads += f"<th{number}>{{{{ label.{cell.label} }}}}</th>"
     yield f"<thead><tr>{heads}</tr></thead><tbody>"
     yield f"{{% for {row} in {path} %}}"
     cells = "".join(_data(cell, row) for cell in block.columns)
@@ -110,10 +108,6 @@ def _data(cell: FormCell, row: str) -> str:
     if cell.number:
         return f'<td class="num">{{{{ {path} }}}}</td>'
     return f"<td{_tone(cell, path)}>{{{{ {path} }}}}</td>"
-
-
-def _number(cell: FormCell) -> str:
-    return ' class="num"' if cell.number else ""
 
 
 def cards(block: Cards) -> Iterator[str]:

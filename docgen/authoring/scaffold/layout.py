@@ -1,4 +1,4 @@
-"""From a schema to the outline of its paper, the same for Word, Excel and page templates.
+"""Derive the outline of a document from a schema, the same for Word, Excel and page templates.
 
 Sections in the order of the record type; in each, grids of single fields, tables of lists, and
 cards for rows too rich for a table. Tables wider than a page go to the landscape appendix.
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from schemas.envelope import Record
 from schemas.fields import Choice, Part, extra, shape
 
-PORTRAIT_COLUMNS = 9
-CARD_FIELDS = 14
+PORTRAIT_COLUMNS = 9  # of a table on an upright page
+CARD_FIELDS = 14  # of a row; more become a card
 CONTROL_LISTS = ("revisions", "distribution", "attachments")
 
 

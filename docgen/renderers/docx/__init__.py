@@ -1,7 +1,7 @@
-"""Word documents from Word templates: compiled once for a theme, printed in one pass.
+"""Render Word documents from Word templates: compiled once for a theme, printed in one pass.
 
 A template is an ordinary .docx with docxtpl's tags; every part with tags becomes a Jinja source,
-everything else is copied as it is, compressed already.
+every other part is compressed once and copied. docxtpl itself renders nothing here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from types import TracebackType
 from typing import Any
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError
@@ -24,42 +23,39 @@ from docgen.renderers import Piece, template_context
 from docgen.renderers.docx.balance import Unbalanced, check_balance
 from docgen.renderers.docx.escaping import word_environment
 from docgen.renderers.docx.safety import check_links, check_part
-from docgen.renderers.docx.tags import MARK, TAG, TaggedParagraph, W, plain_pieces, tag_fault
+from docgen.renderers.docx.tags import MARK, TAG, TaggedPart, W, plain_pieces, tag_fault
 from docgen.renderers.ooxml.package import CONTENT_TYPES, Frozen, Package
 from docgen.renderers.ooxml.pictures import fit_logo, picture_parts
 from docgen.renderers.ooxml.properties import CORE, CREATED, created, with_core_tags
+from docgen.renderers.ooxml.relationships import XML_HEAD
 from docgen.renderers.qr import qr_png
-from docgen.templates.sandbox import Sandbox
+from docgen.templates.sandbox import Sandbox, template_line
 from docgen.templates.theme import Theme
 
-DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _EMPTY_TABLE = re.compile(r"<w:tbl>(?:(?!<w:tbl>).)*?</w:tblGrid></w:tbl>", re.DOTALL)
+# What an expression of a template can raise while it is printed.
 _WRONG = (
-    TemplateError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    RecursionError,
+    *(TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError),
+    RecursionError,  # a macro that calls itself
 )
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A part with tags, compiled."""
+    """A compiled part that contains tags."""
 
     source: TemplateSource
     template: Template
 
     def print(self, context: dict[str, Any]) -> bytes:
-        """Print the part. TemplateFaulty names the paragraph of whatever went wrong."""
+        """Print the part. TemplateFaulty names the paragraph of the tag that failed."""
         try:
-            made = self.template.new_context(context)
-            text = "".join(self.template.root_render_func(made))
+            # Not Template.render: it rewrites tracebacks, which costs the line number.
+            jinja_context = self.template.new_context(context)
+            text = "".join(self.template.root_render_func(jinja_context))
         except _WRONG as wrong:
-            raise _fault(wrong, self.source.piece(_line(wrong.__traceback__))) from wrong
-        return (DECLARATION + _mended(text)).encode()
+            raise _fault(wrong, self.source.piece(template_line(wrong.__traceback__))) from wrong
+        return (XML_HEAD + _repair_xml(text)).encode()
 
 
 @dataclass(frozen=True)
@@ -74,10 +70,10 @@ class WordTemplate:
     def render(self, document: Document) -> bytes:
         """Print one document. TemplateFaulty for unknown names, RenderFailed for characters."""
         context = template_context(document, self.theme) | {CREATED: created(document)}
-        made = {name: part.print(context) for name, part in self.parts.items()}
+        parts = {name: part.print(context) for name, part in self.parts.items()}
         if self.codes:
-            made |= dict.fromkeys(self.codes, qr_png(document, self.theme))
-        return self.frozen.write(made, document.record_json)
+            parts |= dict.fromkeys(self.codes, qr_png(document, self.theme))
+        return self.frozen.write(parts, document.record_json)
 
 
 def compile(template: bytes, theme: Theme) -> WordTemplate:
@@ -85,13 +81,16 @@ def compile(template: bytes, theme: Theme) -> WordTemplate:
     package = Package.read(template)
     check_links(package)
     pictures = picture_parts(package)
-    looks = {name: _dressed(name, data, theme) for name, data in _xml(package)}
+    themed_parts = {name: _apply_theme(name, data, theme) for name, data in _xml_parts(package)}
     logos = {name: theme.logo for name, kind in pictures.items() if kind == "logo"}
-    package = package.with_parts(looks | logos | _document_type(package))
+    # A .dotx makes documents, not templates.
+    types = package.parts[CONTENT_TYPES]
+    types = types.replace(b"ml.template.main+xml", b"ml.document.main+xml")
+    package = package.with_parts(themed_parts | logos | {CONTENT_TYPES: types})
     environment = word_environment()
     parts = {}
-    for name, data in _xml(package):
-        if part := _compiled(name, data, environment):
+    for name, data in _xml_parts(package):
+        if part := _compile_part(name, data, environment):
             parts[name] = part
     codes = tuple(name for name, kind in pictures.items() if kind == "qr")
     return WordTemplate(package.freeze({*parts, *codes}), parts, codes, theme)
@@ -99,14 +98,12 @@ def compile(template: bytes, theme: Theme) -> WordTemplate:
 
 def pieces(template: bytes) -> list[Piece]:
     """List every tagged paragraph of a template with its place; TemplateFaulty as `compile`."""
-    package = Package.read(template)
-    return [
-        piece for name, data in _xml(package) for piece in plain_pieces(name, _root(name, data))
-    ]
+    parts = _xml_parts(Package.read(template))
+    return [piece for name, data in parts for piece in plain_pieces(name, _root(name, data))]
 
 
-def _xml(package: Package) -> Iterator[tuple[str, bytes]]:
-    """Yield the XML parts that may hold tags or looks, the body first."""
+def _xml_parts(package: Package) -> Iterator[tuple[str, bytes]]:
+    """Yield the XML parts that may contain tags, fonts or colours, the body first."""
     main = package.main_part()
     names = [name for name in package.xml_names() if name.startswith(("word/", "docProps/"))]
     for name in sorted(names, key=lambda name: (name != main, name)):
@@ -115,60 +112,48 @@ def _xml(package: Package) -> Iterator[tuple[str, bytes]]:
 
 
 def _root(name: str, data: bytes) -> etree._Element:
+    # huge_tree: lxml refuses text over 10 MB and nesting over 256 otherwise; `unzip` has limits.
     root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, huge_tree=True))
     if name == "word/document.xml" and root.nsmap.get("w") != W:
         raise TemplateFaulty("not_word", place=name)
     return root
 
 
-def _dressed(name: str, data: bytes, theme: Theme) -> bytes:
-    """Check a part and give it the theme's look."""
+def _apply_theme(name: str, data: bytes, theme: Theme) -> bytes:
+    """Check a part and apply the theme's logo, fonts and colours to it."""
     root = _root(name, data)
     check_part(name, root)
-    fit_logo(root, theme.logo)
+    fit_logo(root, theme.logo, ("}inline", "}anchor"))  # ECMA-376 20.4.2.8, 20.4.2.3
     if name == CORE:
         return with_core_tags(data)
-    return (DECLARATION + themed(etree.tostring(root, encoding="unicode"), theme)).encode()
+    return (XML_HEAD + themed(etree.tostring(root, encoding="unicode"), theme)).encode()
 
 
-def _document_type(package: Package) -> dict[str, bytes]:
-    """Let a .dotx make documents, not templates."""
-    types = package.parts[CONTENT_TYPES]
-    return {CONTENT_TYPES: types.replace(b"ml.template.main+xml", b"ml.document.main+xml")}
-
-
-def _compiled(name: str, data: bytes, environment: Sandbox) -> _Part | None:
-    tagged = TaggedParagraph.read(name, _root(name, data))
+def _compile_part(name: str, data: bytes, environment: Sandbox) -> _Part | None:
+    """Compile a part; None where it contains no tags."""
+    tagged = TaggedPart.read(name, _root(name, data))
     if not tagged.pieces:
         return None
-    made = source(tagged)
+    jinja = source(tagged)
     try:
-        tree = environment.parse(made.text)
+        tree = environment.parse(jinja.text)
         check_balance(tree)
-        return _Part(made, environment.from_string(tree))
+        return _Part(jinja, environment.from_string(tree))
     except TemplateSyntaxError as wrong:
-        raise _fault(wrong, made.piece(wrong.lineno)) from wrong
+        raise _fault(wrong, jinja.piece(wrong.lineno)) from wrong
     except Unbalanced as wrong:
-        raise tag_fault("unbalanced_tag", piece=made.piece(wrong.line)) from wrong
+        raise tag_fault("unbalanced_tag", piece=jinja.piece(wrong.line)) from wrong
 
 
-def _mended(text: str) -> str:
-    """Give cells that lost their last paragraph an empty one, drop tables that lost all rows."""
+def _repair_xml(text: str) -> str:
+    """Add a paragraph to cells that lost their last one, drop tables that lost all rows.
+
+    Word reports a damaged file otherwise: a cell ends with a paragraph (ECMA-376 17.4, tc).
+    """
     text = text.replace("</w:tcPr></w:tc>", "</w:tcPr><w:p/></w:tc>")
     if "</w:tblGrid></w:tbl>" in text:
         text = _EMPTY_TABLE.sub("<w:p/>", text)
     return text
-
-
-def _line(trace: TracebackType | None) -> int:
-    """Find the source line that raised: the deepest frame that Jinja compiled."""
-    line = 1
-    while trace is not None:
-        template = trace.tb_frame.f_globals.get("__jinja_template__")
-        if template is not None:
-            line = template.get_corresponding_lineno(trace.tb_lineno)
-        trace = trace.tb_next
-    return line
 
 
 def _fault(wrong: Exception, piece: Piece) -> TemplateFaulty:
@@ -176,52 +161,57 @@ def _fault(wrong: Exception, piece: Piece) -> TemplateFaulty:
     return tag_fault(code, piece=piece, reason=str(wrong))
 
 
+# The properties of a cell, among which docxtpl puts w:vMerge, w:gridSpan and w:shd.
 _CELL = re.compile(r"<w:tcPr>(.*?)</w:tcPr>((?:<w:vMerge [^>]*/>)?)", re.DOTALL)
 _CHILD = re.compile(r"<w:(\w+)(?:\s[^<>]*)?(?:/>|>.*?</w:\1>)", re.DOTALL)
-_ORDER = {
-    name: place
-    for place, name in enumerate(
-        ("cnfStyle", "tcW", "gridSpan", "hMerge", "vMerge", "tcBorders", "shd", "noWrap", "tcMar")
-    )
-}
+_ORDER = (  # of the children of w:tcPr: CT_TcPr is an xsd:sequence (ECMA-376 17.4.70)
+    "cnfStyle", "tcW", "gridSpan", "hMerge", "vMerge", "tcBorders", "shd", "noWrap", "tcMar",
+)  # fmt: skip
+_RANK = {name: rank for rank, name in enumerate(_ORDER)}
 
 
 @dataclass(frozen=True)
 class TemplateSource:
-    """A Jinja source and the pieces of the template that its lines stand for."""
+    """The Jinja source of a part; line n of it is the n-th piece of the template."""
 
     name: str
     text: str
     pieces: tuple[Piece, ...]
 
     def piece(self, line: int) -> Piece:
-        """Find the piece of a line of the source."""
+        """Return the piece of a line (from 1) of the source."""
         return self.pieces[min(max(line, 1), len(self.pieces)) - 1]
 
 
-def source(part: TaggedParagraph) -> TemplateSource:
-    """Make a part's Jinja source: text in which only tags have line breaks, one at their end."""
+def source(part: TaggedPart) -> TemplateSource:
+    """Return a part's Jinja source, in which each tag ends a line and no other text does.
+
+    So the line number of a Jinja error tells the tag.
+    """
     text = etree.tostring(part.root, encoding="unicode").replace("\n", " ")
-    patched = _CELL.sub(_in_order, _patcher().patch_xml(text))
+    patched = _CELL.sub(_in_schema_order, _docxtpl().patch_xml(text))
     plain = TAG.sub(lambda tag: html.unescape(tag[0]).replace(MARK, "\n"), patched)
     return TemplateSource(part.name, plain.replace(MARK, ""), tuple(part.pieces))
 
 
-def _in_order(cell: re.Match[str]) -> str:
-    """Put a cell's properties into the order of 17.4.70; docxtpl puts its own at either end."""
-    inner = sorted(_CHILD.finditer(cell[1]), key=lambda child: _ORDER.get(child[1], len(_ORDER)))
+def _in_schema_order(cell: re.Match[str]) -> str:
+    """Sort a cell's properties as the schema wants; docxtpl puts its own at either end."""
+    inner = sorted(_CHILD.finditer(cell[1]), key=lambda child: _RANK.get(child[1], len(_RANK)))
     return "<w:tcPr>" + "".join(child[0] for child in inner) + "</w:tcPr>"
 
 
 @cache
-def _patcher() -> Any:
-    """Return docxtpl's template class; it needs no file for what is asked of it."""
+def _docxtpl() -> Any:
+    """Return a docxtpl template without a file: its patch_xml only rewrites the text it is given.
+
+    Imported late: processes that print no Word document need not load it.
+    """
     from docxtpl import DocxTemplate
 
     return DocxTemplate("")
 
 
-# The look that templates are drawn with (templates/theme/theme.toml as delivered).
+# The colours and fonts of the delivered templates (templates/theme/theme.toml), by theme field.
 COLOURS = {
     "1F4E79": "accent",
     "EAF1F8": "accent_light",
@@ -240,6 +230,6 @@ _FONT = re.compile(rf'(\bw:(?:eastAsia|ascii|hAnsi|cs)=")({"|".join(FONTS)})"')
 
 
 def themed(xml: str, theme: Theme) -> str:
-    """Replace the placeholder fonts and colours of a part by the theme's."""
+    """Replace the delivered fonts and colours of a part by the theme's."""
     xml = _COLOUR.sub(lambda m: f'{m[1]}{getattr(theme, COLOURS[m[2]])}"', xml)
     return _FONT.sub(lambda m: f'{m[1]}{getattr(theme, FONTS[m[2]])}"', xml)

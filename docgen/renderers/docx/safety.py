@@ -1,4 +1,7 @@
-"""What a Word template may not hold: links to the outside, embedded objects, fields that fetch."""
+"""Refuse Word templates with links to the outside, embedded objects, or fields that fetch.
+
+A template comes from a customer; a document made of it must open nothing but itself.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,15 @@ from docgen.renderers.ooxml.package import Package
 from docgen.renderers.ooxml.relationships import rels_owner
 
 LINK_SCHEMES = ("http://", "https://", "mailto:")
+# Last parts of relationship types that load or run something (ECMA-376 part 1, 11 and 15.2).
 REFUSED_KINDS = re.compile(
     r"attachedTemplate|oleObject|aFChunk|control|subDocument|frame|vbaProject|mailMerge\w+"
     r"|activeXControlBinary"
 )
+# Field codes of ECMA-376 17.16.5 that only count, repeat or format; INCLUDETEXT, DDE, DATABASE,
+# LINK, MACROBUTTON and the like are missing because they fetch or run something.
+# Field codes of ECMA-376 17.16.5 that only count, repeat or format; INCLUDETEXT, DDE, DATABASE,
+# LINK, MACROBUTTON and the like are missing because they fetch or run something.
 ALLOWED_FIELDS = re.compile(
     r"PAGE|NUMPAGES|SECTION|SECTIONPAGES|TOC|PAGEREF|REF|NOTEREF|STYLEREF|SEQ|HYPERLINK|DATE|TIME"
     r"|CREATEDATE|SAVEDATE|PRINTDATE|TITLE|SUBJECT|AUTHOR|COMMENTS|KEYWORDS|FILENAME|DOCPROPERTY"
@@ -24,12 +32,12 @@ ALLOWED_FIELDS = re.compile(
     r"|LISTNUM|AUTONUM|REVNUM|ADVANCE",
     re.IGNORECASE,
 )
-_FETCHING = frozenset({"src", "href", "althref"})
-_SPLIT = re.compile(r"[\s\\\"]+")
+_FETCHING = frozenset({"src", "href", "althref"})  # attributes of VML (ECMA-376 part 4, 19)
+_SPLIT = re.compile(r"[\s\\\"]+")  # a switch (\h) or a quoted argument ends a field's name
 
 
 def check_links(package: Package) -> None:
-    """Refuse what leads outside, but for plain hyperlinks. TemplateFaulty: unsafe_link."""
+    """Refuse external relationships except plain hyperlinks. TemplateFaulty: unsafe_link."""
     for name in package.xml_names():
         if not name.endswith(".rels"):
             continue
@@ -59,7 +67,10 @@ def check_part(name: str, root: etree._Element) -> None:
 
 
 def _instructions(root: etree._Element) -> Iterator[str]:
-    """Yield every field's own instruction, without those nested in it."""
+    """Yield the instruction of every field, without those of the fields nested in it.
+
+    A complex field is spread over runs, from its begin to its end (ECMA-376 17.16.18).
+    """
     open_fields: list[list[str]] = []
     for element in root.iter(f"{{{W}}}fldChar", f"{{{W}}}instrText", f"{{{W}}}fldSimple"):
         tag = etree.QName(element).localname

@@ -1,7 +1,7 @@
-"""Tags in a Word part: made whole where Word split them over runs, checked, and given a place.
+"""Find the tags in a Word part, rejoin those that Word split over runs, and locate them.
 
 The tag syntax is docxtpl's: `{{ value }}`, `{% … %}`, with p, tr, tc or r where the paragraph,
-row, cell or run around the tag is to vanish, and cellbg, colspan, vm, hm.
+row, cell or run around the tag is to be removed, and cellbg, colspan, vm, hm.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NAME = re.compile(r"^(?:word|docProps)/([a-z]+)(\d*)\.xml$")
 
 
 def part_label(part: str) -> tuple[str, str]:
-    """Name a part in zh and en; nothing for the body."""
+    """Return a part's name in zh and en, empty for the body."""
     found = _NAME.match(part)
     if part == "word/document.xml":
         return "", ""
@@ -45,86 +45,86 @@ def part_label(part: str) -> tuple[str, str]:
 
 
 def places(root: etree._Element, part: str) -> dict[etree._Element, str]:
-    """Say for each paragraph of a part where it stands: `表 3 行 2 列 1 (table 3 row 2 cell 1)`."""
+    """Map each paragraph of a part to its place: `表 3 行 2 列 1 (table 3 row 2 cell 1)`.
+
+    Tables, rows, cells and paragraphs outside cells are counted from 1, as in Word's own macros.
+    """
     zh, en = part_label(part)
     numbers: dict[etree._Element, int] = {}
     counts: dict[etree._Element | None, int] = {}
     found = {}
     for element in root.iter(TBL, TR, TC, P):
-        cell = _above(element, TC) if element.tag == P else None
+        cell = _ancestor(element, TC) if element.tag == P else None
         if element.tag != P or cell is None:
-            owner = _above(element, {TR: TBL, TC: TR}.get(str(element.tag), ""))
+            owner = _ancestor(element, {TR: TBL, TC: TR}.get(str(element.tag), ""))
             key = owner if owner is not None else (root if element.tag == TBL else None)
             counts[key] = numbers[element] = counts.get(key, 0) + 1
         if element.tag == P and cell is None:
             found[element] = f"{zh}段落 {numbers[element]} ({en}paragraph {numbers[element]})"
         elif cell is not None:
-            table, row, column = (numbers[step] for step in _steps(cell))
+            cell_row = next(cell.iterancestors(TR))
+            steps = (next(cell_row.iterancestors(TBL)), cell_row, cell)
+            table, row, column = (numbers[step] for step in steps)
             here = f"(table {table} row {row} cell {column})"
             found[element] = f"{zh}表 {table} 行 {row} 列 {column} {here.replace('(', '(' + en)}"
     return found
 
 
-def _steps(cell: etree._Element) -> tuple[etree._Element, etree._Element, etree._Element]:
-    row = next(cell.iterancestors(TR))
-    return next(row.iterancestors(TBL)), row, cell
-
-
-def _above(element: etree._Element, tag: str) -> etree._Element | None:
+def _ancestor(element: etree._Element, tag: str) -> etree._Element | None:
     return next(element.iterancestors(tag), None) if tag else None
 
 
-MARK = "\ufdd0"  # ends every tag as long as the part is XML; a line break of the Jinja source later
+# Ends every tag as long as the part is XML, and becomes a line break of the Jinja source: a
+# noncharacter, which no text uses and XML still allows (Unicode 23.7).
+MARK = "\ufdd0"
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 OPENER = re.compile(r"\{[{%#]")
-_PRINTS_XML = re.compile(r"\{\{(?:p|tr|tc|r)\s")
+_PRINTS_XML = re.compile(r"\{\{(?:p|tr|tc|r)\s")  # docxtpl prints these without escaping
 _CELL = re.compile(r"(\{%\s*)(cellbg|colspan)\s+(.*?)(\s*%\})", re.DOTALL)
 _MERGE = re.compile(r"\{%\s*[vh]m\s*%\}")
 _END = re.compile(r"-?[}%#]\}$")
 _PRINT = re.compile(r"^\{\{(-?)(.*?)(-?)\}\}$", re.DOTALL)
-_QUOTES = str.maketrans("“”‘’\n\t\xa0", "\"\"''   ")
+_QUOTES = str.maketrans("“”‘’\n\t\xa0", "\"\"''   ")  # Word's autocorrection, undone in tags
 
 
 @dataclass
-class TaggedParagraph:
-    """A part whose tags are whole; `pieces[n]` is where the n-th marked tag stands."""
+class TaggedPart:
+    """A part whose tags are each in one run; `pieces[n]` locates the n-th marked tag."""
 
     name: str
     root: etree._Element
     pieces: list[Piece] = field(default_factory=list)
 
     @classmethod
-    def read(cls, name: str, root: etree._Element) -> TaggedParagraph:
+    def read(cls, name: str, root: etree._Element) -> TaggedPart:
         """Rewrite the tags of a part in place. TemplateFaulty: broken_tag, unsupported_tag."""
-        found = cls(name, root)
+        part = cls(name, root)
         where = places(root, name)
-        other = "".join(part_label(name)[:1]).strip() or name
+        other = part_label(name)[0].strip() or name
         for element in root.iter("*"):
-            found._attributes(element, where)
+            for key, value in element.attrib.items():
+                if OPENER.search(str(value)):
+                    piece = Piece(_nearest_place(element, where, name), str(value))
+                    element.set(key, part._rewrite(str(value), piece, inline=True))
             if element.tag == P:
-                found._paragraph(element, where[element])
+                part._rewrite_paragraph(element, where[element])
             elif element.tag != T and OPENER.search(element.text or ""):
-                piece = Piece(_near(element, where, other), element.text or "")
-                element.text = found._rewritten(element.text or "", piece, inline=True)
-        return found
+                piece = Piece(_nearest_place(element, where, other), element.text or "")
+                element.text = part._rewrite(element.text or "", piece, inline=True)
+        return part
 
-    def _paragraph(self, paragraph: etree._Element, place: str) -> None:
-        texts = own_texts(paragraph)
+    def _rewrite_paragraph(self, paragraph: etree._Element, place: str) -> None:
+        texts = text_elements(paragraph)
         whole = "".join(text.text or "" for text in texts)
         if not OPENER.search(whole):
             return
         piece = Piece(place, whole)
-        for text, content in zip(texts, _merged(texts, whole), strict=True):
-            text.text = self._rewritten(content, piece, inline=False)
+        for text, content in zip(texts, _rejoin_tags(texts, whole), strict=True):
+            text.text = self._rewrite(content, piece, inline=False)
             text.set(XML_SPACE, "preserve")
 
-    def _attributes(self, element: etree._Element, where: dict[etree._Element, str]) -> None:
-        for key, value in element.attrib.items():
-            if OPENER.search(str(value)):
-                piece = Piece(_near(element, where, self.name), str(value))
-                element.set(key, self._rewritten(str(value), piece, inline=True))
-
-    def _rewritten(self, text: str, piece: Piece, *, inline: bool) -> str:
+    def _rewrite(self, text: str, piece: Piece, *, inline: bool) -> str:
+        """Rewrite the tags of a text; `inline` where no element may be printed into it."""
         if OPENER.search(TAG.sub("", text)):
             raise tag_fault("broken_tag.open", piece=piece)
         return TAG.sub(lambda found: self._tag(found[0], piece, inline=inline), text)
@@ -142,8 +142,8 @@ class TaggedParagraph:
         return _END.sub(lambda end: MARK + end[0], tag)
 
 
-def own_texts(paragraph: etree._Element) -> list[etree._Element]:
-    """List the text elements of a paragraph without those of text boxes inside it."""
+def text_elements(paragraph: etree._Element) -> list[etree._Element]:
+    """List the text elements of a paragraph, without those of text boxes inside it."""
     return [text for text in paragraph.iter(T) if next(text.iterancestors(P)) is paragraph]
 
 
@@ -156,19 +156,18 @@ def plain_pieces(name: str, root: etree._Element) -> list[Piece]:
             continue
         text = element.text or ""
         if element.tag == P:
-            text = "".join(own.text or "" for own in own_texts(element))
+            text = "".join(inner.text or "" for inner in text_elements(element))
         values = [str(value) for value in element.attrib.values()]
         for shown in (*values, text):
             if OPENER.search(shown):
                 clean = TAG.sub(lambda tag: tag[0].translate(_QUOTES), shown)
-                found.append(
-                    Piece(_near(element, where, part_label(name)[0].strip() or name), clean)
-                )
+                other = part_label(name)[0].strip() or name
+                found.append(Piece(_nearest_place(element, where, other), clean))
     return found
 
 
 def tag_fault(code: str, *, piece: Piece, value: str = "", **params: str) -> TemplateFaulty:
-    """Make the refusal of a tag, with its place and the text around it."""
+    """Return the error for a tag, with its place and the text around it."""
     return TemplateFaulty(
         code,
         place=f"{piece.place}：{piece.text.translate(_QUOTES)[:200]}",
@@ -177,8 +176,8 @@ def tag_fault(code: str, *, piece: Piece, value: str = "", **params: str) -> Tem
     )
 
 
-def _merged(texts: list[etree._Element], whole: str) -> list[str]:
-    """Give each tag that Word split to the run in which it begins."""
+def _rejoin_tags(texts: list[etree._Element], whole: str) -> list[str]:
+    """Move each tag that Word split over runs into the run in which it begins."""
     owners = [index for index, text in enumerate(texts) for _ in text.text or ""]
     for tag in TAG.finditer(whole):
         owners[tag.start() : tag.end()] = [owners[tag.start()]] * len(tag[0])
@@ -188,8 +187,8 @@ def _merged(texts: list[etree._Element], whole: str) -> list[str]:
     return parts
 
 
-def _near(element: etree._Element, where: dict[etree._Element, str], other: str) -> str:
-    """Say where the paragraph around an element stands, or the first one inside it."""
+def _nearest_place(element: etree._Element, where: dict[etree._Element, str], other: str) -> str:
+    """Return the place of the paragraph around an element, or of the first one inside it."""
     for around in (element, *element.iterancestors(P), *element.iterdescendants(P)):
         if around in where:
             return where[around]

@@ -1,8 +1,8 @@
-"""Office packages (OPC): the template's parts, frozen for many renders, and the record inside.
+"""Office packages (ISO/IEC 29500-2): a template's parts, and the record embedded in each file.
 
 A frozen package keeps its static parts compressed; a render deflates only what changed. The
-record lies in a custom XML part with its hash and a hash of all other parts: they tell edits
-and accidents apart from the file docgen made, they are no signature.
+record is a custom XML part (ISO/IEC 29500-1, 15.2) with its hash and a hash of all other
+parts: these detect edits and damage, but they are not a signature.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ CONTENT_TYPES = "[Content_Types].xml"
 RECORD = "urn:docgen:record:1"
 _CUSTOM = "http://schemas.openxmlformats.org/officeDocument/2006/customXml"
 _PROPS_TYPE = "application/vnd.openxmlformats-officedocument.customXmlProperties+xml"
-_ITEM_ID = "{D0C6E2F1-5245-434F-5244-000000000001}"
-_ITEM = re.compile(r"^customXml/item(\d+)\.xml$", re.IGNORECASE)
-_NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
+_ITEM_ID = "{D0C6E2F1-5245-434F-5244-000000000001}"  # fixed, for equal files must be equal bytes
+_ITEM = re.compile(r"^customXml/item(\d+)\.xml$", re.IGNORECASE)  # part names ignore case
+_NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")  # outside Char of XML 1.0, 2.2
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,11 @@ class Package:
 
     @classmethod
     def read(cls, data: bytes, fault: type[DocgenError] = TemplateFaulty) -> Package:
-        """Read a package within limits; `fault` says why it is refused (see `unzip`)."""
+        """Read a package within the limits of `unzip`; a refusal is raised as `fault`."""
         parts = unzip(data, fault)
         if CONTENT_TYPES not in parts:
             raise fault("not_a_package.content_types")
+        # Word and Excel run macros by the content type of the main part, whatever the file's name.
         if b"macroenabled" in parts[CONTENT_TYPES].lower():
             raise fault("macros.content_type", place=CONTENT_TYPES)
         return cls(parts)
@@ -61,41 +62,40 @@ class Package:
         return relationships(self.parts.get(rels_name(part), b""), part)
 
     def main_part(self) -> str:
-        """Name the document or workbook part. TemplateFaulty: not_a_package."""
+        """Return the name of the document or workbook part. TemplateFaulty: not_a_package."""
         for rel in self.related(""):
             if rel.kind.endswith("/officeDocument") and rel.target in self.parts:
                 return rel.target
         raise TemplateFaulty("not_a_package")
 
     def with_parts(self, changed: Mapping[str, bytes]) -> Package:
-        """Return the package with some parts added or replaced."""
+        """Return a copy of the package with parts added or replaced."""
         return Package(self.parts | dict(changed))
 
     def freeze(self, dynamic: Collection[str] = ()) -> Frozen:
-        """Compress every part but the `dynamic` ones, and make room for the record.
+        """Compress every part but the `dynamic` ones, and add the relationships of a record part.
 
-        Parts that come and go (one sheet for each object, say) may be left out: `write` adds
-        whatever it is given.
+        `dynamic` parts are given to `write` instead, which accepts any others as well.
         """
-        plumbed, record = _plumbed(self)
-        kept = {n: d for n, d in plumbed.parts.items() if n != record and n not in dynamic}
-        return Frozen({name: ZipMember.of(name, data) for name, data in kept.items()}, record)
+        package, record = _with_record_links(self)
+        static = {n: d for n, d in package.parts.items() if n != record and n not in dynamic}
+        return Frozen({name: ZipMember.of(name, data) for name, data in static.items()}, record)
 
     def pack(self) -> bytes:
-        """Write the package as it is, without a record: the same bytes each time."""
+        """Write the package without a record; equal packages give equal bytes."""
         names = sorted(self.parts, key=_rank)
         return rezip(ZipMember.of(name, self.parts[name]) for name in names)
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """A package whose static parts are ready to be copied into every file."""
+    """A package whose static parts are compressed, ready to be copied into every file."""
 
     entries: dict[str, ZipMember] = field(repr=False)
     record: str
 
     def write(self, dynamic: Mapping[str, bytes], record_json: bytes) -> bytes:
-        """Make a file of the static parts, `dynamic` (which wins), and the record.
+        """Write a file of the static parts, `dynamic` (which replaces static ones) and the record.
 
         RenderFailed: record_not_xml.
         """
@@ -107,9 +107,9 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Embedded:
-    """The record of a file.
+    """The record embedded in a file.
 
-    `record_intact`: the JSON is the one docgen wrote. `file_intact`: so is every other part.
+    `record_intact`: the JSON has the hash written beside it. `file_intact`: so have the others.
     """
 
     json: bytes
@@ -118,7 +118,7 @@ class Embedded:
 
 
 def record_part(record_json: bytes, parts_digest: str) -> bytes:
-    """Write the record part's XML, with the hashes of the JSON and of all other parts.
+    """Return the XML of the record part, with the hashes of the JSON and of all other parts.
 
     RenderFailed: record_not_xml, for a character that XML cannot hold (JSON escapes controls).
     """
@@ -132,7 +132,7 @@ def record_part(record_json: bytes, parts_digest: str) -> bytes:
 
 
 def read_record(data: bytes) -> Embedded:
-    """Take the record out of a Word or Excel file, and tell whether anything changed since.
+    """Extract the record of a Word or Excel file, and check whether anything was changed since.
 
     InputUnreadable: no_record, or what `unzip` refuses.
     """
@@ -146,7 +146,7 @@ def read_record(data: bytes) -> Embedded:
 
 
 def _records(package: Package) -> list[tuple[str, Any]]:
-    """Find the record parts; ElementTree, because lxml refuses texts over 10 MB."""
+    """Find the record parts; by ElementTree, because lxml refuses text nodes over 10 MB."""
     found = []
     for name, part in package.parts.items():
         if _ITEM.match(name) and RECORD.encode() in part:
@@ -156,16 +156,24 @@ def _records(package: Package) -> list[tuple[str, Any]]:
     return found
 
 
-def _plumbed(package: Package) -> tuple[Package, str]:
-    """Add what a record part needs beside it; a file that docgen made has it already."""
-    if known := _records(package):
-        return package, known[0][0]
+def _with_record_links(package: Package) -> tuple[Package, str]:
+    """Add the properties and relationships of a record part; return the record part's name.
+
+    A template that was a document of docgen has them already.
+    """
+    if records := _records(package):
+        return package, records[0][0]
     number = 1 + max((int(m[1]) for n in package.parts if (m := _ITEM.match(n))), default=0)
     item, props = f"customXml/item{number}.xml", f"customXml/itemProps{number}.xml"
     main_rels = rels_name(package.main_part())
     links = package.parts.get(main_rels, b"")
+    properties = (
+        '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
+        f'<ds:datastoreItem ds:itemID="{_ITEM_ID}" xmlns:ds="{_CUSTOM}">'
+        f'<ds:schemaRefs><ds:schemaRef ds:uri="{RECORD}"/></ds:schemaRefs></ds:datastoreItem>'
+    )
     added = {
-        props: _item_properties(),
+        props: properties.encode(),
         rels_name(item): with_relationship(
             b"", f"{OFFICE}/customXmlProps", f"itemProps{number}.xml"
         ),
@@ -175,16 +183,8 @@ def _plumbed(package: Package) -> tuple[Package, str]:
     return package.with_parts(added), item
 
 
-def _item_properties() -> bytes:
-    return (
-        '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
-        f'<ds:datastoreItem ds:itemID="{_ITEM_ID}" xmlns:ds="{_CUSTOM}">'
-        f'<ds:schemaRefs><ds:schemaRef ds:uri="{RECORD}"/></ds:schemaRefs></ds:datastoreItem>'
-    ).encode()
-
-
 def _rank(name: str) -> tuple[int, str]:
-    """Order parts so that `file` knows the type: content types, relationships, document, rest."""
+    """Sort key of parts: content types, relationships, document, rest; `file(1)` needs that."""
     if name == CONTENT_TYPES:
         return 0, name
     if name.startswith("_rels/"):

@@ -1,4 +1,4 @@
-"""A file's properties as people see them in its folder: title, firm, the document's own time."""
+"""Core properties of an Office file (ISO/IEC 29500-2, 8): title, company, the document's time."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import UTC
 from lxml import etree
 
 from docgen.document import Document
+from docgen.renderers.ooxml.relationships import part_bytes
 
 CORE = "docProps/core.xml"
-CREATED = "_created"
+CREATED = "_created"  # a template variable; no record field begins with an underscore
 _DC = "http://purl.org/dc/elements/1.1/"
 _TERMS = "http://purl.org/dc/terms/"
 _CP = "http://schemas.openxmlformats.org/package/2006/metadata/core-properties"
@@ -20,34 +21,34 @@ _TEXTS = {
     f"{{{_CP}}}lastModifiedBy": "{{ theme.company }}",
 }
 _DATES = (f"{{{_TERMS}}}created", f"{{{_TERMS}}}modified")
-_DROPPED = (f"{{{_CP}}}lastPrinted", f"{{{_CP}}}revision")
+_DROPPED = (f"{{{_CP}}}lastPrinted", f"{{{_CP}}}revision")  # the template's, not the document's
 
 
 def with_core_tags(core: bytes) -> bytes:
-    """Put tags into a template's core properties; a title that has its own keeps them.
+    """Put tags into a template's core properties; a title with its own tags keeps them.
 
-    The result names CREATED, whose value is `created`.
+    The result uses the template variable CREATED, whose value is `created`.
     """
     root = etree.fromstring(core)
     for tag, text in _TEXTS.items():
-        element = _only(root, tag)
+        element = _child(root, tag)
         if tag != f"{{{_DC}}}title" or "{{" not in (element.text or ""):
             element.text = text
     for tag in _DATES:
-        element = _only(root, tag)
+        element = _child(root, tag)
         element.text = f"{{{{ {CREATED} }}}}"
-        element.set(_XSI_TYPE, "dcterms:W3CDTF")
+        element.set(_XSI_TYPE, "dcterms:W3CDTF")  # required there (ISO/IEC 29500-2, 8)
     for tag in _DROPPED:
         for element in root.findall(tag):
             root.remove(element)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
+    return part_bytes(root)
 
 
 def created(document: Document) -> str:
-    """Write the document's moment as W3CDTF in UTC."""
+    """Return the document's time as W3CDTF (ISO 8601 profile) in UTC."""
     return document.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _only(root: etree._Element, tag: str) -> etree._Element:
+def _child(root: etree._Element, tag: str) -> etree._Element:
     found = root.find(tag)
     return found if found is not None else etree.SubElement(root, tag)

@@ -1,4 +1,4 @@
-"""Page templates: HTML with the theme's styles, printed as PDF/A by `pdf`."""
+"""Compile page templates: HTML with the theme's styles, which `pdf` prints as PDF/A."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PageTemplate:
             raise _fault(wrong, _line(wrong)) from wrong
 
     def render(self, document: Document) -> bytes:
-        """Return the page as PDF/A-3u, tagged, with the record and long logs attached."""
+        """Return the page as tagged PDF/A-3u, with the record and long logs attached."""
         about = About(
             title=f"{document.title} {document.doc_no}",
             author=self.theme.company(document.lang),
@@ -48,7 +48,12 @@ class PageTemplate:
             "qr": qr_png(document, self.theme),
             "qr-sign": sign_png(document, self.theme),
         }
-        attachments = [_record(document), *_logs(document)]
+        record = EmbeddedFile(RECORD_NAME, document.record_json, "Record", "Source")
+        logs = [
+            EmbeddedFile(log.name, log.data, f"sha256 {log.sha256}", "Supplement")
+            for log in document.attached
+        ]
+        attachments = [record, *logs]
         html, edge = self.html(document), self.theme.edge_seal
         return render_pdf(html, about, assets=assets, attachments=attachments, edge_seal=edge).data
 
@@ -58,8 +63,8 @@ def compile(template: bytes, theme: Theme) -> PageTemplate:
     try:
         text = template.decode("utf-8")
         loader = DictLoader(dict(theme.pages) | {PAGE: text})
-        made = environment(_printed, loader, trim_blocks=True, lstrip_blocks=True)
-        return PageTemplate(made.get_template(PAGE), theme)
+        jinja = environment(_as_text, loader, trim_blocks=True, lstrip_blocks=True)
+        return PageTemplate(jinja.get_template(PAGE), theme)
     except UnicodeDecodeError as wrong:
         raise TemplateFaulty("template_not_utf8", place=PAGE) from wrong
     except TemplateSyntaxError as wrong:
@@ -69,7 +74,7 @@ def compile(template: bytes, theme: Theme) -> PageTemplate:
 
 
 def pieces(template: bytes) -> list[Piece]:
-    """Return the template's lines, for the lint; a broken encoding is TemplateFaulty."""
+    """Return the template's lines for the lint. TemplateFaulty: template_not_utf8."""
     try:
         lines = template.decode("utf-8").split("\n")
     except UnicodeDecodeError as wrong:
@@ -77,26 +82,16 @@ def pieces(template: bytes) -> list[Piece]:
     return [Piece(f"第 {number} 行 (line {number})", line) for number, line in enumerate(lines, 1)]
 
 
-def _printed(value: Any) -> Any:
-    """Our own values as text; line breaks are kept by the style sheet."""
+def _as_text(value: Any) -> Any:
+    """Return labels and lists as text, which Jinja escapes; the style sheet keeps line breaks."""
     return str(value) if isinstance(value, Label | Rows) else value
 
 
-def _record(document: Document) -> EmbeddedFile:
-    return EmbeddedFile(RECORD_NAME, document.record_json, "Record", "Source")
-
-
-def _logs(document: Document) -> list[EmbeddedFile]:
-    return [
-        EmbeddedFile(log.name, log.data, f"sha256 {log.sha256}", "Supplement")
-        for log in document.attached
-    ]
-
-
 def _line(wrong: BaseException) -> int:
-    """Return the template line that raised: the deepest frame that Jinja compiled from the page."""
+    """Return the page's line that raised, also where a page of the theme called it."""
     line, trace = 0, wrong.__traceback__
     while trace is not None:
+        # Jinja rewrites the traceback (jinja2.debug): the frames have the template's lines.
         if trace.tb_frame.f_code.co_filename.endswith((PAGE, "<template>")):
             line = trace.tb_lineno
         trace = trace.tb_next
@@ -104,11 +99,6 @@ def _line(wrong: BaseException) -> int:
 
 
 def _fault(wrong: Exception, line: int) -> TemplateFaulty:
-    unsafe = isinstance(wrong, SecurityError)
-    code = "template_unsafe.page" if unsafe else "template_error.page"
-    return TemplateFaulty(
-        code,
-        place=f"{PAGE} 第 {line} 行 (line {line})",
-        line=line,
-        reason=str(wrong),
-    )
+    code = "template_unsafe.page" if isinstance(wrong, SecurityError) else "template_error.page"
+    place = f"{PAGE} 第 {line} 行 (line {line})"
+    return TemplateFaulty(code, place=place, line=line, reason=str(wrong))

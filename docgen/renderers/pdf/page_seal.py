@@ -1,12 +1,12 @@
-"""The seal across the edges of all pages (骑缝章): each page carries one strip of the picture.
+"""Draw the seal across the edges of all pages (骑缝章): each page carries one strip of it.
 
-Drawn below the page's content and marked as an artifact, so that tags and text do not change.
+Drawn below the page's content and marked as an artifact (ISO 32000-1, 14.8.2.2), so that tags
+and text do not change.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -22,22 +22,21 @@ def put(pdf: Any, picture: bytes) -> None:
     """Draw a PNG across the right edges of a pydyf document's pages; nothing on a single page."""
     with Image.open(io.BytesIO(picture), formats=("PNG",)) as opened:
         seal = opened.convert("RGBA")
+    # pydyf keeps /Kids as the three tokens of each reference: number, generation, R.
     pages = [pdf.objects[number] for number in pdf.pages["Kids"][::3]]
     for first, after in pairwise(_bounds(len(pages), -(-len(pages) // MOST_PAGES))):
         group = pages[first:after]
         if len(group) > 1:
-            for page, strip in zip(group, _strips(seal, len(group)), strict=True):
+            for page, (left, right) in zip(
+                group, pairwise(_bounds(seal.width, len(group))), strict=True
+            ):
+                strip = seal.crop((left, 0, right, seal.height))
                 _draw(pdf, page, strip, HEIGHT / seal.height)
 
 
 def _bounds(length: int, parts: int) -> list[int]:
-    """Return where `parts` nearly equal parts of a length begin, and its end."""
+    """Return the starts of `parts` nearly equal parts of a length, and its end."""
     return [length * number // parts for number in range(parts + 1)]
-
-
-def _strips(seal: Image.Image, count: int) -> Iterator[Image.Image]:
-    for left, right in pairwise(_bounds(seal.width, count)):
-        yield seal.crop((left, 0, right, seal.height))
 
 
 def _draw(pdf: Any, page: Any, strip: Image.Image, scale: float) -> None:
@@ -60,6 +59,7 @@ def _draw(pdf: Any, page: Any, strip: Image.Image, scale: float) -> None:
 
 
 def _image(pdf: Any, strip: Image.Image) -> Any:
+    """Add a picture with its transparency as a soft mask (ISO 32000-1, 11.6.5.3)."""
     mask = _samples(strip.getchannel("A"), "/DeviceGray")
     pdf.add_object(mask)
     image = _samples(strip.convert("RGB"), "/DeviceRGB")

@@ -1,6 +1,7 @@
-"""HTML → PDF/A-3u by WeasyPrint: tagged, deterministic, with attachments, and nothing fetched.
+"""Convert HTML to PDF/A-3u by WeasyPrint: tagged, deterministic, with attachments.
 
-The file identifier is a digest of the file, so that a changed byte can be told.
+Fetches nothing: only the named assets can be referred to. The file identifier is a digest of
+the file, so that a changed byte is detected.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ from typing import Any
 
 import pikepdf
 import pydyf
-from weasyprint import CSS, HTML
-from weasyprint import Attachment as Attached
+from weasyprint import CSS, HTML, Attachment
 from weasyprint.document import Document as LaidOut
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse, URLFetchingError
@@ -30,11 +30,11 @@ from docgen.errors import InputUnreadable, RenderFailed
 from docgen.renderers.pdf import page_seal
 
 RECORD_NAME = "record.json"
-POINTS_PER_PIXEL = 0.75
+POINTS_PER_PIXEL = 0.75  # CSS: 96 px to the inch (CSS Values 4, 6.2); PDF: 72 points
 SIGN_PREFIX = "signoff-"
 _NO_IDENTIFIER = b"0" * 32
-_IDENTIFIER = re.compile(rb"/ID \[\(([0-9a-f]{32})\)")
-_END = b"%%EOF"
+_IDENTIFIER = re.compile(rb"/ID \[\(([0-9a-f]{32})\)")  # as pydyf writes it (ISO 32000-1, 14.4)
+_END = b"%%EOF"  # ends each revision of a file (ISO 32000-1, 7.5.5 and 7.5.6)
 # pydyf deflates at 9. Level 6 is 3 % quicker and 3 % larger, on an inspection of 15 pages.
 _DEFLATE_LEVEL = 6
 _BODY, _TAIL = b"\nstream\n", b"\nendstream"  # what pydyf puts around the bytes of a stream
@@ -69,7 +69,7 @@ h4, h5, h6 { bookmark-level: 3 }
 
 @dataclass(frozen=True)
 class EmbeddedFile:
-    """A file inside the PDF; `relationship` as in ISO 32000-2, 7.11.3 (Source, Supplement)."""
+    """A file attached to the PDF; `relationship` is ISO 32000-2's AFRelationship (7.11.3)."""
 
     name: str
     data: bytes
@@ -90,7 +90,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Pdf:
-    """A finished file: its bytes, page count, sign-off rectangles, and what WeasyPrint said."""
+    """A finished file: its bytes, page count, sign-off rectangles, and WeasyPrint's warnings."""
 
     data: bytes
     pages: int
@@ -100,7 +100,7 @@ class Pdf:
 
 @dataclass(frozen=True)
 class About:
-    """What the file says of itself. `created` is aware; `lang` a BCP 47 tag."""
+    """The file's metadata; `created` has a time zone, `lang` is a BCP 47 tag."""
 
     title: str
     author: str
@@ -109,14 +109,14 @@ class About:
 
 
 class _Page(HTML):  # type: ignore[misc]  # WeasyPrint ships no types
-    """HTML under the short style sheet."""
+    """HTML with the short user agent style sheet instead of WeasyPrint's."""
 
     def _ua_stylesheets(self, forms: bool = False) -> list[Any]:
         return [_plain_styles()]
 
 
 class _Assets(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no types
-    """Hands out named assets; everything else is refused and remembered."""
+    """Serves named assets; every other address is refused and remembered."""
 
     def __init__(self, assets: Mapping[str, bytes]) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class _Assets(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no types
         self.refused: list[str] = []
 
     def fetch(self, url: str, headers: Any = None) -> URLFetcherResponse:
-        """Answer `asset:NAME`, or raise."""
+        """Return the asset of `asset:NAME`; ValueError for any other address."""
         name = url.removeprefix("asset:")
         if url.startswith("asset:") and name in self.assets:
             return URLFetcherResponse(url, self.assets[name], {"Content-Type": "image/png"})
@@ -142,75 +142,63 @@ def render_pdf(
 ) -> Pdf:
     """Lay out and write `html`; equal input gives equal bytes.
 
-    `edge_seal` is a PNG that is put across the edges of the pages.
+    `edge_seal` is a PNG that is drawn across the edges of the pages.
 
     Raises RenderFailed: url_refused, link_refused, no_glyph_in_page, page_too_deep,
     signoff_off_page, signoff_split.
     """
-    with _collector_paused(), _not_too_deep():
-        return _rendered(html, about, (assets, attachments), edge_seal)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Pause the collector of cyclic garbage, then collect what was born meanwhile, and no more."""
-    gc.disable()
+    gc.disable()  # a layout makes so many objects that the collector would run all the time
     try:
-        yield
+        return _render(html, about, (assets, attachments), edge_seal)
+    except RecursionError as deep:
+        # WeasyPrint lays an element out within its parent's call: about 150 nested blocks fit
+        # into Python's limit of 1,000 calls.
+        raise RenderFailed("page_too_deep") from deep
     finally:
-        gc.collect(0)
+        gc.collect(0)  # the youngest generation only: the layout was all made meanwhile
         gc.enable()
 
 
-@contextmanager
-def _not_too_deep() -> Iterator[None]:
-    """Refuse elements in elements in elements: WeasyPrint lays each out within its parent's call.
-
-    About 150 blocks fit into Python's limit of 1,000 calls.
-    """
-    try:
-        yield
-    except RecursionError as deep:
-        raise RenderFailed("page_too_deep") from deep
-
-
-def _rendered(
+def _render(
     html: str,
     about: About,
     files: tuple[Mapping[str, bytes], Sequence[EmbeddedFile]],
     edge_seal: bytes,
 ) -> Pdf:
-    """Do it; nothing of the layout outlives this, so that the collector finds all of it dead."""
+    """Render in a call of its own: no reference to the layout outlives it, so gc can free it."""
     assets, attachments = files
     fetcher = _Assets(assets)
-    with _heard() as said, _walled(fetcher):
-        page = _Page(string=html, base_url="asset:", url_fetcher=fetcher)
-        laid_out = page.render(font_config=_font_configuration())
-        _refuse(fetcher, laid_out, said)
-        _describe(laid_out, about)
-        data = laid_out.write_pdf(
-            finisher=partial(_finish, edge_seal),
-            pdf_variant="pdf/a-3u",
-            pdf_tags=True,
-            pdf_identifier=_NO_IDENTIFIER,
-            attachments=[_attached(item, about.created) for item in attachments],
-        )
-        _refuse(fetcher, laid_out, said)
+    with _weasyprint_warnings() as warnings:
+        try:
+            page = _Page(string=html, base_url="asset:", url_fetcher=fetcher)
+            laid_out = page.render(font_config=_font_configuration())
+            _refuse(fetcher, laid_out, warnings)
+            _set_metadata(laid_out, about)
+            data = laid_out.write_pdf(
+                finisher=partial(_finish, edge_seal),
+                pdf_variant="pdf/a-3u",
+                pdf_tags=True,
+                pdf_identifier=_NO_IDENTIFIER,
+                attachments=[_attachment(item, about.created) for item in attachments],
+            )
+        except URLFetchingError as wrong:  # of colour profiles; elsewhere WeasyPrint catches it
+            raise _refused_url(fetcher) from wrong
+        _refuse(fetcher, laid_out, warnings)
     boxes = dict(_boxes(laid_out))
-    return Pdf(seal_identifier(data), len(laid_out.pages), boxes, tuple(said))
+    return Pdf(seal_identifier(data), len(laid_out.pages), boxes, tuple(warnings))
 
 
 def seal_identifier(data: bytes) -> bytes:
-    """Put the digest of the file, taken with an identifier of zeros, into its identifier."""
+    """Write the digest of the file, computed with an identifier of zeros, into its identifier."""
     place = data.rindex(b"/ID [(" + _NO_IDENTIFIER) + len(b"/ID [(")
     digest = hashlib.sha256(data).hexdigest()[:32].encode()
     return data[:place] + digest + data[place + len(digest) :]
 
 
 def identifier_intact(data: bytes) -> tuple[bool, int]:
-    """Say whether the first revision is as it was made, and how many were appended later.
+    """Return whether the first revision is unchanged, and how many were appended later.
 
-    Never raises, whatever the bytes.
+    Never raises, whatever the bytes. Signatures append revisions (ISO 32000-1, 7.5.6).
     """
     end = data.find(_END) + len(_END)
     if end < len(_END):
@@ -239,7 +227,7 @@ def embedded_record(data: bytes) -> bytes:
 
 @cache
 def _font_configuration() -> FontConfiguration:
-    """One for the process: memory grows with each new one."""
+    """Return the one configuration of the process: each new one would leak memory."""
     return FontConfiguration()
 
 
@@ -248,47 +236,38 @@ def _plain_styles() -> CSS:
     return CSS(string=_PLAIN_STYLES)
 
 
-class _Ear(logging.Handler):
+class _Collector(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.said: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the message."""
-        self.said.append(record.getMessage())
+        self.messages.append(record.getMessage())
 
 
 @contextmanager
-def _heard() -> Iterator[list[str]]:
-    """Collect what WeasyPrint logs."""
+def _weasyprint_warnings() -> Iterator[list[str]]:
+    """Collect the warnings that WeasyPrint logs; it reports most faults of a page only there."""
     logger = logging.getLogger("weasyprint")
-    ear = _Ear()
-    handlers, logger.handlers = logger.handlers, [ear]
+    collector = _Collector()
+    handlers, logger.handlers = logger.handlers, [collector]
     try:
-        yield ear.said
+        yield collector.messages
     finally:
         logger.handlers = handlers
 
 
-@contextmanager
-def _walled(fetcher: _Assets) -> Iterator[None]:
-    """Name the address also where WeasyPrint does not catch its own error: colour profiles."""
-    try:
-        yield
-    except URLFetchingError as wrong:
-        raise _refused_url(fetcher) from wrong
-
-
 def _refused_url(fetcher: _Assets) -> RenderFailed:
-    url = fetcher.refused[0][:200]
-    return RenderFailed("url_refused", value=url)
+    return RenderFailed("url_refused", value=fetcher.refused[0][:200])
 
 
-def _refuse(fetcher: _Assets, laid_out: LaidOut, said: list[str]) -> None:
+def _refuse(fetcher: _Assets, laid_out: LaidOut, warnings: list[str]) -> None:
+    """Refuse a page that fetches, lacks glyphs, or links to anything but https."""
     if fetcher.refused:
         raise _refused_url(fetcher)
-    for message in said:
-        if "notdef" in message:
+    for message in warnings:
+        if "notdef" in message:  # WeasyPrint's warning for a character without a glyph
             raise RenderFailed("no_glyph_in_page", value=message)
     for page in laid_out.pages:
         for kind, target, *_ in page.links:
@@ -296,7 +275,7 @@ def _refuse(fetcher: _Assets, laid_out: LaidOut, said: list[str]) -> None:
                 raise RenderFailed("link_refused", value=target, target=target[:200])
 
 
-def _describe(laid_out: LaidOut, about: About) -> None:
+def _set_metadata(laid_out: LaidOut, about: About) -> None:
     moment = about.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     metadata = laid_out.metadata
     metadata.title, metadata.authors, metadata.lang = about.title, [about.author], about.lang
@@ -304,9 +283,9 @@ def _describe(laid_out: LaidOut, about: About) -> None:
     metadata.generator = "docgen"
 
 
-def _attached(item: EmbeddedFile, created: datetime) -> Attached:
+def _attachment(item: EmbeddedFile, created: datetime) -> Attachment:
     moment = created.astimezone(UTC)
-    return Attached(
+    return Attachment(
         string=item.data,
         name=item.name,
         description=item.description,
@@ -317,52 +296,50 @@ def _attached(item: EmbeddedFile, created: datetime) -> Attached:
 
 
 def _finish(edge_seal: bytes, laid_out: LaidOut, pdf: Any) -> None:
-    """Name every attachment once in /AF (WeasyPrint 70 names it twice); write each object once."""
-    if "AF" in pdf.catalog:
-        once = list(dict.fromkeys(pdf.catalog["AF"]))
-        pdf.catalog["AF"][:] = once
+    """Finish the pydyf document: each attachment once in /AF, the edge seal, final bytes."""
+    if "AF" in pdf.catalog:  # WeasyPrint 70 lists each attachment twice (ISO 32000-2, 14.13)
+        pdf.catalog["AF"][:] = list(dict.fromkeys(pdf.catalog["AF"]))
     if edge_seal:
         page_seal.put(pdf, edge_seal)
     pdf.objects[:] = [made if made.free == "f" else Written(made) for made in pdf.objects]
 
 
 class Written(pydyf.Object):  # type: ignore[misc]  # pydyf ships no types
-    """An object as its final bytes, for the finisher that WeasyPrint calls before it writes.
+    """A pydyf object whose bytes are made once.
 
     pydyf makes the bytes of every object twice, for the file and for the digest of its identifier,
     and deflates twice as well: 15 % of a ticket's time.
     """
 
-    def __init__(self, made: Any) -> None:
+    def __init__(self, source: Any) -> None:
         super().__init__()
-        self.number, self.generation = made.number, made.generation
-        self._compressible = bool(made.compressible)
-        self._data = _deflated(made) if _is_plain_stream(made) else bytes(made.data)
+        self.number, self.generation = source.number, source.generation
+        self._compressible = bool(source.compressible)
+        is_stream = isinstance(source, pydyf.Stream) and bool(source.compress)
+        plain = is_stream and "Filter" not in source.extra
+        self._data = _deflated(source) if plain else bytes(source.data)
 
     @property
     def data(self) -> bytes:
-        """The bytes that were made."""
+        """The object's bytes."""
         return self._data
 
     @property
     def compressible(self) -> bool:
-        """Whether the object may stand in an object stream: as it was before."""
+        """Whether the object may be in an object stream (ISO 32000-1, 7.5.7)."""
         return self._compressible
 
 
-def _is_plain_stream(made: Any) -> bool:
-    return isinstance(made, pydyf.Stream) and bool(made.compress) and "Filter" not in made.extra
-
-
-def _deflated(made: Any) -> bytes:
-    made.compress = False
-    body = made.data.partition(_BODY)[2].removesuffix(_TAIL)
+def _deflated(source: Any) -> bytes:
+    """Return the bytes of a stream, deflated at our level instead of pydyf's."""
+    source.compress = False
+    body = source.data.partition(_BODY)[2].removesuffix(_TAIL)
     packed = zlib.compress(body, _DEFLATE_LEVEL)
-    return bytes(pydyf.Stream([packed], {**made.extra, "Filter": "/FlateDecode"}).data)
+    return bytes(pydyf.Stream([packed], {**source.extra, "Filter": "/FlateDecode"}).data)
 
 
 def _boxes(laid_out: LaidOut) -> Iterator[tuple[str, Box]]:
-    """Where the sign-off blocks lie; one outside its page, or on two of them, is refused."""
+    """Yield the rectangles of the sign-off blocks; one outside its page or on two is refused."""
     seen: set[str] = set()
     for number, page in enumerate(laid_out.pages, 1):
         for name, (left, top, right, bottom) in page.anchors.items():

@@ -1,7 +1,7 @@
-"""Excel workbooks from Excel templates: compiled once for a theme, printed in one pass.
+"""Render Excel workbooks from Excel templates: compiled once for a theme, printed in one pass.
 
-A template is an ordinary .xlsx with the tag language of the Word templates; a row that holds
-`{%tr for p in params %}` and nothing else is a control row and vanishes.
+A template is an ordinary .xlsx with the tag language of the Word templates; a row that contains
+`{%tr for p in params %}` and nothing else is a control row and is not printed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 from jinja2 import Template, TemplateError
@@ -30,11 +29,12 @@ from docgen.renderers.xlsx.book import (
     strings_of,
 )
 from docgen.renderers.xlsx.calls import NotPrintable
-from docgen.renderers.xlsx.printing import PrintedSheet, finished
+from docgen.renderers.xlsx.printing import PrintedSheets, assemble
 from docgen.renderers.xlsx.slots import sheet_names
 from docgen.renderers.xlsx.strings import StringRun
 from docgen.renderers.xlsx.styles import M, StyleRun
 from docgen.renderers.xlsx.writer import SheetWriter
+from docgen.templates.sandbox import template_line
 from docgen.templates.theme import Theme
 
 _WRONG = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
@@ -61,18 +61,19 @@ class WorkbookTemplate:
         names = sheet_names(
             [slots[c.name_slot] if c.name_slot >= 0 else c.plan.sheet.name for c in book.sheets]
         )
-        made = finished(book, PrintedSheet(writers, names, slots))
-        made |= {book.strings_part: texts.xml(), book.styles_part: styles.xml()}
+        parts = assemble(book, PrintedSheets(writers, names, slots))
+        parts |= {book.strings_part: texts.xml(), book.styles_part: styles.xml()}
         if book.codes:
-            made |= dict.fromkeys(book.codes, qr_png(document, self.theme))
-        return book.frozen.write(made, document.record_json)
+            parts |= dict.fromkeys(book.codes, qr_png(document, self.theme))
+        return book.frozen.write(parts, document.record_json)
 
     def _slots(self, context: dict[str, Any]) -> dict[int, str]:
         values: dict[int, str] = {}
         try:
             _run(self.book.slot_template, context, values)
         except _WRONG as wrong:
-            raise _fault(wrong, *self.book.slots.where(_line(wrong.__traceback__))) from wrong
+            line = template_line(wrong.__traceback__)
+            raise _fault(wrong, *self.book.slots.where(line)) from wrong
         return values
 
     def _rows(
@@ -83,7 +84,7 @@ class WorkbookTemplate:
         try:
             _run(code.template, context, writer)
         except _WRONG as wrong:
-            raise _fault(wrong, *code.plan.where(_line(wrong.__traceback__))) from wrong
+            raise _fault(wrong, *code.plan.where(template_line(wrong.__traceback__))) from wrong
         writer.close()
         return writer
 
@@ -106,41 +107,27 @@ def pieces(template: bytes) -> list[Piece]:
         for row in sheet.rows:
             tagged = (cell for cell in row.cells if tags.has_tags(cell.text))
             found += [Piece(sheet.place(f"{c.column}{row.number}"), c.text) for c in tagged]
-        found += _headers(sheet.root, sheet.name)
+        for element in sheet.root.iterfind(f"{M}headerFooter/*"):
+            if tags.has_tags(element.text or ""):
+                place = sheet.place(etree.QName(element).localname)
+                found.append(Piece(place, element.text or ""))
     return found
 
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Turn what a damaged workbook makes the reader stumble over into a refusal."""
+    """Convert the errors of reading a damaged workbook to TemplateFaulty."""
     try:
         yield
     except (LookupError, ValueError, TypeError, etree.LxmlError) as wrong:
         raise TemplateFaulty("template_unreadable", value="", reason=repr(wrong)) from wrong
 
 
-def _headers(root: Any, name: str) -> Iterator[Piece]:
-    for element in root.iterfind(f"{M}headerFooter/*"):
-        if tags.has_tags(element.text or ""):
-            yield Piece(f"{name}!{element.tag.rpartition('}')[2]}", element.text)
-
-
 def _run(template: Template, context: dict[str, Any], writer: object) -> None:
-    """Work a source out; what it makes is left with `writer`."""
-    made = template.new_context(context | {tags.WRITER: writer})
-    for _ in template.root_render_func(made):
+    """Run a plan's source for its calls on `writer`; the text it prints is dropped."""
+    jinja_context = template.new_context(context | {tags.WRITER: writer})
+    for _ in template.root_render_func(jinja_context):
         pass
-
-
-def _line(trace: TracebackType | None) -> int:
-    """Find the source line that raised: the deepest frame that Jinja compiled."""
-    line = 1
-    while trace is not None:
-        template = trace.tb_frame.f_globals.get("__jinja_template__")
-        if template is not None:
-            line = template.get_corresponding_lineno(trace.tb_lineno)
-        trace = trace.tb_next
-    return line
 
 
 def _fault(wrong: Exception, place: str, text: str) -> TemplateFaulty:

@@ -1,4 +1,7 @@
-"""A workbook template, read and frozen: sheets as plans, styles, strings, texts, live parts."""
+"""Read and compile a workbook template: sheets as plans, styles, strings, texts, live parts.
+
+Prints nothing: `docgen.renderers.xlsx.printing` puts a document's parts together.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,16 @@ from dataclasses import dataclass
 from functools import cache
 
 from jinja2 import Template, TemplateSyntaxError
-from jinja2.filters import FILTERS as JINJA_FILTERS
 from lxml import etree
 
 from docgen.errors import TemplateFaulty
 from docgen.renderers.ooxml.package import Frozen, Package
-from docgen.renderers.ooxml.pictures import picture_parts
+from docgen.renderers.ooxml.pictures import fit_logo, picture_parts
 from docgen.renderers.ooxml.properties import CORE, with_core_tags
-from docgen.renderers.ooxml.relationships import OFFICE
+from docgen.renderers.ooxml.relationships import OFFICE, part_bytes
 from docgen.renderers.xlsx import refusals, tags
 from docgen.renderers.xlsx.calls import FILTERS, fillers, finalize
-from docgen.renderers.xlsx.drawings import fit_logo, may_live, read_live
+from docgen.renderers.xlsx.drawings import may_live, read_live
 from docgen.renderers.xlsx.fragments import Fragment
 from docgen.renderers.xlsx.parts import part_of_kind, with_strings, without_notes
 from docgen.renderers.xlsx.plan import Plan, make_plan
@@ -28,15 +30,17 @@ from docgen.renderers.xlsx.slots import Slots, call_slot
 from docgen.renderers.xlsx.strings import Strings
 from docgen.renderers.xlsx.styles import MAIN, M, Stylebook
 from docgen.templates.sandbox import Sandbox, environment
-from docgen.templates.theme import Theme, default_folder, load_theme
+from docgen.templates.theme import COLOURS, Theme, default_folder, load_theme
 
 _R_ID = f"{{{OFFICE}}}id"
-_THEMED = re.compile(r"^xl/(?:styles|theme/.*|drawings/drawing\d+|charts/.*)\.xml$")
+_DO = "jinja2.ext.do"  # the statement `do`, which calls a filter and prints nothing
+# Parts with fonts and colours.
+_THEMED = re.compile(r"^xl/(?:styles|theme/.*|drawings/drawing\d+|charts/.*|worksheets/.*)\.xml$")
 
 
 @dataclass(frozen=True)
 class SheetCode:
-    """A sheet ready to print: its plan, its compiled source, and what lies around its rows."""
+    """A compiled sheet: its plan, its source, the XML around its rows, its name's slot or -1."""
 
     plan: Plan
     template: Template
@@ -46,7 +50,11 @@ class SheetCode:
 
 @dataclass(frozen=True)
 class WorkbookParts:
-    """A workbook template ready to print. `live` are parts by name with their sheet's number."""
+    """A compiled workbook; `live` are the parts that vary, by name, with their sheet's index.
+
+    `strings` are the template's own shared strings that stay, with their numbers; `codes` the
+    media parts that hold the QR code.
+    """
 
     frozen: Frozen
     sheets: tuple[SheetCode, ...]
@@ -64,9 +72,9 @@ class WorkbookParts:
 
 
 def read_package(template: bytes) -> tuple[Package, str, etree._Element]:
-    """Open a template within limits: its package, its workbook part and that part's tree.
+    """Return a template's package, the name of its workbook part and that part's tree.
 
-    TemplateFaulty: no workbook, or one that reaches outside.
+    TemplateFaulty: not_excel, template_unsafe, or what `Package.read` refuses.
     """
     package = Package.read(template)
     part = package.main_part()
@@ -81,7 +89,10 @@ def read_package(template: bytes) -> tuple[Package, str, etree._Element]:
 def read_sheets(
     package: Package, part: str, root: etree._Element, kept: Strings
 ) -> Iterator[TemplateSheet]:
-    """Every sheet in the order of its tabs. TemplateFaulty for chart sheets and unsafe formulas."""
+    """Yield every sheet in the order of its tabs.
+
+    TemplateFaulty: sheet_unsupported for chart sheets, template_unsafe for formulas.
+    """
     targets = {link.id: link for link in package.related(part)}
     for element in root.iterfind(f"{M}sheets/{M}sheet"):
         name = str(element.get("name"))
@@ -102,39 +113,34 @@ def strings_of(package: Package, part: str) -> Strings:
 def read_book(template: bytes, theme: Theme) -> WorkbookParts:
     """Read a template for a theme. TemplateFaulty says what is wrong, at `Sheet!B7`."""
     package, part, root = read_package(template)
-    package = _dressed(without_notes(package), theme)
+    package = _apply_theme(without_notes(package), theme)
     codes = tuple(name for name, kind in picture_parts(package).items() if kind == "qr")
-    styles_part = _styles_part(package, part)
+    if not (styles_part := part_of_kind(package, part, "styles")):
+        raise TemplateFaulty("not_excel.styles", place=part, value="")
     styles = Stylebook(etree.fromstring(package.parts[styles_part]), theme)
     kept = strings_of(package, part)
-    slots, engine = Slots(), _engine()
+    slots = Slots()
+    jinja = environment(finalize, filters=FILTERS | {"slot": call_slot}, extensions=[_DO])
     sheets = tuple(
-        _code(sheet, styles, slots, engine) for sheet in read_sheets(package, part, root, kept)
+        _code(sheet, styles, slots, jinja) for sheet in read_sheets(package, part, root, kept)
     )
+    properties = root.find(f"{M}workbookPr")
+    is_1904 = properties is not None and properties.get("date1904") in ("1", "true")
     live = _live(package, sheets, slots)
     package, strings_part = with_strings(package, part)
     dynamic = {part, styles_part, strings_part, *live, *codes, *(s.plan.sheet.part for s in sheets)}
     return WorkbookParts(
-        package.freeze(dynamic), sheets, slots, slots.compile(engine), styles, styles_part,
-        kept.kept, strings_part, root, part, _is_1904(root), live, codes,
+        package.freeze(dynamic), sheets, slots, slots.compile(jinja), styles, styles_part,
+        kept.kept, strings_part, root, part, is_1904, live, codes,
     )  # fmt: skip
 
 
-def _engine() -> Sandbox:
-    made = environment(finalize, extensions=["jinja2.ext.do"])
-    plain = dict.fromkeys(("e", "escape", "forceescape", "safe"), str)
-    made.filters = dict(JINJA_FILTERS) | plain | FILTERS | {"slot": call_slot}
-    for name in ("urlize", "xmlattr", "tojson"):
-        del made.filters[name]
-    return made
-
-
-def _code(sheet: TemplateSheet, styles: Stylebook, slots: Slots, engine: Sandbox) -> SheetCode:
+def _code(sheet: TemplateSheet, styles: Stylebook, slots: Slots, jinja: Sandbox) -> SheetCode:
     plan = make_plan(sheet, styles.looks, styles.normal_size)
-    engine = engine.overlay()
-    engine.filters = engine.filters | fillers(plan)
+    jinja = jinja.overlay()  # c0 is another cell in every sheet
+    jinja.filters = jinja.filters | fillers(plan)
     try:
-        template = engine.from_string(plan.source)
+        template = jinja.from_string(plan.source)
     except TemplateSyntaxError as wrong:
         raise tags.broken(
             "broken_tag.engine", *plan.where(wrong.lineno), reason=str(wrong.message)
@@ -146,7 +152,7 @@ def _code(sheet: TemplateSheet, styles: Stylebook, slots: Slots, engine: Sandbox
 def _live(
     package: Package, sheets: tuple[SheetCode, ...], slots: Slots
 ) -> dict[str, tuple[Fragment, int]]:
-    """Freeze the drawings, charts and properties that depend on the document."""
+    """Freeze the drawings, charts and properties that vary with the document."""
     owners = {
         link.target: number
         for number, code in enumerate(sheets)
@@ -164,69 +170,50 @@ def _live(
     return found
 
 
-def _dressed(package: Package, theme: Theme) -> Package:
-    """Give the package the theme's look and logo, and properties ready for the document's."""
-    looks = {
-        name: _look(name, data, theme) for name, data in package.parts.items() if _themed(name)
-    }
-    logos = {name: theme.logo for name, kind in picture_parts(package).items() if kind == "logo"}
-    core = package.parts.get(CORE)
-    if core is None:
-        return package.with_parts(looks | logos)
-    tags_in_core(core)
-    return package.with_parts(looks | logos | {CORE: with_core_tags(core)})
+def _apply_theme(package: Package, theme: Theme) -> Package:
+    """Apply the theme's fonts, colours and logo, and add tags to the core properties."""
+    parts: dict[str, bytes] = {}
+    for name, data in package.parts.items():
+        if _THEMED.match(name):
+            parts[name] = themed(data, theme)
+            if b"docgen:logo" in parts[name]:
+                root = etree.fromstring(parts[name])
+                # Only pictures that move but do not stretch with cells (ECMA-376 20.5.2.24).
+                fit_logo(root, theme.logo, ("}oneCellAnchor",))
+                parts[name] = part_bytes(root)
+    for name, kind in picture_parts(package).items():
+        if kind == "logo":
+            parts[name] = theme.logo
+    if core := package.parts.get(CORE):
+        for element in etree.fromstring(core).iter(etree.Element):
+            if tags.has_tags(element.text or ""):
+                tags.check(element.text or "", CORE)
+        parts[CORE] = with_core_tags(core)
+    return package.with_parts(parts)
 
 
-def _themed(name: str) -> bool:
-    sheet = name.startswith("xl/worksheets/") and name.endswith(".xml")
-    return sheet or bool(_THEMED.match(name))
-
-
-def _look(name: str, data: bytes, theme: Theme) -> bytes:
-    dressed = themed(data, theme)
-    return fit_logo(dressed, theme.logo) if b"docgen:logo" in dressed else dressed
-
-
-def tags_in_core(data: bytes) -> None:
-    """Check the tags of core properties, most of which docgen writes itself."""
-    for element in etree.fromstring(data).iter(etree.Element):
-        if tags.has_tags(element.text or ""):
-            tags.checked(element.text or "", CORE)
-
-
-def _styles_part(package: Package, part: str) -> str:
-    found = part_of_kind(package, part, "styles")
-    if not found:
-        raise TemplateFaulty("not_excel.styles", place=part, value="")
-    return found
-
-
-def _is_1904(root: etree._Element) -> bool:
-    properties = root.find(f"{M}workbookPr")
-    return properties is not None and properties.get("date1904") in ("1", "true")
-
-
-COLOURS = ("accent", "accent_light", "rule", "good", "warn", "bad", "muted")
 FONTS = ("word_serif", "word_sans")
 
 
 @cache
-def _placeholders() -> Theme:
+def _default_theme() -> Theme:
     return load_theme(default_folder())
 
 
 def themed(part: bytes, theme: Theme) -> bytes:
-    """Give an XML part the fonts and colours of `theme`. Returns UTF-8."""
-    base = _placeholders()
+    """Replace the default theme's fonts and colours in an XML part by those of `theme`; UTF-8."""
+    default = _default_theme()
     text = unprefixed(part)
-    swaps = {getattr(base, name): getattr(theme, name) for name in COLOURS}
-    text = _swapped(text, r'((?:rgb="(?:FF|00)?|srgbClr val="|&amp;K))', swaps, "")
-    fonts = {getattr(base, name): getattr(theme, name) for name in FONTS}
-    return _swapped(text, r'((?:val|typeface)="|&amp;(?:"|&quot;))', fonts, r'(?=["&,])').encode()
+    colours = {getattr(default, name): getattr(theme, name) for name in COLOURS}
+    # Cells have rgb with alpha (ECMA-376 18.18.86), drawings srgbClr, headers &Krrggbb.
+    text = _replace(text, r'((?:rgb="(?:FF|00)?|srgbClr val="|&amp;K))', colours, "")
+    fonts = {getattr(default, name): getattr(theme, name) for name in FONTS}
+    # Headers name a font as &"name,style" (ECMA-376 18.3.1.46).
+    return _replace(text, r'((?:val|typeface)="|&amp;(?:"|&quot;))', fonts, r'(?=["&,])').encode()
 
 
 def unprefixed(part: bytes) -> str:
-    """Read a part whose elements have no prefix: some programs write `x:worksheet`."""
+    """Return a part with its main namespace as the default: some programs write `x:worksheet`."""
     text = etree.tostring(etree.fromstring(part), encoding="unicode")
     found = re.match(rf'<(\w+):[^>]*?\sxmlns:\1="{re.escape(MAIN)}"', text)
     if not found:
@@ -235,9 +222,10 @@ def unprefixed(part: bytes) -> str:
     return text.replace(f'xmlns:{found[1]}="', 'xmlns="')
 
 
-def _swapped(text: str, before: str, swaps: dict[str, str], after: str) -> str:
-    swaps = {old: new for old, new in swaps.items() if old != new}
-    if not swaps:
+def _replace(text: str, before: str, values: dict[str, str], after: str) -> str:
+    """Replace the keys of `values` between two patterns; `before` is a group, which stays."""
+    values = {old: new for old, new in values.items() if old != new}
+    if not values:
         return text
-    found = re.compile(f"{before}({'|'.join(map(re.escape, swaps))}){after}")
-    return found.sub(lambda match: match[1] + swaps[match[2]], text)
+    pattern = re.compile(f"{before}({'|'.join(map(re.escape, values))}){after}")
+    return pattern.sub(lambda match: match[1] + values[match[2]], text)

@@ -1,8 +1,12 @@
-"""The filters that a plan's source calls: rows, gaps, formulas, and one filter for each cell."""
+"""The Jinja filters that a plan's source calls: rows, gaps, formulas, and one for each cell.
+
+They are called for every cell of every row, so they do little and keep their data in closures.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from jinja2 import Undefined
@@ -14,20 +18,20 @@ from docgen.renderers.xlsx.writer import FORMULA_MARKS, SheetWriter
 
 
 def call_row(writer: SheetWriter, at: int) -> None:
-    """`__w|row(at)`: end the row before and begin row `at`."""
+    """`__w|row(at)`: close the open row and open row `at`."""
     if writer.row is not None:
         writer.close()
     writer.open(writer.rows[at])
 
 
 def call_gap(writer: SheetWriter, first: int, last: int) -> None:
-    """`__w|gap(first, last)`: leave out rows that hold nothing."""
+    """`__w|gap(first, last)`: skip rows of the template that contain nothing."""
     writer.close()
     writer.trace.extend(range(first, last + 1))
 
 
 def call_formula(writer: SheetWriter, at: int) -> None:
-    """`__w|formula(at)`: keep a place for a formula, written when all rows are known."""
+    """`__w|formula(at)`: reserve the output of a formula, written when all rows are known."""
     cell = writer.cells[at]
     if cell.lead:
         writer.out.append(writer.n.join(cell.lead))
@@ -36,10 +40,10 @@ def call_formula(writer: SheetWriter, at: int) -> None:
 
 
 def filler(cell: CellPlan) -> Callable[[Any, SheetWriter], None]:
-    """Make the filter that fills one cell: `(expr)|c17(__w)` writes a value as what it is."""
+    """Return the filter that fills one cell: `(expr)|c17(__w)` writes a value by its type."""
     lead, head = cell.lead, f'<c r="{cell.column}'
     tail = f'" s="{cell.style}" t="s"><v>'
-    short = (cell.capacity or measure.CELL_LIMIT) // 2
+    short = (cell.capacity or measure.CELL_LIMIT) // 2  # characters that fit even if all are wide
 
     def fill(value: Any, writer: SheetWriter) -> None:
         if lead:
@@ -57,30 +61,22 @@ def filler(cell: CellPlan) -> Callable[[Any, SheetWriter], None]:
         if tone or not text or text[0] in FORMULA_MARKS or len(text) > short or "\n" in text:
             writer.text(cell, text, tone)
             return
-        at = writer.known(text)
-        if at is None:
-            at = writer.strings.add(text)
-        writer.out.append(f"{head}{writer.n}{tail}{at}</v></c>")
+        writer.out.append(f"{head}{writer.n}{tail}{writer.string(text)}</v></c>")
 
     return fill
 
 
 def fillers(plan: Plan) -> dict[str, Callable[..., None]]:
-    """Name the filters of a plan's cells: `c17` takes a value, `j17` parts of a text."""
+    """Return the filters of a plan's cells: `c17` takes a value, `j17` the parts of a text."""
     found: dict[str, Callable[..., None]] = {}
     for at, cell in enumerate(plan.cells):
-        found[f"c{at}"], found[f"j{at}"] = filler(cell), joiner(cell)
+        found[f"c{at}"] = fill = filler(cell)
+        found[f"j{at}"] = partial(_join, fill)
     return found
 
 
-def joiner(cell: CellPlan) -> Callable[[list[Any], SheetWriter], None]:
-    """Make the filter that fills a cell with the text of several parts."""
-    fill = filler(cell)
-
-    def join(values: list[Any], writer: SheetWriter) -> None:
-        fill("".join([printed(value) for value in values]), writer)
-
-    return join
+def _join(fill: Callable[[Any, SheetWriter], None], values: list[Any], writer: SheetWriter) -> None:
+    fill("".join([printed(value) for value in values]), writer)
 
 
 class NotPrintable(TypeError):
@@ -88,7 +84,7 @@ class NotPrintable(TypeError):
 
 
 def printed(value: Any) -> str:
-    """Print a value as text; NotPrintable for an object, which has none."""
+    """Return a value as text. Raises NotPrintable for an object or a list of them."""
     if isinstance(value, View) or (
         isinstance(value, Rows) and any(isinstance(row, View) for row in value)
     ):
@@ -97,7 +93,7 @@ def printed(value: Any) -> str:
 
 
 def finalize(value: Any) -> Any:
-    """Print what a tag between statements holds."""
+    """Print the value of a tag between statements; an unknown name is left for Jinja to refuse."""
     return value if isinstance(value, Undefined) else printed(value)
 
 

@@ -1,4 +1,7 @@
-"""How many lines a text takes in a cell, and how a text too long for one cell is continued."""
+"""Estimate how many lines a text takes in a cell, and split texts that are too long for one.
+
+Excel computes row heights only where it is opened, and never for merged cells: docgen must.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,11 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-CELL_LIMIT = 32_000
-"""UTF-16 units that go into one cell; Excel's own limit is 32,767."""
-ROW_POINTS = 400.0
-"""Height that a row may grow to; Excel's own limit is 409.5 points."""
-LINE = 1.46
-"""Line height as a multiple of the font size."""
-SAFETY = 0.95
-"""Share of a cell's width that is counted on: fonts differ from machine to machine."""
-LATIN, CAPITAL = 1.12, 1.35
-"""Columns of a Latin letter: 宋体 has 1, the fonts that stand in for it are wider."""
+CELL_LIMIT = 32_000  # UTF-16 units of a cell; Excel's specification allows 32,767
+ROW_POINTS = 400.0  # height that a row may grow to; Excel's specification allows 409.5
+LINE = 1.46  # line height as a multiple of the font size
+SAFETY = 0.95  # share of a cell's width that is relied on: fonts differ between machines
+LATIN, CAPITAL = 1.12, 1.35  # columns of a letter: 1 in 宋体, more in the fonts that replace it
 _CAPITAL = re.compile(r"[A-Z@%&_mw]")
 _WIDE = re.compile(
     r"[\u1100-\u115f\u2018-\u201d\u2026\u2e80-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6"
@@ -25,7 +23,7 @@ _WORDS = re.compile(rf"{_WIDE.pattern}|(?:(?!{_WIDE.pattern})\S)+|\s")
 
 
 def columns(text: str) -> float:
-    """Display columns of one line: a Chinese character takes two."""
+    """Return the display columns of one line; a Chinese character takes two."""
     wide = 0 if text.isascii() else len(_WIDE.findall(text))
     capital = len(_CAPITAL.findall(text))
     return wide * 2 + capital * CAPITAL + (len(text) - wide - capital) * LATIN
@@ -33,8 +31,8 @@ def columns(text: str) -> float:
 
 @lru_cache(maxsize=4096)
 def lines(text: str, capacity: float) -> int:
-    """Lines that `text` wraps to in a cell of `capacity` columns; breaks are counted as typed."""
-    fits = max(capacity * SAFETY, 2.3)
+    """Return the number of lines of `text` in a cell of `capacity` columns, its breaks included."""
+    fits = max(capacity * SAFETY, 2.3)  # one wide character and a bit: every line takes one
     if len(text) * CAPITAL <= fits and text.isascii() and "\n" not in text:
         return 1
     count = 0
@@ -49,12 +47,11 @@ def lines(text: str, capacity: float) -> int:
     return count
 
 
-SIMULATED = 2_000
-"""Longer lines are estimated as a whole."""
+SIMULATED = 2_000  # characters; longer lines are estimated by their width, not word by word
 
 
 def _wrapped(line: str, fits: float) -> int:
-    """Lines of a long line: words go to the next line whole, Chinese breaks anywhere."""
+    """Return the lines of a long line: Latin words wrap as a whole, Chinese breaks anywhere."""
     count, used = 1, 0.0
     for word in _WORDS.findall(line):
         taken = columns(word)
@@ -70,14 +67,14 @@ def _wrapped(line: str, fits: float) -> int:
 
 
 def utf16(text: str) -> int:
-    """Length in UTF-16 units, as Excel counts it."""
+    """Return the length in UTF-16 units, in which Excel counts."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def chunks(text: str, capacity: float, most_lines: int) -> list[str]:
     """Split a text at line breaks so that each piece fits a cell and `most_lines`.
 
-    Joined with line breaks the pieces are the text again, but for lines that fill a cell alone.
+    The pieces joined with line breaks are the text again, except for lines that are cut.
     """
     found: list[str] = []
     held: list[str] = []

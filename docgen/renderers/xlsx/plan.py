@@ -1,29 +1,28 @@
-"""From a template's sheet to its plan: a Jinja source of calls, and the tables that they index.
+"""Convert a template's sheet to a plan: a Jinja source of calls, and the tables that they index.
 
-Each row and each cell with tags is one line of the source: `{% do (expr)|c17(__w) %}`.
+Each row and each cell with tags is one line of the source: `{% do (expr)|c17(__w) %}`. Values
+never become part of the source, so no cell's text can be run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from docgen.renderers.xlsx import measure, refs, tags
 from docgen.renderers.xlsx.sheet import TemplateCell, TemplateRow, TemplateSheet
 from docgen.renderers.xlsx.styles import CellFormat
 
-SPACE_BESIDE = 0.7
-"""Characters of a column that are its inner margin."""
-INDENT = 1.4
-"""Characters that one step of indent takes."""
+SPACE_BESIDE = 0.7  # characters of a column's width that are its inner margin
+INDENT = 1.4  # characters that one step of indent takes
 
 
 @dataclass(frozen=True, slots=True)
 class CellPlan:
     """A cell that the document fills.
 
-    `lead` are the fixed cells before it, cut at the row number. `capacity` is how many columns of
-    text a line holds (0: does not wrap), `most_lines` how many lines fit the tallest row.
+    `lead` is the XML of the fixed cells before it, split at the row number. `capacity` is how
+    many columns of text a line has (0: does not wrap), `most_lines` how many lines the tallest
+    row has.
     """
 
     lead: tuple[str, ...]
@@ -41,9 +40,9 @@ class CellPlan:
 
 @dataclass(frozen=True, slots=True)
 class RowPlan:
-    """A row: `tail` are its fixed cells after the last filled one, cut at the row number.
+    """A row; `tail` is the XML of the fixed cells after the last filled one, split like `lead`.
 
-    `cells` are (column, style, index of the filled cell or -1).
+    `cells` are (column, style, index of the filled cell or -1), `merges` (first, last column).
     """
 
     number: int
@@ -56,7 +55,7 @@ class RowPlan:
 
 @dataclass
 class Plan:
-    """A sheet's source with the place of each of its lines, its rows and its filled cells."""
+    """A sheet's source, the place and text of each of its lines, its rows and filled cells."""
 
     sheet: TemplateSheet
     looks: list[CellFormat]
@@ -68,11 +67,11 @@ class Plan:
 
     @property
     def source(self) -> str:
-        """The Jinja source."""
+        """The Jinja source, without escaping: the calls write XML themselves."""
         return "{% autoescape false %}" + "\n".join(self.lines) + "{% endautoescape %}"
 
     def where(self, line: int) -> tuple[str, str]:
-        """Place and text of what stands in a line of the source."""
+        """Return the place and the text of a line (from 1) of the source."""
         return self.places[min(max(line, 1), len(self.places)) - 1] if self.places else ("", "")
 
     def add(self, line: str, place: str, text: str) -> None:
@@ -88,12 +87,11 @@ def make_plan(sheet: TemplateSheet, looks: list[CellFormat], normal_size: float)
     before = 0
     for row in sheet.rows:
         if row.number - before > 1:
-            plan.add(
-                f"{{% do {tags.WRITER}|gap({before + 1}, {row.number - 1}) %}}", sheet.name, ""
-            )
+            gap = f"{{% do {tags.WRITER}|gap({before + 1}, {row.number - 1}) %}}"
+            plan.add(gap, sheet.name, "")
         before = row.number
         if row.statements:
-            nesting.take(row)
+            nesting.check(row)
             plan.add(row.statements, *nesting.place(row))
         else:
             _Rows(plan).add(row)
@@ -103,7 +101,7 @@ def make_plan(sheet: TemplateSheet, looks: list[CellFormat], normal_size: float)
 
 @dataclass
 class _Nesting:
-    """Checks that control rows open and close in turn."""
+    """Checks that control rows open and close blocks in turn."""
 
     sheet: TemplateSheet
     open: list[tuple[str, TemplateRow]] = field(default_factory=list)
@@ -112,9 +110,9 @@ class _Nesting:
         cell = next(cell for cell in row.cells if cell.text.strip())
         return self.sheet.place(f"{cell.column}{row.number}"), cell.text
 
-    def take(self, row: TemplateRow) -> None:
-        for word in tags.steps(row.statements):
-            if tags.opens(word):
+    def check(self, row: TemplateRow) -> None:
+        for word in tags.keywords(row.statements):
+            if word in tags.OPENING:
                 self.open.append((word, row))
             elif word.startswith("end"):
                 if not self.open or self.open[-1][0] != word[3:]:
@@ -150,17 +148,16 @@ class _Rows:
                 self._filled(row, cell, tuple(waiting))
                 waiting = [""]
             else:
+                style = f' s="{cell.style}"' if cell.style else ""
                 waiting[-1] += f'<c r="{cell.column}'
-                waiting.append(f'"{_style(cell.style)}{cell.fixed}')
-        given = (row.number, row.height, row.attributes, tuple(waiting), tuple(cells))
-        plan.rows.append(RowPlan(*given, self._merges(row)))
-
-    def _merges(self, row: TemplateRow) -> tuple[tuple[str, str], ...]:
-        return tuple(
+                waiting.append(f'"{style}{cell.fixed}')
+        merges = tuple(
             (refs.letters(first), refs.letters(last))
-            for first, top, last, bottom in self.plan.sheet.merges
+            for first, top, last, bottom in plan.sheet.merges
             if top == bottom == row.number
         )
+        fixed = (row.number, row.height, row.attributes, tuple(waiting), tuple(cells))
+        plan.rows.append(RowPlan(*fixed, merges))
 
     def _filled(self, row: TemplateRow, cell: TemplateCell, lead: tuple[str, ...]) -> None:
         plan, at = self.plan, len(self.plan.cells)
@@ -169,21 +166,23 @@ class _Rows:
         capacity, merged = self._capacity(row, cell, look)
         line_points = look.size * measure.LINE
         most = max(int(measure.ROW_POINTS / line_points), 1)
-        given = (cell.column, cell.style, look, capacity, line_points, most, merged)
+        fixed = (cell.column, cell.style, look, capacity, line_points, most, merged)
         text = cell.text or "=" + cell.formula
         plan.cells.append(
-            CellPlan(lead if len(lead) > 1 else (), *given, place, text, cell.formula)
+            CellPlan(lead if len(lead) > 1 else (), *fixed, place, text, cell.formula)
         )
         if cell.formula:
             plan.add(f"{{% do {tags.WRITER}|formula({at}) %}}", place, text)
-            return
-        for line in _calls(tags.read(cell.text, place), at):
-            plan.add(line, place, text)
+        else:
+            plan.add(_call(tags.read(cell.text, place), at), place, text)
 
     def _capacity(
         self, row: TemplateRow, cell: TemplateCell, look: CellFormat
     ) -> tuple[float, bool]:
-        """Columns of text that a line of the cell holds, and whether it is merged."""
+        """Return how many columns of text a line of the cell has, and whether it is merged.
+
+        A cell merged over rows counts as one that does not wrap: no row of it can be fitted.
+        """
         column = refs.number(cell.column)
         last, merged = column, False
         for left, top, right, bottom in self.plan.sheet.merges:
@@ -195,16 +194,11 @@ class _Rows:
         return (max(width * self.plan.normal_size / look.size, 1.0) if look.wrap else 0.0), merged
 
 
-def _calls(tagged: tags.TaggedText, at: int) -> Iterator[str]:
-    """Yield the source lines that fill cell `at`."""
+def _call(tagged: tags.TaggedText, at: int) -> str:
+    """Return the source that fills cell `at`."""
     if tagged.shape == "value":
-        yield f"{{% do ({tagged.parts[0][1]})|c{at}({tags.WRITER}) %}}"
-    elif tagged.shape == "parts":
+        return f"{{% do ({tagged.parts[0][1]})|c{at}({tags.WRITER}) %}}"
+    if tagged.shape == "parts":
         pieces = ", ".join(f"({text})" if filled else repr(text) for filled, text in tagged.parts)
-        yield f"{{% do [{pieces}]|j{at}({tags.WRITER}) %}}"
-    else:
-        yield f"{{% set __t %}}{tagged.text}{{% endset %}}{{% do __t|c{at}({tags.WRITER}) %}}"
-
-
-def _style(style: int) -> str:
-    return f' s="{style}"' if style else ""
+        return f"{{% do [{pieces}]|j{at}({tags.WRITER}) %}}"
+    return f"{{% set __t %}}{tagged.text}{{% endset %}}{{% do __t|c{at}({tags.WRITER}) %}}"

@@ -1,14 +1,16 @@
-"""References: A1 forms, and where a template's rows went in the filled sheet."""
+"""Cell references in A1 style, and how they move when a template's rows are printed."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 
-LAST_ROW = 1_048_576
+LAST_ROW = 1_048_576  # Excel's specification: 2**20 rows
 _AREA = re.compile(r"^(\$?)([A-Z]{1,3})(\$?)(\d+)(?::(\$?)([A-Z]{1,3})(\$?)(\d+))?$")
+# In turn: a string, which stays; a sheet's name; a cell or area, whole rows, whole columns. No
+# name or function that only looks like one (ECMA-376 18.17.2).
 _FORMULA_PART = re.compile(
     r'"(?:[^"]|"")*"'
     r"|(?P<sheet>(?:'(?:[^']|'')+'|[^\W\d][\w.]*)!)?(?<![\w.$])(?P<ref>"
@@ -17,7 +19,7 @@ _FORMULA_PART = re.compile(
 
 
 def letters(column: int) -> str:
-    """Column letters of a number from 1."""
+    """Return the letters of a column number from 1."""
     text = ""
     while column:
         column, rest = divmod(column - 1, 26)
@@ -26,7 +28,7 @@ def letters(column: int) -> str:
 
 
 def number(column: str) -> int:
-    """Read column letters as a number, A being 1."""
+    """Return the number of a column's letters; A is 1."""
     value = 0
     for letter in column:
         value = value * 26 + ord(letter) - 64
@@ -34,7 +36,7 @@ def number(column: str) -> int:
 
 
 def split(ref: str) -> tuple[str, int]:
-    """`B7` → ("B", 7)."""
+    """Split a cell's reference: `B7` → ("B", 7). Raises ValueError."""
     found = _AREA.match(ref)
     if not found:
         raise ValueError(f"not a cell: {ref}")
@@ -42,7 +44,7 @@ def split(ref: str) -> tuple[str, int]:
 
 
 def area(ref: str) -> tuple[int, int, int, int]:
-    """`B7:D9` → first column, first row, last column, last row; ValueError for other shapes."""
+    """Parse `B7:D9` to first column, first row, last column, last row. Raises ValueError."""
     found = _AREA.match(ref)
     if not found:
         raise ValueError(f"not an area: {ref}")
@@ -51,27 +53,26 @@ def area(ref: str) -> tuple[int, int, int, int]:
 
 
 class RowMap:
-    """Where each template row went. `trace` holds the template row of each row written.
+    """Maps rows of the template to rows of the printed sheet.
 
-    A negative entry is the continuation of the row before it.
+    `trace` is the template row of each printed row; a negative entry continues the row before.
     """
 
-    def __init__(self, trace: list[int], last: int, writes: Iterable[int] = ()) -> None:
-        """`last` is the template's last row; `writes` its rows that are no control rows."""
+    def __init__(self, trace: list[int], last: int) -> None:
+        """`last` is the template's last row."""
         self.trace, self.last = trace, last
         self.total = len(trace)
-        self._order = sorted(writes)
 
     @cached_property
     def places(self) -> dict[int, list[int]]:
-        """Template row → the rows written for it, continuations included."""
+        """Template row → the rows printed for it, continuations included."""
         found: dict[int, list[int]] = {}
         for at, row in enumerate(self.trace, 1):
             found.setdefault(abs(row), []).append(at)
         return found
 
     def span(self, first: int, last: int) -> tuple[int, int] | None:
-        """Find the rows that a span of template rows covers now; None when none was written."""
+        """Return the first and last printed row of a span of template rows; None for none."""
         if first > self.last:
             return self._beyond(first), self._beyond(last)
         inside = [self.places[row] for row in self.places if first <= row <= last]
@@ -82,7 +83,10 @@ class RowMap:
         return (low, high) if low else None
 
     def at(self, row: int, current: int = 0) -> int:
-        """Say where a row went: its last writing up to `current`, its first, or its successor."""
+        """Return the printed row of a template row that may be printed several times.
+
+        The last one up to `current`, else the first, else the next row that was printed.
+        """
         if row > self.last:
             return self._beyond(row)
         if rows := self.places.get(row):
@@ -91,7 +95,7 @@ class RowMap:
         return min(later, default=self.total + 1)
 
     def groups(self, first: int, last: int) -> list[tuple[int, int]]:
-        """Each writing of a span of rows as its own span: what a merge over several rows needs."""
+        """Return every repetition of a span of rows, as merges over several rows need it."""
         found: list[tuple[int, int]] = []
         for at, row in enumerate(self.trace, 1):
             if not first <= abs(row) <= last:
@@ -105,7 +109,7 @@ class RowMap:
 
 
 def mapped_area(ref: str, rows: RowMap) -> str:
-    """Map an area of the template into the filled sheet; empty when none of it was written."""
+    """Map an area of the template to the printed sheet; empty when none of it was printed."""
     found = _AREA.match(ref)
     if not found:
         return ref
@@ -123,17 +127,17 @@ def mapped_area(ref: str, rows: RowMap) -> str:
 
 
 def mapped_areas(refs: str, rows: RowMap) -> str:
-    """Map areas divided by spaces, as `sqref` holds them."""
+    """Map areas divided by spaces: ST_Sqref (ECMA-376 18.18.76)."""
     return " ".join(filter(None, (mapped_area(ref, rows) for ref in refs.split())))
 
 
 def mapped_formula(
     formula: str, sheet: Callable[[str], tuple[str, RowMap | None]], current: int = 0
 ) -> str:
-    """Move the references of a formula; empty when something it needs was not written.
+    """Move the references of a formula; empty when something it needs was not printed.
 
-    `sheet` gives the printed name and the rows of a sheet by its template name ("" is the
-    formula's own); `current` is the row that the formula stands in.
+    `sheet` returns the printed name and the rows of a sheet by its template name ("" is the
+    formula's own); `current` is the formula's own row.
     """
     lost = False
 
@@ -141,7 +145,10 @@ def mapped_formula(
         nonlocal lost
         if not found["ref"]:
             return found[0]
-        name, rows = sheet(_bare(found["sheet"])) if found["sheet"] else sheet("")
+        sheet_name = (found["sheet"] or "!")[:-1]
+        if sheet_name.startswith("'"):
+            sheet_name = sheet_name[1:-1].replace("''", "'")
+        name, rows = sheet(sheet_name)
         moved = _moved(found["ref"], rows, current if not found["sheet"] else 0)
         lost = lost or not moved
         return (quoted(name) + "!" if found["sheet"] else "") + moved
@@ -159,11 +166,6 @@ def _moved(ref: str, rows: RowMap | None, current: int) -> str:
     if ":" in ref or not (single := _AREA.match(ref)):
         return mapped_area(ref, rows)
     return f"{single[1]}{single[2]}{single[3]}{rows.at(int(single[4]), current)}"
-
-
-def _bare(prefix: str) -> str:
-    name = prefix[:-1]
-    return name[1:-1].replace("''", "'") if name.startswith("'") else name
 
 
 def quoted(name: str) -> str:

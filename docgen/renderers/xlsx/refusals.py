@@ -1,38 +1,29 @@
-"""What a workbook template must not bring: links elsewhere, connections, embedded programs."""
+"""Refuse workbook templates with links elsewhere, data connections or embedded programs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from lxml import etree
 
 from docgen.errors import TemplateFaulty
 from docgen.renderers.ooxml.package import Package
-from docgen.renderers.ooxml.relationships import Relationship, rels_owner
+from docgen.renderers.ooxml.relationships import rels_owner
 from docgen.renderers.xlsx import tags
 from docgen.renderers.xlsx.sheet import TemplateSheet
 from docgen.renderers.xlsx.styles import M
 from schemas.wording import Phrase
 
-_PARTS = frozenset(
-    {
-        "externallinks",
-        "connections",
-        "querytables",
-        "embeddings",
-        "activex",
-        "ctrlprops",
-        "webextensions",
-        "customui",
-        "model",
-        "pivotcache",
-        "pivottables",
-        "slicers",
-        "tables",
-    }
+# Folders below xl/ (lower case) whose parts fetch or run something, or hold areas of cells that
+# docgen does not move: pivot tables, slicers, tables.
+_FOLDERS = (
+    "externallinks connections querytables embeddings activex ctrlprops webextensions customui "
+    "model pivotcache pivottables slicers tables"
 )
+_PARTS = frozenset(_FOLDERS.split())
 _SAFE_LINK = re.compile(r"^(?:https?://|mailto:)[^\s\\]+$", re.IGNORECASE)
+# Functions that fetch or start something, HYPERLINK to anything but a place in the workbook,
+# references to other workbooks ([1]Sheet!A1), and DDE (server|topic).
 _FORMULA = re.compile(
     r"\b(?:WEBSERVICE|RTD|CALL|REGISTER(?:\.ID)?|EXEC|DDE|SQL\.REQUEST|IMAGE|FOPEN|IMPORT\w+)\s*\("
     r"|\bHYPERLINK\s*\(\s*(?!\"#)|\[[^\]]*\]\S*!|\|\s*'|file:|\\\\|\w+\|",
@@ -43,7 +34,7 @@ _STRING = re.compile(r'"(?:[^"]|"")*"')
 
 
 def check_package(package: Package) -> None:
-    """Refuse parts and outside targets. TemplateFaulty names the part."""
+    """Refuse parts and external targets. TemplateFaulty names the part."""
     for name in package.parts:
         for folder in (
             name.lower().split("/")[1:] if name.lower().startswith("xl/") else [name.lower()]
@@ -52,17 +43,11 @@ def check_package(package: Package) -> None:
             if kind in _PARTS:
                 part = Phrase(f"unsafe_part.{kind}")
                 raise TemplateFaulty("template_unsafe.holds", place=name, value="", part=part)
-    for name, link in _external(package):
-        if not (link.kind.endswith("/hyperlink") and _SAFE_LINK.match(link.target)):
-            raise TemplateFaulty("template_unsafe.outside", place=name, value=link.target)
-
-
-def _external(package: Package) -> Iterator[tuple[str, Relationship]]:
     for name in package.parts:
-        if name.endswith(".rels"):
-            for link in package.related(rels_owner(name)):
-                if link.external:
-                    yield name, link
+        for link in package.related(rels_owner(name)) if name.endswith(".rels") else ():
+            safe = link.kind.endswith("/hyperlink") and _SAFE_LINK.match(link.target)
+            if link.external and not safe:
+                raise TemplateFaulty("template_unsafe.outside", place=name, value=link.target)
 
 
 def check_names(workbook: etree._Element) -> None:
@@ -75,7 +60,7 @@ def check_names(workbook: etree._Element) -> None:
 
 
 def check_sheet(sheet: TemplateSheet) -> None:
-    """Refuse formulas that reach out, wherever a sheet holds them. TemplateFaulty: the cell."""
+    """Refuse unsafe formulas in cells, formats and validations. TemplateFaulty names the cell."""
     for row in sheet.rows:
         for cell in row.cells:
             if cell.formula:
@@ -92,7 +77,7 @@ def check_sheet(sheet: TemplateSheet) -> None:
 
 def check_formula(formula: str, place: str) -> None:
     """Refuse tags in a formula, and functions that fetch or start something."""
-    tags.checked(formula, place)
+    tags.check(formula, place)
     if tags.has_tags(_SHEET.sub("", formula)):
         raise TemplateFaulty("tag_misplaced", place=place, value=formula)
     bare = _STRING.sub('""', formula)

@@ -1,9 +1,10 @@
-"""A template's sheet as it was read: rows, cells with their texts, merges and column widths."""
+"""Read a template's sheet: rows, cells with their texts, merges and column widths."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from xml.sax.saxutils import escape
 
 from lxml import etree
 
@@ -12,14 +13,22 @@ from docgen.renderers.xlsx import refs, tags
 from docgen.renderers.xlsx.strings import Strings, plain
 from docgen.renderers.xlsx.styles import M
 
-DEFAULT_WIDTH = 8.43
-FAR = 1_000
-"""Rows without anything before a row that only has a format."""
+DEFAULT_WIDTH = 8.43  # characters; Excel's standard column, 64 pixels
+FAR = 1_000  # empty rows before a row that only has a format, which is then dropped
+_ROW_ATTRIBUTES = (
+    "s",
+    "customFormat",
+    "hidden",
+    "outlineLevel",
+    "collapsed",
+    "thickTop",
+    "thickBot",
+)
 
 
 @dataclass(frozen=True)
 class TemplateCell:
-    """A cell of the template: a text with tags, a formula, or `fixed` XML (after the style)."""
+    """A cell: a text with tags, a formula, or `fixed`, its XML from behind the style on."""
 
     column: str
     style: int
@@ -30,7 +39,7 @@ class TemplateCell:
 
 @dataclass
 class TemplateRow:
-    """A row of the template; `statements` makes it a control row."""
+    """A row; `statements` (Jinja) makes it a control row. `height` is in points."""
 
     number: int
     cells: list[TemplateCell]
@@ -40,13 +49,13 @@ class TemplateRow:
 
     @property
     def filled(self) -> bool:
-        """Whether any cell holds more than a format."""
+        """Whether any cell contains more than a format."""
         return any(cell.text or cell.formula or cell.fixed != "/>" for cell in self.cells)
 
 
 @dataclass
 class TemplateSheet:
-    """A sheet of the template. `widths` are column widths in characters by column number."""
+    """A sheet; `widths` are in characters by column number, `merges` as `refs.area` has them."""
 
     name: str
     part: str
@@ -57,16 +66,16 @@ class TemplateSheet:
     merges: list[tuple[int, int, int, int]] = field(default_factory=list)
 
     def place(self, cell: str) -> str:
-        """`Sheet!B7`."""
+        """Return a cell's place for messages: `Sheet!B7`."""
         return f"{self.name}!{cell}"
 
     @property
     def last(self) -> int:
-        """The last row with anything in it."""
+        """The number of the last row, 0 for none."""
         return self.rows[-1].number if self.rows else 0
 
     def width(self, first: int, last: int) -> float:
-        """Width of neighbouring columns in characters."""
+        """Return the width of neighbouring columns in characters."""
         return sum(self.widths.get(column, self.default_width) for column in range(first, last + 1))
 
 
@@ -76,21 +85,17 @@ def read_sheet(name: str, part: str, data: bytes, strings: Strings) -> TemplateS
     shared: dict[str, tuple[str, str]] = {}
     reader = _Reader(name, strings, shared)
     rows = [reader.row(element) for element in root.iterfind(f"{M}sheetData/{M}row")]
-    _trim(rows)
+    # Sheets may claim a million rows: a format far below everything else is no row.
+    while len(rows) > 1 and rows[-1].number - rows[-2].number > FAR and not rows[-1].filled:
+        rows.pop()
     merges = [refs.area(str(m.get("ref"))) for m in root.iterfind(f"{M}mergeCells/{M}mergeCell")]
     widths, default = _widths(root)
     return TemplateSheet(name, part, root, rows, widths, default, merges)
 
 
-def _trim(rows: list[TemplateRow]) -> None:
-    """Forget formatted rows far below everything else: sheets may claim a million rows."""
-    while len(rows) > 1 and rows[-1].number - rows[-2].number > FAR and not rows[-1].filled:
-        rows.pop()
-
-
 @dataclass
 class _Reader:
-    """Reads rows one after the other; `shared` holds the first cell of shared formulas."""
+    """Reads rows in turn; `shared` maps a shared formula's index to its text and first cell."""
 
     sheet: str
     strings: Strings
@@ -104,23 +109,13 @@ class _Reader:
         fixed = element.get("customHeight") in ("1", "true") and height
         row = TemplateRow(self.at, cells, float(height) if fixed and height else None)
         row.attributes = "".join(
-            f' {key}="{element.get(key)}"'
-            for key in (
-                "s",
-                "customFormat",
-                "hidden",
-                "outlineLevel",
-                "collapsed",
-                "thickTop",
-                "thickBot",
-            )
-            if element.get(key)
+            f' {key}="{element.get(key)}"' for key in _ROW_ATTRIBUTES if element.get(key)
         )
         row.statements = self._statements(row)
         return row
 
     def _statements(self, row: TemplateRow) -> str:
-        """Find the statements of a control row: nothing else may stand in it."""
+        """Return the statements of a control row, which may contain nothing else."""
         found = [cell for cell in row.cells if tags.control(cell.text)]
         if not found:
             return ""
@@ -131,17 +126,18 @@ class _Reader:
                     "tag_misplaced.control_row", place=place, value=cell.text, number=row.number
                 )
         for cell in found:
-            tags.checked(cell.text, f"{self.sheet}!{cell.column}{row.number}")
+            tags.check(cell.text, f"{self.sheet}!{cell.column}{row.number}")
         return " ".join(tags.control(cell.text) for cell in found)
 
     def _cells(self, row: etree._Element) -> Iterator[TemplateCell]:
         column = 0
         for element in row.iterfind(f"{M}c"):
-            given = element.get("r")
-            column = refs.number(refs.split(given)[0]) if given else column + 1
+            ref = element.get("r")  # optional; a cell without one follows the cell before
+            column = refs.number(refs.split(ref)[0]) if ref else column + 1
             yield self._cell(element, refs.letters(column))
 
     def _cell(self, element: etree._Element, column: str) -> TemplateCell:
+        """Read a cell by its type: ST_CellType (ECMA-376 18.18.11)."""
         style = int(element.get("s") or 0)
         formula = element.find(f"{M}f")
         if formula is not None:
@@ -155,7 +151,7 @@ class _Reader:
         if kind == "str" and tags.has_tags(value):
             return TemplateCell(column, style, text=value)
         typed = "" if kind == "n" else f' t="{kind}"'
-        return TemplateCell(column, style, fixed=f"{typed}><v>{_escaped(value)}</v></c>")
+        return TemplateCell(column, style, fixed=f"{typed}><v>{escape(value)}</v></c>")
 
     def _string(self, element: etree._Element, column: str, style: int) -> TemplateCell:
         string, value = element.find(f"{M}is"), element.findtext(f"{M}v")
@@ -175,22 +171,20 @@ class _Reader:
         text = element.text or ""
         if element.get("t") in ("array", "dataTable"):
             raise TemplateFaulty("formula_unsupported", place=place, value=text)
-        if element.get("t") == "shared":
+        if element.get("t") == "shared":  # only the first cell has the text (ECMA-376 18.3.1.40)
             key = str(element.get("si"))
             if not text:
-                return _translated(*self.shared[key], f"{column}{self.at}")
+                from openpyxl.formula.translate import Translator
+
+                formula, origin = self.shared[key]
+                translator = Translator("=" + formula, origin)
+                return str(translator.translate_formula(f"{column}{self.at}"))[1:]
             self.shared[key] = (text, f"{column}{self.at}")
         return text
 
 
-def _translated(formula: str, origin: str, target: str) -> str:
-    from openpyxl.formula.translate import Translator
-
-    return str(Translator("=" + formula, origin).translate_formula(target))[1:]
-
-
 def _widths(root: etree._Element) -> tuple[dict[int, float], float]:
-    """Column widths by number (hidden ones count nothing), and the default."""
+    """Return column widths by number (0 for hidden ones), and the default width."""
     layout = root.find(f"{M}sheetFormatPr")
     default = float((layout.get("defaultColWidth") or 0) if layout is not None else 0)
     found: dict[int, float] = {}
@@ -198,9 +192,6 @@ def _widths(root: etree._Element) -> tuple[dict[int, float], float]:
         first, last = int(str(column.get("min"))), int(str(column.get("max")))
         hidden = column.get("hidden") in ("1", "true")
         width = 0.0 if hidden else float(column.get("width") or DEFAULT_WIDTH)
+        # One `col` may cover all 16,384 columns; no template fills more than 256.
         found |= dict.fromkeys(range(first, min(last, first + 256) + 1), width)
     return found, default or DEFAULT_WIDTH
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,6 +1,6 @@
-"""What lies around a sheet's rows: views, filter, formats, validations, links, breaks, page setup.
+"""Freeze the XML around a sheet's rows: views, filter, formats, validations, links, page setup.
 
-Their references are tokens in frozen text, put in again when it is known where the rows went.
+References become tokens, which are filled in when it is known where the rows went.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from docgen.renderers.xlsx import refs
-from docgen.renderers.xlsx.fragments import Filled, Fragment, Token, freeze
+from docgen.renderers.xlsx import refs, tags
+from docgen.renderers.xlsx.fragments import FillContext, Fragment, Token, freeze
 from docgen.renderers.xlsx.sheet import TemplateSheet
 from docgen.renderers.xlsx.slots import Slots
 from docgen.renderers.xlsx.styles import M, fragment, without
 
+# Written anew by `printing`, or removed with the comments by `parts`.
 _DROPPED = {f"{M}{name}" for name in ("sortState", "mergeCells", "dimension", "legacyDrawing")}
+# Lists whose items may disappear; an empty list is not valid and disappears as well.
 _LISTS = {
     f"{M}{name}"
     for name in ("dataValidations", "hyperlinks", "protectedRanges", "ignoredErrors", "rowBreaks")
@@ -29,21 +31,24 @@ _XM = "{http://schemas.microsoft.com/office/excel/2006/main}"
 
 @dataclass
 class Edge:
-    """A child of the worksheet element; a list of fragments vanishes when it is empty."""
+    """A child of the worksheet element; a list is omitted when none of its items is left."""
 
     fragments: list[Fragment]
     head: str = ""
     tail: str = ""
 
-    def fill(self, filled: Filled) -> str:
-        """Write the XML for a document."""
-        body = "".join(piece.fill(filled) for piece in self.fragments)
+    def fill(self, context: FillContext) -> str:
+        """Return the XML for a document."""
+        body = "".join(piece.fill(context) for piece in self.fragments)
         return f"{self.head}{body}{self.tail}" if body else ""
 
 
 @dataclass
 class Edges:
-    """Everything before and after the rows; `filter_ref` is the filter's area in the template."""
+    """Everything before and after the rows; `filter_ref` is the filter's area in the template.
+
+    `open` is the start tag of the worksheet, `merges_at` the index in `after` of the merges.
+    """
 
     open: str
     before: list[Edge] = field(default_factory=list)
@@ -53,8 +58,11 @@ class Edges:
 
 
 def read_edges(sheet: TemplateSheet, slots: Slots) -> Edges:
-    """Freeze what lies around the rows of `sheet`; texts with tags become slots."""
-    edges = Edges(_opening(sheet.root))
+    """Freeze the XML around the rows of `sheet`; texts with tags become slots."""
+    bare = copy(sheet.root)  # the start tag with its namespaces
+    del bare[:]
+    bare.text = None
+    edges = Edges(etree.tostring(bare, encoding="unicode").replace("/>", ">"))
     side = edges.before
     for child in sheet.root:
         if child.tag == f"{M}sheetData":
@@ -71,29 +79,18 @@ def read_edges(sheet: TemplateSheet, slots: Slots) -> Edges:
     return edges
 
 
-def _opening(root: etree._Element) -> str:
-    """Write the start tag of an element, its namespaces included."""
-    bare = copy(root)
-    del bare[:]
-    bare.text = None
-    return etree.tostring(bare, encoding="unicode").replace("/>", ">")
-
-
+# Children of CT_Worksheet between sheetData and mergeCells (ECMA-376 18.3.1.99).
 _BEFORE_MERGES = {
     f"{M}{name}"
     for name in (
-        "sheetCalcPr",
-        "sheetProtection",
-        "protectedRanges",
-        "scenarios",
-        "dataConsolidate",
-        "customSheetViews",
+        *("sheetCalcPr", "sheetProtection", "protectedRanges", "scenarios"),
+        *("dataConsolidate", "customSheetViews"),
     )
 }
 
 
 def filter_area(sheet: TemplateSheet, ref: str) -> str:
-    """Stretch the filter's area to the end of the loop that begins in it or right below it."""
+    """Extend the filter's area to the end of the loop that begins in it or right below it."""
     left, top, right, bottom = refs.area(ref)
     for first, last in _loops(sheet):
         if top < first <= bottom + 1:
@@ -105,7 +102,7 @@ def _loops(sheet: TemplateSheet) -> Iterator[tuple[int, int]]:
     """Yield the outermost loops as spans of rows."""
     depth, first = 0, 0
     for row in sheet.rows:
-        for word in re.findall(r"\{%[-+]?\s*(\w+)", row.statements):
+        for word in tags.keywords(row.statements):
             if word == "for":
                 first = first if depth else row.number
                 depth += 1
@@ -128,13 +125,15 @@ def _edge(child: etree._Element, sheet: TemplateSheet, slots: Slots) -> Edge:
 
 
 def _fragment(element: etree._Element, sheet: TemplateSheet, slots: Slots) -> Fragment:
-    marker = _Marker(sheet, slots, _base(element))
-    return freeze(element, marker.mark)
+    # Formulas of formats and validations are relative to the first cell of their area.
+    rows = (re.search(r"\d+", item.get("sqref") or "") for item in element.iter(etree.Element))
+    base = next((int(row[0]) for row in rows if row), 0)
+    return freeze(element, _Marker(sheet, slots, base).mark)
 
 
 @dataclass(frozen=True)
 class _Marker:
-    """Puts tokens into an element; `base` is the row that its formulas are relative to."""
+    """Replaces references by tokens; `base` is the row that formulas are relative to."""
 
     sheet: TemplateSheet
     slots: Slots
@@ -155,7 +154,9 @@ class _Marker:
         parent = item.getparent()
         if item.tag == f"{M}pane" and (split := item.get("ySplit")):
             item.set("ySplit", token("rows above", split))
-            _top_left(item, token)
+            if cell := item.get("topLeftCell"):
+                column, row = refs.split(cell)
+                item.set("topLeftCell", column + token("row", str(row)))
         elif item.tag == f"{M}selection":
             without(item, "sqref", "activeCell", "activeCellId")
         elif item.tag == f"{M}brk":
@@ -163,25 +164,7 @@ class _Marker:
         elif item.tag == f"{M}hyperlink" and (target := item.get("location")):
             item.set("location", token("formula", target, 0))
         elif parent is not None and parent.tag == f"{M}headerFooter":
-            self._header(item, token)
-
-    def _header(self, item: etree._Element, token: Token) -> None:
-        text = item.text or ""
-        if self.slots.wants(text):
-            place = self.sheet.place(etree.QName(item).localname)
-            item.text = token("slot", str(self.slots.add(place, text, header=True)))
-
-
-def _top_left(pane: etree._Element, token: Token) -> None:
-    if cell := pane.get("topLeftCell"):
-        column, row = refs.split(cell)
-        pane.set("topLeftCell", column + token("row", str(row)))
-
-
-def _base(whole: etree._Element) -> int:
-    """Find the first row of the area that a formula is relative to."""
-    for item in whole.iter(etree.Element):
-        area = item.get("sqref") or ""
-        if found := re.search(r"\d+", area):
-            return int(found[0])
-    return 0
+            text = item.text or ""
+            if self.slots.wants(text):
+                place = self.sheet.place(etree.QName(item).localname)
+                item.text = token("slot", str(self.slots.add(place, text, header=True)))

@@ -1,4 +1,7 @@
-"""Texts with tags outside cells: sheet names, headers and footers, drawings, properties."""
+"""Texts with tags outside cells: sheet names, headers and footers, drawings, properties.
+
+All of a workbook's slots are one Jinja source, printed once a document before its sheets.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,27 @@ from jinja2 import Template
 
 from docgen.errors import RenderFailed
 from docgen.renderers.xlsx import tags
+from docgen.renderers.xlsx.measure import utf16
 from docgen.templates.sandbox import Sandbox
 
-HEADER_LIMIT = 255
-_CODE = "\ue010"
+HEADER_LIMIT = 255  # UTF-16 units; Excel's specification, and it reports a damaged file beyond
+_CODE = "\ue010"  # a private use character for the & of the template's own codes
 
 
 @dataclass
 class Slots:
-    """The texts of a workbook, numbered; one Jinja source works them all out."""
+    """The texts of a workbook by number, as (place, text, is header)."""
 
     texts: list[tuple[str, str, bool]] = field(default_factory=list)
 
     @staticmethod
     def wants(text: str) -> bool:
-        """Whether a text holds tags."""
+        """Return whether a text contains tags."""
         return tags.has_tags(text)
 
     def add(self, place: str, text: str, *, header: bool = False) -> int:
-        """Take in a text; its number. TemplateFaulty names a broken or unsafe tag."""
-        tags.checked(text, place)
+        """Add a text and return its number. TemplateFaulty names a broken or unsafe tag."""
+        tags.check(text, place)
         if tags.control(text):
             raise tags.broken("broken_tag.no_rows", place, text)
         self.texts.append((place, text, header))
@@ -48,7 +52,7 @@ class Slots:
         )
 
     def where(self, line: int) -> tuple[str, str]:
-        """Place and text of what stands in a line of the source."""
+        """Return the place and the text of a line (from 1) of the source."""
         at = 0
         for place, text, _ in self.texts:
             at += text.count("\n") + 1
@@ -57,38 +61,46 @@ class Slots:
         return "", ""
 
     def finish(self, values: Mapping[int, str]) -> list[str]:
-        """Put the texts in order; RenderFailed names a header that is too long for Excel."""
-        return [
-            _header(values[at], place) if header else values[at]
-            for at, (place, _, header) in enumerate(self.texts)
-        ]
+        """Return the printed texts in order. RenderFailed: header_too_long."""
+        texts = []
+        for at, (place, _, header) in enumerate(self.texts):
+            text = values[at]
+            if header:
+                text = text.replace("&", "&&").replace(_CODE, "&")
+                if utf16(text) > HEADER_LIMIT:
+                    raise RenderFailed(
+                        "header_too_long", place=place, value=text, limit=HEADER_LIMIT
+                    )
+            texts.append(text)
+        return texts
 
 
 def call_slot(value: Any, values: dict[int, str], at: int) -> None:
-    """`text|slot(__w, at)`: keep a text."""
+    """`text|slot(__w, at)`: store a printed text."""
     values[at] = str(value)
 
 
 def _source(text: str, header: bool) -> str:
-    """In headers & begins a code: the template's own are put aside; a value's are doubled."""
+    """Return a text's Jinja source.
+
+    In headers & begins a code (ECMA-376 18.3.1.46): the template's own become _CODE, and those
+    of values are doubled afterwards.
+    """
     if not header:
         return text
+    # A font size (&12) would take the digits of a value that follows it.
     text = re.sub(r"(&\d+)(?=\{[{%])", r"\1 ", text)
     outside = re.split(r"(\{\{.*?\}\}|\{%.*?%\})", text)
     return "".join(part if at % 2 else part.replace("&", _CODE) for at, part in enumerate(outside))
 
 
-def _header(text: str, place: str) -> str:
-    made = text.replace("&", "&&").replace(_CODE, "&")
-    if len(made.encode("utf-16-le")) // 2 > HEADER_LIMIT:
-        raise RenderFailed("header_too_long", place=place, value=made, limit=HEADER_LIMIT)
-    return made
+def sheet_names(texts: list[str]) -> list[str]:
+    r"""Return names that Excel accepts: at most 31 UTF-16 units, none of []:*?/\, all different.
 
-
-def sheet_names(wanted: list[str]) -> list[str]:
-    r"""Make names that Excel takes: at most 31 units, none of []:*?/\ and no two alike."""
+    "History" is reserved by Excel, and an apostrophe may stand at neither end.
+    """
     found: list[str] = []
-    for text in wanted:
+    for text in texts:
         base = re.sub(r"[\[\]:*?/\\\x00-\x1f]", " ", text)
         base = re.sub(r"\s+", " ", base).strip(" '") or f"Sheet{len(found) + 1}"
         base = base + "_" if base.lower() == "history" else base
@@ -102,6 +114,6 @@ def sheet_names(wanted: list[str]) -> list[str]:
 
 
 def _short(text: str, units: int) -> str:
-    while len(text.encode("utf-16-le")) // 2 > units:
+    while utf16(text) > units:
         text = text[:-1]
     return text.rstrip(" '")

@@ -1,12 +1,11 @@
-"""The workbook's styles: what a template's cell looks like, and variants of it made while writing.
+"""The workbook's styles (ECMA-376 18.8): those of the template, and variants for a document.
 
-A variant is the template's style with a number format, a tone's colours, a text mark or wrapping.
+A variant is a template's style with a number format, a tone's colours, a text mark or wrapping.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,12 +14,14 @@ from xml.sax.saxutils import quoteattr
 from lxml import etree
 
 from docgen.renderers import tint
+from docgen.renderers.ooxml.relationships import XML_HEAD
 from docgen.templates.theme import Theme
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 M = f"{{{MAIN}}}"
-QUOTE, WRAP = 1, 2
+QUOTE, WRAP = 1, 2  # flags of a variant: quotePrefix (a text, never a formula), wrapText
 Ids = tuple[int | None, int | None, int | None]
+# Built-in number formats, the same in every locale, and the ids of dates (ECMA-376 18.8.30).
 _BUILTIN = {"General": 0, "0": 1, "0.00": 2, "0%": 9, "0.00%": 10, "@": 49}
 _DATES = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 _CONTAINERS = ("numFmts", "fonts", "fills", "cellXfs")
@@ -28,7 +29,7 @@ _CONTAINERS = ("numFmts", "fonts", "fills", "cellXfs")
 
 @dataclass(frozen=True)
 class CellFormat:
-    """What the writer must know of a style: font size, wrapping, indent, own number format."""
+    """The properties of a style that the writer needs: font size in points, wrapping, format."""
 
     size: float
     wrap: bool
@@ -38,16 +39,16 @@ class CellFormat:
 
     @property
     def as_text(self) -> bool:
-        """Whether the template's author made the cell a text cell."""
+        """Whether the template's author formatted the cell as text."""
         return self.format_id == _BUILTIN["@"]
 
     def keeps(self, moment: bool) -> bool:
-        """Whether the author's own number format suits a moment, or a number."""
+        """Return whether the author's number format suits a date (`moment`) or a number."""
         return self.format_id not in (0, _BUILTIN["@"]) and self.is_date == moment
 
 
 class Stylebook:
-    """A template's `styles.xml`, ready to take variants."""
+    """A template's `styles.xml`, split where variants are added."""
 
     def __init__(self, root: etree._Element, theme: Theme) -> None:
         self.colours = {tone: getattr(theme, tone) for tone in ("good", "warn", "bad", "muted")}
@@ -59,6 +60,7 @@ class Stylebook:
             for item in self._parts["numFmts"]
         }
         self.counts = {name: len(part) for name, part in self._parts.items()}
+        # Excel itself uses the ids up to 163 (ECMA-376 18.8.30).
         self.next_format = max([163, *self._formats.values()]) + 1
         self.looks = [self._look(xf) for xf in self._parts["cellXfs"]]
         self._pieces = _cut(root, self._parts)
@@ -67,20 +69,19 @@ class Stylebook:
 
     @property
     def normal_size(self) -> float:
-        """Size of the workbook's default font: the unit of column widths."""
+        """Points of the workbook's default font, whose digits are the unit of column widths."""
         return _size(self._parts["fonts"][0]) if len(self._parts["fonts"]) else 11.0
 
     def format_id(self, code: str) -> int | None:
-        """Find the number of a format that the template or Excel already knows."""
-        known = _BUILTIN.get(code)
-        return self._formats.get(code) if known is None else known
+        """Return the id of a number format of the template or of Excel; None for others."""
+        return _BUILTIN.get(code, self._formats.get(code))
 
     def base_font(self, style: int) -> int:
-        """Find the font of a style."""
+        """Return the index of a style's font."""
         return int(self._parts["cellXfs"][style].get("fontId") or 0)
 
     def xml(self, added: dict[str, list[str]]) -> bytes:
-        """Write the whole part with what a document added."""
+        """Return the whole part with the elements that a document added."""
         out = [self._pieces[0]]
         for name, piece in zip(_CONTAINERS, self._pieces[1:], strict=True):
             out += added.get(name, ())
@@ -106,7 +107,10 @@ class Stylebook:
         return fragment(element)
 
     def _variant_xml(self, style: int, ids: Ids, flags: int) -> str:
-        """Copy a style with other ids (number format, font, fill; None keeps) and marks."""
+        """Return a copy of a style with other ids (number format, font, fill) and flags.
+
+        None keeps an id.
+        """
         xf = deepcopy(self._parts["cellXfs"][style])
         for name, value in zip(_APPLIED, ids, strict=True):
             if value is not None:
@@ -127,14 +131,14 @@ _FONT_ORDER = (
 
 
 def _in_order(font: etree._Element) -> None:
-    """Put a font's children in the order that strict readers want; not every program does."""
+    """Sort a font's children as CT_Font's sequence has them; strict readers refuse others."""
     rank = {f"{M}{name}": at for at, name in enumerate(_FONT_ORDER)}
     font[:] = sorted(font, key=lambda child: rank.get(str(child.tag), len(rank)))
 
 
 @dataclass
 class StyleRun:
-    """The variants that one document needs, numbered as they come."""
+    """The variants that one document needs, numbered in order of first use."""
 
     book: Stylebook
     added: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in _CONTAINERS})
@@ -142,31 +146,30 @@ class StyleRun:
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def variant(self, style: int, number_format: str, tone: str, flags: int) -> int:
-        """Find the number of a style like `style`, with a number format, a tone and marks."""
+        """Return the index of a variant of `style`, which is added if it is new."""
         key = (style, number_format, tone, flags)
         if key not in self.known:
             format_id = self._format(number_format) if number_format else None
             font, fill = self._font(style, tone), self._fill(tone)
             xf = self.book.variant_xml(style, (format_id, font, fill), flags)
-            self.known[key] = self._numbered("cellXfs", xf, lambda: xf)
+            self.known[key] = self._number("cellXfs", xf, xf)
         return self.known[key]
 
     def _format(self, code: str) -> int:
-        known = self.book.format_id(code)
-        if known is not None:
-            return known
-        at = self.book.next_format + len(self.added["numFmts"])
-        made = f'<numFmt numFmtId="{at}" formatCode={quoteattr(code)}/>'
-        first = self.book.counts["numFmts"]
-        found = self._numbered("numFmts", code, lambda: made)
-        return self.book.next_format + found - first
+        existing = self.book.format_id(code)
+        if existing is not None:
+            return existing
+        new_id = self.book.next_format + len(self.added["numFmts"])
+        xml = f'<numFmt numFmtId="{new_id}" formatCode={quoteattr(code)}/>'
+        at = self._number("numFmts", code, xml) - self.book.counts["numFmts"]
+        return self.book.next_format + at
 
     def _font(self, style: int, tone: str) -> int | None:
         colour = self.book.colours.get(tone)
         if colour is None:
             return None
         xml = self.book.font_xml(self.book.base_font(style), colour)
-        return self._numbered("fonts", xml, lambda: xml)
+        return self._number("fonts", xml, xml)
 
     def _fill(self, tone: str) -> int | None:
         colour = self.book.colours.get(tone)
@@ -174,38 +177,39 @@ class StyleRun:
             return None
         xml = (
             f'<fill><patternFill patternType="solid"><fgColor rgb="FF{tint(colour, 0.12)}"/>'
-            '<bgColor indexed="64"/></patternFill></fill>'
+            '<bgColor indexed="64"/></patternFill></fill>'  # 64: the system's foreground
         )
-        return self._numbered("fills", xml, lambda: xml)
+        return self._number("fills", xml, xml)
 
-    def _numbered(self, container: str, key: str, make: Callable[[], str]) -> int:
+    def _number(self, container: str, key: str, xml: str) -> int:
+        """Return the index of an element by its key; `xml` is added if it is new."""
         at = self._numbers.get((container, key))
         if at is None:
             at = self.book.counts[container] + len(self.added[container])
             self._numbers[container, key] = at
-            self.added[container].append(make())
+            self.added[container].append(xml)
         return at
 
     def xml(self) -> bytes:
-        """`styles.xml` with the variants."""
+        """Return `styles.xml` with the variants."""
         return self.book.xml(self.added)
 
 
 def fragment(element: etree._Element) -> str:
-    """Write an element without namespace declarations, for use inside a part of its kind."""
+    """Serialise an element without the main namespace, for use inside a part that declares it."""
     text = etree.tostring(element, encoding="unicode", with_tail=False)
     return text.replace(f' xmlns="{MAIN}"', "")
 
 
 def without(element: etree._Element, *names: str) -> None:
-    """Drop attributes, if they are there."""
+    """Remove attributes, if they are there."""
     for name in names:
         if name in element.attrib:
             del element.attrib[name]
 
 
 def _container(root: etree._Element, name: str) -> etree._Element:
-    """Find or make a container, without its count."""
+    """Return a container, which is added if missing, without its optional count."""
     found = root.find(f"{M}{name}")
     if found is None:
         found = etree.Element(f"{M}{name}", nsmap={None: MAIN})  # type: ignore[dict-item]
@@ -217,14 +221,13 @@ def _container(root: etree._Element, name: str) -> etree._Element:
 
 
 def _cut(root: etree._Element, parts: dict[str, etree._Element]) -> list[str]:
-    """Write the part, cut where containers take more."""
+    """Serialise the part, split at the end of each container."""
     for name, part in parts.items():
         part.append(etree.Comment(f"docgen:{name}"))
     text = etree.tostring(root, encoding="unicode")
     for part in parts.values():
         part.remove(part[-1])
-    head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-    return re.split("<!--docgen:(?:numFmts|fonts|fills|cellXfs)-->", head + text)
+    return re.split("<!--docgen:(?:numFmts|fonts|fills|cellXfs)-->", XML_HEAD + text)
 
 
 def _wrap(xf: etree._Element) -> None:
@@ -242,5 +245,6 @@ def _size(font: etree._Element) -> float:
 
 
 def _is_date(code: str) -> bool:
+    # Without quoted texts, escapes, and brackets of colours and conditions; [h] is elapsed time.
     bare = re.sub(r'"[^"]*"|\\.|\[(?!h|m|s)[^\]]*\]', "", code, flags=re.IGNORECASE)
     return bare != "General" and bool(re.search(r"[ymdhs年月日]", bare, re.IGNORECASE))

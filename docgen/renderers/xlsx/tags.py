@@ -1,9 +1,10 @@
-"""Tags in a cell's text: what kind of cell it makes, and which tags are refused at once."""
+"""Parse the tags in a cell's text: the kind of cell they make, and the tags that are refused."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -11,10 +12,10 @@ from jinja2 import TemplateSyntaxError, nodes
 from docgen.errors import TemplateFaulty
 from docgen.templates.sandbox import Sandbox, environment
 
-WRITER = "__w"
+WRITER = "__w"  # a name that `check` refuses in templates
 _CONTROL = re.compile(r"\{%[-+]?\s*tr\s+(.*?)%\}", re.DOTALL)
 _CONTROLS = re.compile(r"\s*(?:\{%[-+]?\s*tr\s(?:(?!%\}).)*%\}\s*)+", re.DOTALL)
-_OPENING = frozenset({"for", "if", "filter", "with", "macro", "call"})
+OPENING = frozenset({"for", "if", "filter", "with", "macro", "call"})  # statements with an end
 Shape = Literal["value", "parts", "block"]
 
 
@@ -32,33 +33,28 @@ class TaggedText:
 
 
 def has_tags(text: str) -> bool:
-    """Whether a text needs the template engine at all."""
+    """Return whether a text contains Jinja's delimiters."""
     return "{{" in text or "{%" in text or "{#" in text
 
 
 def control(text: str) -> str:
-    """Read the statements of a control row's cell (`{% for … %}`); empty for other cells."""
+    """Return the statements of a control row's cell as Jinja; empty for other cells."""
     if not _CONTROLS.fullmatch(text):
         return ""
     return _CONTROL.sub(lambda found: "{% " + found[1].replace("\n", " ") + "%}", text).strip()
 
 
-def steps(statements: str) -> list[str]:
-    """List the first word of each statement: for, if, else, endfor…"""
+def keywords(statements: str) -> list[str]:
+    """List the first word of each statement that `control` returns: for, if, else, endfor."""
     return re.findall(r"\{%\s*(\w+)", statements)
 
 
-def opens(word: str) -> bool:
-    """Whether a statement needs an end."""
-    return word in _OPENING
-
-
 def read(text: str, place: str) -> TaggedText:
-    """Tell what kind of cell `text` makes. TemplateFaulty: broken, unsafe or misplaced tags."""
-    checked(text, place)
+    """Parse the text of a cell. TemplateFaulty: broken, unsafe or misplaced tags."""
+    check(text, place)
     if _CONTROL.search(text):
         raise TemplateFaulty("tag_misplaced.row", place=place, value=text)
-    tokens = list(_engine().lex(text))
+    tokens = list(_jinja().lex(text))
     kinds = {kind for _, kind, _ in tokens}
     if kinds & {"block_begin", "comment_begin", "raw_begin"}:
         return TaggedText("block", text)
@@ -85,11 +81,14 @@ def _parts(tokens: list[tuple[int, str, str]]) -> list[tuple[bool, str]]:
     return parts
 
 
-def checked(text: str, place: str) -> None:
-    """Parse `text` alone; TemplateFaulty names a broken tag, or one that reaches for internals."""
+def check(text: str, place: str) -> None:
+    """Refuse tags that cannot be parsed, or use names of Python's or docgen's internals.
+
+    TemplateFaulty: broken_tag, template_unsafe.
+    """
     plain = _CONTROL.sub("", text)
     try:
-        tree = _engine().parse(plain)
+        tree = _jinja().parse(plain)
         inner = [_statement_tree(found[1]) for found in _CONTROL.finditer(text)]
     except TemplateSyntaxError as wrong:
         raise TemplateFaulty(
@@ -101,20 +100,20 @@ def checked(text: str, place: str) -> None:
 
 
 def _statement_tree(statement: str) -> nodes.Template | None:
-    """Parse a control statement as a whole block, so that its expressions can be looked at."""
+    """Parse a control statement as a whole block, so that its expressions can be checked."""
     word = statement.split(maxsplit=1)[0].strip() if statement.strip() else ""
     body = statement.strip().rstrip("-+").strip()
-    if word in _OPENING:
-        return _engine().parse(f"{{% {body} %}}{{% end{word} %}}")
+    if word in OPENING:
+        return _jinja().parse(f"{{% {body} %}}{{% end{word} %}}")
     if word == "elif":
-        return _engine().parse(f"{{% {body[2:]} %}}{{% endif %}}")
+        return _jinja().parse(f"{{% {body[2:]} %}}{{% endif %}}")
     if word == "else" or word.startswith("end"):
         return None
-    return _engine().parse(f"{{% {body} %}}")
+    return _jinja().parse(f"{{% {body} %}}")
 
 
 def _internal(tree: nodes.Node) -> str:
-    """Find the first name or attribute that begins with two underscores."""
+    """Return the first name, attribute or text that begins with two underscores."""
     for node in tree.find_all((nodes.Name, nodes.Getattr, nodes.Const)):
         if isinstance(node, nodes.Name):
             word = node.name
@@ -128,15 +127,11 @@ def _internal(tree: nodes.Node) -> str:
     return ""
 
 
-_shared: list[Sandbox] = []
-
-
-def _engine() -> Sandbox:
-    if not _shared:
-        _shared.append(environment())
-    return _shared[0]
+@cache
+def _jinja() -> Sandbox:
+    return environment()
 
 
 def broken(code: str, place: str, text: str = "", **params: str) -> TemplateFaulty:
-    """Make the fault of a tag that the engine cannot read or work out, with the cell's text."""
+    """Return the error for a tag that Jinja cannot parse, with the cell's text."""
     return TemplateFaulty(code, place=place, value=text, **params)

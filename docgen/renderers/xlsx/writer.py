@@ -1,35 +1,37 @@
-"""Writes the rows of one sheet: what the calls in a plan's source do."""
+"""Write the rows of one sheet as XML text; the calls of a plan's source end here."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
 from docgen.document import Value
-from docgen.errors import DocgenError
+from docgen.errors import RenderFailed
 from docgen.renderers.xlsx import measure
 from docgen.renderers.xlsx.plan import CellPlan, Plan, RowPlan
 from docgen.renderers.xlsx.refs import LAST_ROW
 from docgen.renderers.xlsx.strings import StringRun
 from docgen.renderers.xlsx.styles import QUOTE, WRAP, StyleRun
 
-FORMULA_MARKS = "=+-@\t\r"
-GENERAL_DIGITS = 10
-PADDING_POINTS = 5.0
+FORMULA_MARKS = "=+-@\t\r"  # a text that begins so becomes a formula when edited (OWASP)
+GENERAL_DIGITS = 10  # that the format General shows of a number
+PADDING_POINTS = 5.0  # above and below the text of a row
+# Day 0 of the two date systems (ECMA-376 18.17.4.1); 1899-12-30, for day 60 is 1900-02-29.
 _EPOCH = date(1899, 12, 30).toordinal()
 _EPOCH_1904 = date(1904, 1, 1).toordinal()
 
 
 class SheetWriter:
-    """The rows of one sheet of one document, as text in `out`.
+    """The rows of one sheet of one document, as XML in `out`.
 
-    `trace` holds the template row of each row written, negative for a continuation; `merges` the
-    merged areas; `formulas` where formulas wait in `out`: (index, cell, row).
+    `trace` is the template row of each row written, negative for a continuation; `merges` the
+    merged areas; `formulas` are to be written into `out`: (index, cell, row). `n` is the number
+    of the open row as text, `rest` the texts to continue below it by column.
     """
 
     def __init__(self, plan: Plan, strings: StringRun, styles: StyleRun, date1904: bool) -> None:
         self.cells, self.rows = plan.cells, plan.rows
-        self.strings, self.styles = strings, styles
-        self.known = strings.get
+        self.styles = styles
+        self.string = strings.number
         self.epoch = _EPOCH_1904 if date1904 else _EPOCH
         self.out: list[str] = []
         self.trace: list[int] = []
@@ -42,10 +44,10 @@ class SheetWriter:
         self.rest: dict[str, list[str]] = {}
 
     def open(self, row: RowPlan, sign: int = 1) -> None:
-        """Begin a row; its height is known when it is closed."""
+        """Open a row; its start tag is written when it is closed and its height is known."""
         self.trace.append(sign * row.number)
         if len(self.trace) > LAST_ROW:
-            raise too_many_rows()
+            raise RenderFailed("too_many_rows.sheet", limit=LAST_ROW)
         self.row, self.n = row, str(len(self.trace))
         self.opened = len(self.out)
         self.out.append("")
@@ -54,7 +56,7 @@ class SheetWriter:
             self.merges.append(f"{first}{self.n}:{last}{self.n}")
 
     def close(self) -> None:
-        """End the row that is open, and continue texts that did not fit it."""
+        """Close the open row, and continue texts that did not fit in rows below it."""
         row = self.row
         if row is None:
             return
@@ -70,7 +72,7 @@ class SheetWriter:
         self.out[self.opened] = f'<row r="{self.n}"{row.attributes}{self._height(row)}>'
 
     def _height(self, row: RowPlan) -> str:
-        """Say how tall the row is; programs may fit it again, but for merged cells they cannot."""
+        """Return the row's height; fixed for merged cells, which programs do not fit again."""
         least = row.height or 0.0
         if max(self.plain_points, self.merged_points) <= least:
             return f' ht="{least:g}" customHeight="1"' if least else ""
@@ -79,7 +81,7 @@ class SheetWriter:
         return f' ht="{points:.1f}"{fixed}'
 
     def _continue(self, row: RowPlan) -> None:
-        """Write one more row like `row`, with the next pieces of the texts that go on."""
+        """Write one more row like `row`, with the next pieces of the texts to continue."""
         self.open(row, -1)
         waiting, self.rest = self.rest, {}
         for column, style, at in row.cells:
@@ -93,7 +95,7 @@ class SheetWriter:
         self._end(row)
 
     def text(self, cell: CellPlan, text: str, tone: str) -> None:
-        """Write a text cell; a text too tall or too long is continued in rows below."""
+        """Write a text cell; a text that is too tall or too long is continued in rows below."""
         style, flags = cell.style, 0
         if not text:
             self.out.append(f'<c r="{cell.column}{self.n}" s="{style}"/>')
@@ -107,13 +109,11 @@ class SheetWriter:
             style = self.styles.variant(style, "", tone, flags)
         if broken or len(text) * 2 > cell.capacity:
             text = self._fit(cell, text)
-        at = self.known(text)
-        if at is None:
-            at = self.strings.add(text)
+        at = self.string(text)
         self.out.append(f'<c r="{cell.column}{self.n}" s="{style}" t="s"><v>{at}</v></c>')
 
     def _fit(self, cell: CellPlan, text: str) -> str:
-        """Note the height a text needs; keep what does not fit for the rows below."""
+        """Return the part of a text that fits; store the height it needs, and the rest."""
         capacity = cell.capacity or float(measure.CELL_LIMIT)
         needed = measure.lines(text, capacity)
         if needed > cell.most_lines or measure.utf16(text) > measure.CELL_LIMIT:
@@ -130,7 +130,7 @@ class SheetWriter:
         return text
 
     def typed(self, cell: CellPlan, value: Value) -> bool:
-        """Write a number or a moment as one; False where it must be text after all."""
+        """Write a typed number or date; False where it must be written as text."""
         if cell.look.as_text:
             return False
         if value.number is not None:
@@ -146,7 +146,7 @@ class SheetWriter:
         self.out.append(f'<c r="{cell.column}{self.n}" s="{style}"><v>{value!r}</v></c>')
 
     def moment(self, cell: CellPlan, value: Value) -> bool:
-        """Write a day or a moment; False for one before Excel's calendar."""
+        """Write a date or time as its serial number; False before March 1900."""
         moment = value.moment
         assert moment is not None
         serial: float = moment.toordinal() - self.epoch
@@ -165,7 +165,7 @@ class SheetWriter:
 
 
 def _exact(value: Value) -> str:
-    """Choose the number format that shows as many digits as the text, where General would not."""
+    """Return a number format that shows all digits of the text, where General would round."""
     code = value.number_format or "General"
     if not code.startswith("General") or len(value) <= GENERAL_DIGITS:
         return code
@@ -174,10 +174,3 @@ def _exact(value: Value) -> str:
     if len(whole) + len(decimals) <= GENERAL_DIGITS:
         return code
     return code.replace("General", "0." + "0" * len(decimals) if decimals else "0", 1)
-
-
-def too_many_rows() -> DocgenError:
-    """More rows than a sheet has."""
-    from docgen.errors import RenderFailed
-
-    return RenderFailed("too_many_rows.sheet", limit=LAST_ROW)

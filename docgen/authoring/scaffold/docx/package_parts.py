@@ -12,7 +12,7 @@ from docgen.authoring.scaffold.docx.styles import MONO, SANS, SERIF, styles_part
 from docgen.authoring.scaffold.docx.tables import LANDSCAPE, PORTRAIT
 from docgen.authoring.scaffold.docx.xml import part
 from docgen.renderers.ooxml.package import Package
-from docgen.renderers.ooxml.relationships import OFFICE
+from docgen.renderers.ooxml.relationships import OFFICE, XML_HEAD
 from docgen.templates.theme import default_folder
 
 LOGO, CODE = "rId11", "rId12"
@@ -22,7 +22,6 @@ _TYPES = {
     "core": "application/vnd.openxmlformats-package.core-properties+xml",
     "document": f"{_WORD}.document.main+xml",
 }
-_HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _LINKS = {  # relationship of the document → part beside it, kind
     "rId1": ("header1.xml", "header"),
     "rId2": ("footer1.xml", "footer"),
@@ -67,7 +66,12 @@ def bound(body: str) -> bytes:
         "media/logo.png": (default_folder() / "logo.png").read_bytes(),
         "media/qr.png": _sample_code(),
     }
-    links = {id: link for id, link in _LINKS.items() if _used(id, link[1], body)}
+    # Without headers and footers that no section refers to.
+    links = {
+        id: (name, kind)
+        for id, (name, kind) in _LINKS.items()
+        if kind not in {"header", "footer"} or f'r:id="{id}"' in body
+    }
     parts = {f"word/{name}": beside[name] for name, _ in links.values()}
     parts["word/document.xml"] = part("document", f"<w:body>{body}</w:body>")
     parts["word/_rels/document.xml.rels"] = _relations(links)
@@ -76,11 +80,6 @@ def bound(body: str) -> bytes:
             pictures = {id: _LINKS[id] for id in (LOGO, CODE)}
             parts[f"word/_rels/{name}.xml.rels"] = _relations(pictures)
     return Package(parts | _envelope(links)).pack()
-
-
-def _used(id: str, kind: str, body: str) -> bool:
-    """Leave out headers and footers that no section names."""
-    return kind not in {"header", "footer"} or f'r:id="{id}"' in body
 
 
 def _envelope(links: dict[str, tuple[str, str]]) -> dict[str, bytes]:
@@ -113,7 +112,7 @@ def _relations(links: dict[str, tuple[str, str]]) -> bytes:
         f'Target="{target}"/>'
         for id, (target, kind) in links.items()
     )
-    return f'{_HEAD}<Relationships xmlns="{package}">{made}</Relationships>'.encode()
+    return f'{XML_HEAD}<Relationships xmlns="{package}">{made}</Relationships>'.encode()
 
 
 def _types(kinds: dict[str, str]) -> bytes:
@@ -131,14 +130,14 @@ def _types(kinds: dict[str, str]) -> bytes:
         for name, kind in kinds.items()
     )
     namespace = "http://schemas.openxmlformats.org/package/2006/content-types"
-    return f'{_HEAD}<Types xmlns="{namespace}">{made}</Types>'.encode()
+    return f'{XML_HEAD}<Types xmlns="{namespace}">{made}</Types>'.encode()
 
 
 def _core() -> bytes:
     namespace = "http://schemas.openxmlformats.org/package/2006/metadata/core-properties"
     dc = 'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/"'
     return (
-        f'{_HEAD}<cp:coreProperties xmlns:cp="{namespace}" {dc} '
+        f'{XML_HEAD}<cp:coreProperties xmlns:cp="{namespace}" {dc} '
         'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/>'
     ).encode()
 

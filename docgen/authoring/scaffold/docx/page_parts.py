@@ -16,6 +16,7 @@ from docgen.authoring.scaffold.docx.xml import (
 )
 
 LOGO_MM, QR_MM = 14, 24
+# The VML shape type of WordArt "plain text" (136), as Word writes it for its own watermarks.
 _SHAPE = (
     '<v:shapetype id="_x0000_t136" coordsize="21600,21600" o:spt="136" adj="10800" '
     'path="m@7,l@8,m@5,21600l@6,21600e"><v:formulas><v:f eqn="sum #0 0 10800"/>'
@@ -81,8 +82,8 @@ def cover_footer(code: str) -> bytes:
     """Make the cover's footer: the QR code and the short code."""
     picture = InlinePicture(code, "docgen:qr", QR_MM, QR_MM, 2).xml()
     centred = '<w:jc w:val="center"/>'
-    told = "{{ t.verify_code }} {{ doc.short_code }}"
-    return part("ftr", paragraph(picture, props=centred) + paragraph(told, style="DgCode"))
+    text = "{{ t.verify_code }} {{ doc.short_code }}"
+    return part("ftr", paragraph(picture, props=centred) + paragraph(text, style="DgCode"))
 
 
 def form_head(logo: str, code: str) -> str:
@@ -109,7 +110,7 @@ def section(
     top, bottom = (1_191, 1_021) if tight else (1_418, 1_247)
     turned = ' w:orient="landscape"' if landscape else ""
     width, height = (16_838, 11_906) if landscape else (11_906, 16_838)
-    side = (16_838 - LANDSCAPE if landscape else 11_906 - PORTRAIT) // 2
+    side = (16_838 - LANDSCAPE if landscape else 11_906 - PORTRAIT) // 2  # A4 in twentieths of pt
     return (
         f'<w:sectPr>{references}<w:type w:val="nextPage"/>'
         f'<w:pgSz w:w="{width}" w:h="{height}"{turned}/>'

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
+from docgen.renderers.ooxml.relationships import XML_HEAD
+
 NAMESPACES = {
     "w": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
     "r": "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
@@ -20,13 +22,12 @@ NAMESPACES = {
     "w10": "urn:schemas-microsoft-com:office:word",
 }
 DECLARED = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items())
-EMU_PER_MM = 36_000
+EMU_PER_MM = 36_000  # English metric units, 914,400 to the inch (ECMA-376 20.1.2.1)
 
 
 def part(element: str, content: str) -> bytes:
     """Make a whole part with `element` as its root."""
-    head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-    return f"{head}<w:{element} {DECLARED}>{content}</w:{element}>".encode()
+    return f"{XML_HEAD}<w:{element} {DECLARED}>{content}</w:{element}>".encode()
 
 
 def run(text: str, props: str = "") -> str:
@@ -118,11 +119,11 @@ def table(
 ) -> str:
     """Make a table of fixed layout; `caption` is its alternative text."""
     grid = "".join(f'<w:gridCol w:w="{width}"/>' for width in widths)
-    told = f"<w:tblCaption w:val={quoteattr(caption)}/>" if caption else ""
+    alternative = f"<w:tblCaption w:val={quoteattr(caption)}/>" if caption else ""
     head = '<w:tblLook w:val="0420" w:firstRow="1" w:noVBand="1"/>'
     props = (
         f'<w:tblStyle w:val="{style}"/><w:tblW w:w="{sum(widths)}" w:type="dxa"/>'
-        f'<w:tblLayout w:type="fixed"/>{head}{told}'
+        f'<w:tblLayout w:type="fixed"/>{head}{alternative}'
     )
     body = "".join(row.xml(widths) for row in rows)
     return f"<w:tbl><w:tblPr>{props}</w:tblPr><w:tblGrid>{grid}</w:tblGrid>{body}</w:tbl>"

@@ -9,9 +9,8 @@ from openpyxl.worksheet.properties import PageSetupProperties
 
 from docgen.authoring.scaffold.xlsx.styles import ACCENT, BAD, MUTED, SANS, SERIF
 
-A4 = "9"
-PORTRAIT_WIDTH, LANDSCAPE_WIDTH = 116.0, 205.0
-"""Characters that a page takes in legible size."""
+A4 = "9"  # paperSize (ECMA-376 18.3.1.63)
+PORTRAIT_WIDTH, LANDSCAPE_WIDTH = 116.0, 205.0  # characters that a page has in legible size
 
 
 def set_page(sheet: Any, width: float) -> int:

@@ -48,8 +48,7 @@ class SheetStyle:
         )
 
 
-SHRINKING = ("表格数字", "表格日期")
-"""Numbers and dates shrink rather than turn to ####."""
+SHRINKING = ("表格数字", "表格日期")  # numbers and dates shrink instead of turning to ####
 
 COMPANY = SheetStyle("单位名称", 14, SANS, colour=ACCENT, framed=False)
 HEAD_MARK = SheetStyle("首页标记", 24, SANS, True, BAD, wrap=False, framed=False)
