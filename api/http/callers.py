@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from api.http.bodies import media_type
 from docgen.access import Actor
 from docgen.accounts import sessions, tokens
 from docgen.accounts.sessions import Visit
@@ -131,7 +132,7 @@ def check_media_type(request: Request) -> None:
     """Refuse bodies that another site's form could send. InputUnreadable: media_type_refused."""
     headers = request.headers
     empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
-    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    media = media_type(headers)
     if request.method in SAFE_METHODS or (empty and not media) or media in MEDIA_TYPES:
         return
     raise InputUnreadable("media_type_refused", value=media)

@@ -89,6 +89,15 @@ class ChangeRunner:
                 )
         return made
 
+    def delete(self, work: Callable[[UnitOfWork], object]) -> Response:
+        """Do `work` in one transaction, as `change` does; the answer is 204 without a body."""
+
+        def deleted(unit: UnitOfWork) -> Answer:
+            work(unit)
+            return Answer(None)
+
+        return self.change(b"", deleted)
+
     def earlier(self, content: bytes) -> Response | None:
         """Return the answer given to this key before, so that long work is not begun again."""
         repeatable = self._repeatable(content)
@@ -117,9 +126,9 @@ class ChangeRunner:
         return Response(body, found.status, headers, media_type=media)
 
 
-async def desk_of(request: Request, store: TheStore, actor: TheActor) -> ChangeRunner:
-    """Return the caller's desk; async, since it takes no thread's time."""
+async def change_runner(request: Request, store: TheStore, actor: TheActor) -> ChangeRunner:
+    """Return the caller's runner; async, since it takes no thread's time."""
     return ChangeRunner(request, store, actor)
 
 
-TheDesk = Annotated[ChangeRunner, Depends(desk_of)]
+TheRunner = Annotated[ChangeRunner, Depends(change_runner)]

@@ -34,14 +34,14 @@ class Form:
         return self.texts.get(name, "")
 
 
-async def filled(request: Request, comer: LinkVisitor) -> Form:
+async def filled(request: Request, visitor: LinkVisitor) -> Form:
     """Read a form of a link's own page. Raises NotFound, Conflict, NotAllowed (not its own)."""
     check_not_foreign(request)
     store = store_of(request)
 
     def form_key() -> str:
         with store.reading() as session:
-            link = opening.counting(session, comer.token, store.clock())
+            link = opening.counting(session, visitor.token, store.clock())
         return opening.form_key(store.key, link)
 
     key, made = await run_in_threadpool(form_key), Form()

@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from api.http.callers import TheActor, TheStore
-from api.http.changes import Answer, ChangeRunner, TheDesk
+from api.http.changes import Answer, ChangeRunner, TheRunner
 from api.http.openapi import answers, files, problems
 from api.http.work import Work
 from api.routes.record_bodies import AttachmentOut, Attachments
@@ -39,7 +39,7 @@ UNMATCHED = "二维码读不出也是本版本的扫描件 a scan of this versio
 async def upload_file(
     request: Request,
     *,
-    desk: TheDesk,
+    runner: TheRunner,
     work: Working,
     record_id: str,
     number: Number,
@@ -52,22 +52,22 @@ async def upload_file(
     data = await file.read(MOST_BYTES[purpose] + 1)
     told = f"{purpose} {unmatched}\n{note or ''}\n"
     content = told.encode() + data
-    if done := await run_in_threadpool(desk.earlier, content):
+    if done := await run_in_threadpool(runner.earlier, content):
         return done
     where = (record_id, number)
-    await run_in_threadpool(_may, desk, where, purpose)
+    await run_in_threadpool(_may, runner, where, purpose)
     upload = await work.inspect(request, file.filename or "", data, purpose)
     scan = None
     if purpose == "scan":
         scan = await scan_of(request, work, upload, data, unmatched=unmatched)
-    await run_in_threadpool(desk.store.blobs.put, data)
+    await run_in_threadpool(runner.store.blobs.put, data)
 
     def add(unit: UnitOfWork) -> Answer:
         record, row = attachments.add(unit, where, upload, note=note, scan=scan)
         place = f"/api/v1/records/{record_id}/versions/{number}/files/{row.id}"
         return Answer(AttachmentOut.of(row), 201, record.etag, place)
 
-    return await run_in_threadpool(desk.change, content, add)
+    return await run_in_threadpool(runner.change, content, add)
 
 
 @router.get(
@@ -89,14 +89,14 @@ def list_files(store: TheStore, actor: TheActor, record_id: str, number: Number)
     summary="下载文件 Download a file",
     responses=files() | problems(401, 403, 404, 422, 429, 500, 503, 507),
 )
-def read_file(desk: TheDesk, record_id: str, number: Number, file_id: str) -> Response:
+def read_file(runner: TheRunner, record_id: str, number: Number, file_id: str) -> Response:
     """Answer a file as it was uploaded, always as a download."""
-    with desk.store.change(desk.actor) as unit:
+    with runner.store.change(runner.actor) as unit:
         row = attachments.opened(unit, (record_id, number), file_id)
         told = (row.name, row.content_type, row.sha256)
     name, media, sha256 = told
     headers = {"Content-Disposition": content_disposition(name), "ETag": f'"{sha256}"'}
-    return Response(desk.store.blobs.get(sha256), media_type=media, headers=headers)
+    return Response(runner.store.blobs.get(sha256), media_type=media, headers=headers)
 
 
 @router.delete(
@@ -105,14 +105,9 @@ def read_file(desk: TheDesk, record_id: str, number: Number, file_id: str) -> Re
     summary="删除附件 Take an attachment away",
     responses=problems(401, 403, 404, 409, 422, 429, 503),
 )
-def remove_file(desk: TheDesk, record_id: str, number: Number, file_id: str) -> Response:
+def remove_file(runner: TheRunner, record_id: str, number: Number, file_id: str) -> Response:
     """Take an attachment away from a draft."""
-
-    def remove(unit: UnitOfWork) -> Answer:
-        attachments.remove(unit, (record_id, number), file_id)
-        return Answer(None, 204)
-
-    return desk.change(b"", remove)
+    return runner.delete(lambda unit: attachments.remove(unit, (record_id, number), file_id))
 
 
 async def scan_of(
@@ -127,7 +122,7 @@ async def scan_of(
     return attachments.Scan(seen, unmatched)
 
 
-def _may(desk: ChangeRunner, where: tuple[str, int], purpose: Purpose) -> None:
+def _may(runner: ChangeRunner, where: tuple[str, int], purpose: Purpose) -> None:
     """Ask before the file is looked into, so that a refusal costs nothing."""
-    with desk.store.looking(desk.actor) as unit:
+    with runner.store.looking(runner.actor) as unit:
         attachments.allowed(unit, *where, purpose)

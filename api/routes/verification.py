@@ -11,11 +11,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
+from api.http.bodies import AnswerBody
 from api.http.callers import TheStore, address_of
 from api.http.openapi import answers, problems
 from api.http.problems import status_of
@@ -33,32 +34,20 @@ from docgen.store.unit_of_work import Store
 from docgen.uploads import MOST_BYTES
 
 
-class StandingOut(BaseModel):
+class StandingOut(AnswerBody):
     """How a version stands."""
 
     doc_no: str
     title: Wording
     state: str
     doc_date: date
-    record_sha256: str
+    record_sha256: str = Field(validation_alias="sha256")
     signers: list[str] = Field(
         description="姓名，合同未许可时只显首字 masked unless the contract permits"
     )
 
-    @classmethod
-    def of(cls, one: Standing) -> StandingOut:
-        """Make it."""
-        return cls(
-            doc_no=one.doc_no,
-            title=Wording(**one.title),
-            state=one.state.value,
-            doc_date=one.doc_date,
-            record_sha256=one.sha256,
-            signers=list(one.signers),
-        )
 
-
-class SealOut(BaseModel):
+class SealOut(AnswerBody):
     """A seal in a file; `name` is whom it was set for, `signed_at` what it says itself."""
 
     field: str
@@ -73,13 +62,12 @@ class SealOut(BaseModel):
     covers_file: bool
 
     @classmethod
-    def of(cls, one: Signature) -> SealOut:
-        """Make it."""
-        same = {name: getattr(one, name) for name in cls.model_fields if name != "stamped_at"}
-        return cls(**same, stamped_at=one.stamp.at if one.stamp else None)
+    def from_signature(cls, signature: Signature) -> SealOut:
+        """Make it; the moment is the time stamp's, if there is one."""
+        return cls.of(signature, stamped_at=signature.stamp.at if signature.stamp else None)
 
 
-class FindingOut(BaseModel):
+class FindingOut(AnswerBody):
     """Something that is not as it should be."""
 
     code: str
@@ -87,7 +75,7 @@ class FindingOut(BaseModel):
     message: Wording
 
 
-class VerifiedFile(BaseModel):
+class VerifiedFile(AnswerBody):
     """What was found of a file, and the version that it was compared with."""
 
     outcome: str = Field(
@@ -103,16 +91,15 @@ class VerifiedFile(BaseModel):
     version: StandingOut
 
     @classmethod
-    def of(cls, one: Standing, checked: FileCheck) -> VerifiedFile:
-        """Make it."""
+    def from_check(cls, standing: Standing, checked: FileCheck) -> VerifiedFile:
+        """Make it of the version and of what was found of the file."""
         verdict = checked.verdict
-        return cls(
-            outcome=checked.outcome,
-            stage=checked.stage,
+        return cls.of(
+            checked,
             sha256=verdict.sha256,
-            seals=[SealOut.of(seal) for seal in verdict.signatures],
-            findings=[FindingOut.model_validate(found.as_json()) for found in verdict.findings],
-            version=StandingOut.of(one),
+            seals=[SealOut.from_signature(seal) for seal in verdict.signatures],
+            findings=[found.as_json() for found in verdict.findings],
+            version=standing,
         )
 
 
@@ -170,7 +157,7 @@ async def check_file(
     request: Request, store: TheStore, work: Working, short_code: Code
 ) -> VerifiedFile:
     """Verify a PDF's seals, and tell whether it is the file on record; it is not kept."""
-    return VerifiedFile.of(*await _checked(request, store, work, short_code))
+    return VerifiedFile.from_check(*await _checked(request, store, work, short_code))
 
 
 @page_router.get("")

@@ -146,7 +146,7 @@ def listed(
     return [(link, item) for link, item in session.execute(query)]
 
 
-def known(session: Session, actor: Actor, link_id: str, *, lock: bool = False) -> LinkRow:
+def visible_link(session: Session, actor: Actor, link_id: str, *, lock: bool = False) -> LinkRow:
     """Return a link of the actor's contracts. Raises NotFound."""
     actor.need(Ability.read)
     query = (
@@ -160,7 +160,7 @@ def known(session: Session, actor: Actor, link_id: str, *, lock: bool = False) -
     return link
 
 
-def asked(session: Session, link: LinkRow, position: int = 0) -> list[LinkedDocument]:
+def documents_of(session: Session, link: LinkRow, position: int = 0) -> list[LinkedDocument]:
     """Return the documents of a link in their order, or one of them; one query, no contents."""
     query = (
         select(LinkItemRow, RecordRow, VersionRow)
@@ -185,7 +185,7 @@ def resend(unit: UnitOfWork, link_id: str) -> IssuedLink:
     Raises NotFound, NotAllowed, Conflict (link_ended, link_nothing_waiting).
     """
     need_maker(unit.actor)
-    old = known(unit.session, unit.actor, link_id, lock=True)
+    old = visible_link(unit.session, unit.actor, link_id, lock=True)
     if old.ended_at:
         raise Conflict("link_ended")
     waiting = waiting_of(unit.session, old)
@@ -197,10 +197,10 @@ def resend(unit: UnitOfWork, link_id: str) -> IssuedLink:
 def revoke(unit: UnitOfWork, link_id: str) -> None:
     """End a link at once; a second time is no error. Raises NotFound, NotAllowed."""
     need_maker(unit.actor)
-    link = known(unit.session, unit.actor, link_id, lock=True)
+    link = visible_link(unit.session, unit.actor, link_id, lock=True)
     if link.ended_at is None:
         end(unit, link, "revoked")
-        for one in asked(unit.session, link):
+        for one in documents_of(unit.session, link):
             note(unit, "revoked", link, one.item)
 
 
@@ -222,7 +222,7 @@ def waiting_of(session: Session, link: LinkRow) -> list[tuple[str, int]]:
     """Return the versions that wait for the link's person. Conflict: link_nothing_waiting."""
     waiting = [
         (one.record.id, one.version.number)
-        for one in asked(session, link)
+        for one in documents_of(session, link)
         if one.item.done_at is None and one.version.state in OPEN
     ]
     if not waiting:

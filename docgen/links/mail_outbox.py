@@ -12,7 +12,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from docgen.links.links import IssuedLink, LinkedDocument, asked, new_token, next_reminder, note
+from docgen.links.links import (
+    IssuedLink,
+    LinkedDocument,
+    documents_of,
+    new_token,
+    next_reminder,
+    note,
+)
 from docgen.mail.messages import Letter, until
 from docgen.mail.smtp import SendResult
 from docgen.records.states import OPEN
@@ -114,7 +121,7 @@ def _over(unit: UnitOfWork, mail: MailRow, state: str) -> None:
     mail.state, mail.next_at, mail.done_at, mail.sealed = state, None, unit.now, ""
     link = unit.session.get_one(LinkRow, mail.link_id)
     action = "sent" if state == "sent" else "not_sent"
-    for one in asked(unit.session, link):
+    for one in documents_of(unit.session, link):
         note(unit, action, link, one.item, kind=mail.kind, to=mail.recipient, why=mail.failure)
 
 
@@ -122,7 +129,7 @@ def _leave(
     unit: UnitOfWork, store: Store, made: IssuedLink, base_url: str, *, kind: str
 ) -> MailRow:
     session, link = unit.session, made.link
-    documents = asked(session, link)
+    documents = documents_of(session, link)
     letter = Letter(
         kind,
         link.name,
@@ -153,7 +160,7 @@ def _reminded(unit: UnitOfWork, store: Store, link: LinkRow) -> int:
     """Remind somebody of what still waits, or never again when nothing does."""
     link.reminded += 1
     link.remind_at = next_reminder(link, link.reminded)
-    waiting = [one for one in asked(unit.session, link) if _waits(one)]
+    waiting = [one for one in documents_of(unit.session, link) if _waits(one)]
     if not waiting or link.expires_at <= unit.now:
         link.remind_at = None
         return 0

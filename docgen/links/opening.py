@@ -18,7 +18,7 @@ from docgen.accounts import attempts
 from docgen.accounts.attempts import GuessedSecret
 from docgen.accounts.tokens import hash_of
 from docgen.errors import Conflict, DocgenError, NotAllowed, NotFound
-from docgen.links.links import LinkedDocument, asked, code_hash, note
+from docgen.links.links import LinkedDocument, code_hash, documents_of, note
 from docgen.records.records import signoffs
 from docgen.records.states import OPEN
 from docgen.signing import signed_pdf
@@ -51,14 +51,14 @@ class OpenedLink:
 
 
 def enter(
-    session: Session, comer: LinkVisitor, now: datetime, key: bytes, *, lock: bool = False
+    session: Session, visitor: LinkVisitor, now: datetime, key: bytes, *, lock: bool = False
 ) -> OpenedLink:
     """Let somebody in whose link counts, and who has given its code.
 
     Raises NotFound (link_unknown), Conflict (why it does not count), NotAllowed (link_code_needed).
     """
-    link = counting(session, comer.token, now, lock=lock)
-    if link.code_hash and not hmac.compare_digest(proof_of(key, link), comer.proof):
+    link = counting(session, visitor.token, now, lock=lock)
+    if link.code_hash and not hmac.compare_digest(proof_of(key, link), visitor.proof):
         raise NotAllowed("link_code_needed")
     maker = session.get_one(UserRow, link.created_by).name
     contract = session.get_one(ContractRow, link.contract_id)
@@ -68,7 +68,7 @@ def enter(
 
 def at(session: Session, link: LinkRow, position: int) -> LinkedDocument:
     """Return one document of a link. NotFound: link_other_document."""
-    found = asked(session, link, position)
+    found = documents_of(session, link, position)
     if not found:
         raise NotFound("link_other_document")
     return found[0]
@@ -121,14 +121,14 @@ def check_form(key: str, given: str) -> None:
         raise NotAllowed("link_form_foreign")
 
 
-def give_code(store: Store, comer: LinkVisitor, code: str) -> str:
+def give_code(store: Store, visitor: LinkVisitor, code: str) -> str:
     """Try an access code; return the proof that it was right. Counted before it is judged.
 
     Raises NotFound, Conflict, NotAllowed (link_code_wrong), Overloaded (link_code_locked).
     """
     with store.reading() as session:
-        link = counting(session, comer.token, store.clock())
-    target, actor = GuessedSecret("link", link.id, GUESSES), actor_of(link, comer.address)
+        link = counting(session, visitor.token, store.clock())
+    target, actor = GuessedSecret("link", link.id, GUESSES), actor_of(link, visitor.address)
     with store.change(actor) as unit:
         try:
             locking = attempts.begin(unit, target)
@@ -143,32 +143,34 @@ def give_code(store: Store, comer: LinkVisitor, code: str) -> str:
         if right:
             attempts.forget(unit.session, target)
             return proof_of(store.key, link)
-        for one in asked(unit.session, link):
+        for one in documents_of(unit.session, link):
             note(unit, "code_locked" if locking else "code_wrong", link, one.item)
     raise NotAllowed("link_code_wrong")
 
 
-def look(store: Store, comer: LinkVisitor, position: int) -> tuple[OpenedLink, LinkedDocument, str]:
+def look(
+    store: Store, visitor: LinkVisitor, position: int
+) -> tuple[OpenedLink, LinkedDocument, str]:
     """Return a document of a link with its PDF's sha256. Nothing is put on record.
 
     Raises as `enter`, and NotFound (link_other_document), Conflict (link_document_closed, …).
     """
     with store.reading() as session:
-        entered = enter(session, comer, store.clock(), store.key)
+        entered = enter(session, visitor, store.clock(), store.key)
         one = at(session, entered.link, position)
         return entered, one, shown_of(session, one)
 
 
-def open_document(store: Store, comer: LinkVisitor, position: int) -> str:
+def open_document(store: Store, visitor: LinkVisitor, position: int) -> str:
     """Return the sha256 of a document's PDF, whose pages are shown now.
 
     The first time is put on record: now, and not when its page was asked for, which programs that
     preview links do, too. Raises as `look`.
     """
-    entered, one, sha256 = look(store, comer, position)
+    entered, one, sha256 = look(store, visitor, position)
     if one.item.opened_at is None:
-        with store.change(actor_of(entered.link, comer.address)) as unit:
-            _remember(unit, entered.link, position, (sha256, comer.user_agent))
+        with store.change(actor_of(entered.link, visitor.address)) as unit:
+            _remember(unit, entered.link, position, (sha256, visitor.user_agent))
     return sha256
 
 
@@ -205,14 +207,14 @@ def signed_by(session: Session, one: LinkedDocument) -> SignoffRow | None:
 
 
 def taken(
-    unit: UnitOfWork, comer: LinkVisitor, position: int, *, key: bytes, lock: bool
+    unit: UnitOfWork, visitor: LinkVisitor, position: int, *, key: bytes, lock: bool
 ) -> tuple[LinkRow, LinkedDocument]:
     """Return a link and one of its documents; with `lock` both are held until the commit.
 
     Raises as `enter`, and NotFound (link_other_document).
     """
     session = unit.session
-    link = enter(session, comer, unit.now, key, lock=lock).link
+    link = enter(session, visitor, unit.now, key, lock=lock).link
     one = at(session, link, position)
     if lock:
         session.refresh(one.item)
