@@ -14,12 +14,14 @@ from schemas.setting import Setting
 from schemas.values import AnyText, DocNo, Flag, Instant, Name, Text
 from schemas.vocabulary import ParamScope
 
+# Binary multiples, as Oracle and PostgreSQL read K, M and G in their parameters.
 _BYTES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50}
 _SIZES = {
     letter + tail: factor
     for letter, factor in _BYTES.items()
     for tail in (("", "b", "ib") if letter else ("", "b"))
 }
+# In seconds: units of PostgreSQL's parameters (its manual, 19.1.1), and `sec`.
 _SECONDS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _QUANTITY = re.compile(r"([+-]?\d{1,18}(?:\.\d{1,9})?)\s*([a-z]{0,3})")
 
@@ -146,9 +148,9 @@ def continuity(changes: Sequence[ParamChange], list_name: str) -> Iterator[Probl
         earlier = last.get(key)
         last[key] = change
         if earlier and not _continues(earlier, change):
-            told = {"left": _told(earlier.value_left), "at": earlier.changed_at}
+            told = {"left": _quoted(earlier.value_left), "at": earlier.changed_at}
             path = (list_name, index, "value_before")
-            yield warning(path, "value_before_differs", _told(change.value_before), **told)
+            yield warning(path, "value_before_differs", _quoted(change.value_before), **told)
 
 
 def _when(item: tuple[int, ParamChange]) -> datetime:
@@ -168,5 +170,5 @@ def _trimmed(value: str | None) -> str | None:
     return None if value is None else value.strip()
 
 
-def _told(value: str | None) -> str:
+def _quoted(value: str | None) -> str:
     return "null" if value is None else repr(value) if not value.strip() else value

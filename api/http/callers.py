@@ -23,7 +23,10 @@ from docgen.errors import InputUnreadable, NotAllowed, NotSignedIn
 from docgen.store.unit_of_work import Store
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# A form of another site can send text/plain and urlencoded bodies without a preflight (Fetch,
+# 2.2.2); of the three such types only multipart is needed here, and _check_csrf holds for it too.
 MEDIA_TYPES = frozenset({"application/json", "multipart/form-data"})
+# A cookie named __Host- holds for this host only, over https and on every path (RFC 6265bis 4.1.3).
 COOKIE, SECURE_COOKIE = "docgen_session", "__Host-docgen_session"
 CSRF_HEADER = "X-CSRF-Token"
 
@@ -157,16 +160,16 @@ def _visitor(request: Request, cookie: str) -> Caller:
             address=address_of(request),
         )
     if request.method not in SAFE_METHODS:
-        _check_ours(request, visit)
+        _check_csrf(request, visit)
     sessions.keep_alive(store, visit)
     return Caller(visit.actor, visit)
 
 
-def _check_ours(request: Request, visit: Visit) -> None:
+def _check_csrf(request: Request, visit: Visit) -> None:
     """Want the session's token, and a sign that the page is ours. Raises NotAllowed."""
-    given = request.headers.get(CSRF_HEADER, "").encode()
+    token = request.headers.get(CSRF_HEADER, "").encode()
     signs = list(_signs(request))
-    if not signs or not all(signs) or not hmac.compare_digest(given, visit.csrf_token.encode()):
+    if not signs or not all(signs) or not hmac.compare_digest(token, visit.csrf_token.encode()):
         raise NotAllowed("csrf_refused", csrf_header=CSRF_HEADER)
 
 

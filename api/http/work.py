@@ -27,9 +27,9 @@ from docgen.uploads import Purpose, Upload, inspect
 T = TypeVar("T")
 Pools = Callable[[Settings, Iterable[str]], Children]
 """What makes a pool of children for formats."""
-QUEUE = 64
-LEAST_RENDERING, CHECKING = 2, 2
-READY_S = 30
+QUEUE = 64  # of requests that work or wait; one more is refused at once instead of kept waiting
+LEAST_RENDERING, CHECKING = 2, 2  # children; two, so that one that hangs leaves another
+READY_S = 30  # orchestrators ask every few seconds, and an answer costs a whole child
 
 
 class Work:

@@ -55,7 +55,7 @@ def visit(store: Store, entered: OpenedLink, lang: str) -> dict[str, Any]:
     words, lines = texts(lang), []
     with store.reading() as session:
         documents = documents_of(session, entered.link)
-        refusals = {one.item.position: opening.not_to_sign(session, one) for one in documents}
+        refusals = {one.item.position: opening.refusal_to_sign(session, one) for one in documents}
     for one in documents:
         state = _state(one, refused=refusals[one.item.position] is not None)
         said = {

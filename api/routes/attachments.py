@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from api.http.callers import TheActor, TheStore
-from api.http.changes import Answer, ChangeRunner, TheRunner
+from api.http.changes import Answer, ChangeRunner, TheRunner, download
 from api.http.openapi import answers, files, problems
 from api.http.work import Work
 from api.routes.record_bodies import AttachmentOut, Attachments
@@ -17,7 +17,7 @@ from api.routes.records import Number
 from api.routes.rendering import Working
 from docgen.errors import RenderFailed
 from docgen.store.unit_of_work import UnitOfWork
-from docgen.uploads import MOST_BYTES, Upload, content_disposition
+from docgen.uploads import MOST_BYTES, Upload
 from docgen.uploads.scans import look_for_codes
 from docgen.workflow import attachments
 
@@ -50,12 +50,11 @@ async def upload_file(
 ) -> Response:
     """Keep a file whose content was looked into; its type is what it is, not what it is called."""
     data = await file.read(MOST_BYTES[purpose] + 1)
-    told = f"{purpose} {unmatched}\n{note or ''}\n"
-    content = told.encode() + data
+    content = f"{purpose} {unmatched}\n{note or ''}\n".encode() + data
     if done := await run_in_threadpool(runner.earlier, content):
         return done
     where = (record_id, number)
-    await run_in_threadpool(_may, runner, where, purpose)
+    await run_in_threadpool(_check_allowed, runner, where, purpose)
     upload = await work.inspect(request, file.filename or "", data, purpose)
     scan = None
     if purpose == "scan":
@@ -93,10 +92,8 @@ def read_file(runner: TheRunner, record_id: str, number: Number, file_id: str) -
     """Answer a file as it was uploaded, always as a download."""
     with runner.store.change(runner.actor) as unit:
         row = attachments.opened(unit, (record_id, number), file_id)
-        told = (row.name, row.content_type, row.sha256)
-    name, media, sha256 = told
-    headers = {"Content-Disposition": content_disposition(name), "ETag": f'"{sha256}"'}
-    return Response(runner.store.blobs.get(sha256), media_type=media, headers=headers)
+        name, media, sha256 = row.name, row.content_type, row.sha256
+    return download(runner.store.blobs.get(sha256), name, media, sha256=sha256)
 
 
 @router.delete(
@@ -122,7 +119,7 @@ async def scan_of(
     return attachments.Scan(seen, unmatched)
 
 
-def _may(runner: ChangeRunner, where: tuple[str, int], purpose: Purpose) -> None:
+def _check_allowed(runner: ChangeRunner, where: tuple[str, int], purpose: Purpose) -> None:
     """Ask before the file is looked into, so that a refusal costs nothing."""
     with runner.store.looking(runner.actor) as unit:
         attachments.allowed(unit, *where, purpose)

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from api.http.bodies import JsonBody, RequestBody, media_type, parsed
-from api.http.changes import Answer, ChangeRunner, TheRunner
+from api.http.changes import Answer, ChangeRunner, TheRunner, download
 from api.http.openapi import Responses, answers, content, documents, files, problems
 from api.routes.batch_bodies import BatchOut, Correction, Ordered
 from api.routes.rendering import Chosen, Working, model_of
@@ -34,11 +34,11 @@ from docgen.store.scratch import scratch
 from docgen.store.tables import ContractRow
 from docgen.store.unit_of_work import UnitOfWork
 from docgen.templates.catalog import FORMATS
-from docgen.uploads import content_disposition, display_name
+from docgen.uploads import display_name
 
 router = APIRouter(prefix="/batches", tags=["batches"])
 
-MOST_FILES = 50
+MOST_FILES = 50  # of one form; all of them are held in memory at once
 XLSX = FORMATS["xlsx"].media_type
 REPORT: Responses = {
     200: {
@@ -54,13 +54,13 @@ class _Form:
     """What a form holds: the files' names and bytes, and its two fields."""
 
     files: list[tuple[str, bytes]]
-    given: dict[str, Any]
+    set_fields: dict[str, Any]
     mapping: str
 
     @property
     def content(self) -> bytes:
         """What makes the same request the same."""
-        fields = json.dumps([self.given, self.mapping, [name for name, _ in self.files]])
+        fields = json.dumps([self.set_fields, self.mapping, [name for name, _ in self.files]])
         return b"\n".join((fields.encode(), *(data for _, data in self.files)))
 
 
@@ -76,14 +76,14 @@ def is_form(request: Request) -> bool:
     return media_type(request.headers) == "multipart/form-data"
 
 
-async def order(request: Request, runner: ChangeRunner, wishes: Ordered) -> Response:
+async def order(request: Request, runner: ChangeRunner, options: Ordered) -> Response:
     """Keep the files of a form, and have them read."""
-    if wishes.type:
-        model_of(wishes.type)
-    await run_in_threadpool(_may, runner, wishes.contract_id)
+    if options.type:
+        model_of(options.type)
+    await run_in_threadpool(_check_allowed, runner, options.contract_id)
     async with request.form(max_files=MOST_FILES, max_fields=10) as form:
         handed = await _form(form)
-    return await run_in_threadpool(_order, runner, wishes, handed)
+    return await run_in_threadpool(_order, runner, options, handed)
 
 
 def ordered(found: Watched) -> Answer:
@@ -142,8 +142,7 @@ def read_errors(runner: TheRunner, batch_id: str, number: int) -> Response:
     """Answer the file of that number, counted from 1, with bad cells marked and commented."""
     with runner.store.reading() as session:
         row = sheets.file_of(session, runner.actor, batch_id, ("errors", number))
-    headers = {"Content-Disposition": content_disposition(row.name)}
-    return Response(runner.store.blobs.get(row.sha256), media_type=XLSX, headers=headers)
+    return download(runner.store.blobs.get(row.sha256), row.name, XLSX)
 
 
 @router.get(
@@ -166,11 +165,10 @@ async def preview_row(
     name = RowName(row, where.sheet, where.file)
     found, doc_no = await run_in_threadpool(_drafted, runner, batch_id, name)
     made = await work.render(request, found, chosen.name)
-    headers = {"Content-Disposition": content_disposition(f"{doc_no}.{chosen.name}")}
-    return Response(made.data, media_type=chosen.media_type, headers=headers)
+    return download(made.data, f"{doc_no}.{chosen.name}", chosen.media_type)
 
 
-def _may(runner: ChangeRunner, contract_id: str) -> None:
+def _check_allowed(runner: ChangeRunner, contract_id: str) -> None:
     """Ask before a file is read, so that a refusal costs nothing."""
     with runner.store.looking(runner.actor) as unit:
         unit.actor.need(Ability.write_records)
@@ -189,7 +187,7 @@ async def _form(form: FormData) -> _Form:
         raise InputUnreadable("no_sheets")
     mapping = _text(form, "mapping")
     correction = parsed(Correction, mapping.encode()).toml() if mapping else ""
-    return _Form(found, _given(_text(form, "set")), correction)
+    return _Form(found, _set_fields(_text(form, "set")), correction)
 
 
 def _text(form: FormData, name: str) -> str:
@@ -197,14 +195,14 @@ def _text(form: FormData, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _given(text: str) -> dict[str, Any]:
+def _set_fields(text: str) -> dict[str, Any]:
     given = read_json(text.encode()) if text else {}
     if not isinstance(given, dict):
         raise InputUnreadable("not_an_object.given", place="set")
     return given
 
 
-def _order(runner: ChangeRunner, wishes: Ordered, handed: _Form) -> Response:
+def _order(runner: ChangeRunner, options: Ordered, handed: _Form) -> Response:
     """Keep the bytes, then the rows that name them."""
     if done := runner.earlier(handed.content):
         return done
@@ -212,19 +210,19 @@ def _order(runner: ChangeRunner, wishes: Ordered, handed: _Form) -> Response:
         UploadedSheet(name, runner.store.blobs.put(data), len(data)) for name, data in handed.files
     ]
     wanted = SheetOptions(
-        tuple(dict.fromkeys(wishes.format)),
-        wishes.lang,
-        wishes.type.upper(),
-        wishes.group_by,
-        wishes.keep,
-        wishes.combined,
-        wishes.mask_secrets,
-        handed.given,
+        tuple(dict.fromkeys(options.format)),
+        options.lang,
+        options.type.upper(),
+        options.group_by,
+        options.keep,
+        options.combined,
+        options.mask_secrets,
+        handed.set_fields,
         handed.mapping,
     )
 
     def take_on(unit: UnitOfWork) -> Answer:
-        return ordered(sheets.order(unit, wishes.contract_id, wanted, kept))
+        return ordered(sheets.order(unit, options.contract_id, wanted, kept))
 
     return runner.change(handed.content, take_on)
 

@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.http.changes import ChangeRunner, TheRunner
+from api.http.changes import ChangeRunner, TheRunner, download
 from api.http.openapi import documents as document_answers
 from api.http.openapi import problems
 from api.routes.records import Number
@@ -15,7 +15,6 @@ from api.routes.rendering import Chosen, Working
 from docgen.records import documents
 from docgen.records.documents import DocumentRequest, StoredDocument
 from docgen.templates.catalog import Format
-from docgen.uploads import content_disposition
 
 router = APIRouter(prefix="/records/{record_id}/versions/{number}", tags=["documents"])
 
@@ -43,7 +42,7 @@ async def read_document(
     the seals that were set in it, one for each sign-off.
     """
     found = await run_in_threadpool(
-        documents.wanted,
+        documents.find,
         runner.store,
         runner.actor,
         record_id,
@@ -70,8 +69,4 @@ def _read(
         if made:
             documents.remember(unit, found, made)
         documents.note_access(unit, found, sha256)
-    headers = {
-        "Content-Disposition": content_disposition(f"{found.doc_no}.{chosen.name}"),
-        "ETag": f'"{sha256}"',
-    }
-    return Response(data, media_type=chosen.media_type, headers=headers)
+    return download(data, f"{found.doc_no}.{chosen.name}", chosen.media_type, sha256=sha256)

@@ -36,7 +36,7 @@ from docgen.links.links import (
     LinkRecipient,
     LinkTerms,
 )
-from docgen.links.mail_outbox import invited, newest, unsent
+from docgen.links.mail_outbox import invite, mail_warnings, newest_mails
 from docgen.store import tables
 from docgen.store.unit_of_work import UnitOfWork
 from schemas.vocabulary import Role
@@ -185,7 +185,7 @@ def list_links(store: TheStore, actor: TheActor, record_id: str, number: Number)
     """List the links of a version, whatever became of them, the newest first."""
     with store.reading() as session:
         found = links.listed(session, actor, (record_id, number))
-        mails = newest(session, [link.id for link, _ in found])
+        mails = newest_mails(session, [link.id for link, _ in found])
         items = [
             LinkOut.from_row(link, links.documents_of(session, link), mails.get(link.id))
             for link, _ in found
@@ -200,7 +200,7 @@ def read_link(store: TheStore, actor: TheActor, link_id: str) -> Response:
     """Answer a link with its documents and what came of each."""
     with store.reading() as session:
         link = links.visible_link(session, actor, link_id)
-        mail = newest(session, [link.id]).get(link.id)
+        mail = newest_mails(session, [link.id]).get(link.id)
         return Answer(LinkOut.from_row(link, links.documents_of(session, link), mail)).response()
 
 
@@ -263,12 +263,12 @@ def _answered(
     runner: ChangeRunner, unit: UnitOfWork, made: IssuedLink, *, wished: bool = False
 ) -> Answer:
     base = base_url(runner.request)
-    mail = invited(unit, runner.store, made, base)
+    mail = invite(unit, runner.store, made, base)
     body = LinkMade.from_row(
         made.link,
         links.documents_of(unit.session, made.link),
         mail,
         url=f"{base}/s/{made.token}",
-        problems=entries(unsent(runner.store, made.link, wished=wished)),
+        problems=entries(mail_warnings(runner.store, made.link, wished=wished)),
     )
     return Answer(body, 201, location=f"/api/v1/links/{made.link.id}")

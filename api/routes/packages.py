@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.http.changes import ChangeRunner, TheRunner
+from api.http.changes import ChangeRunner, TheRunner, download
 from api.http.openapi import files, problems
 from api.http.work import Work
 from api.routes.records import Number
@@ -19,7 +18,6 @@ from docgen.archive.evidence import EvidencePage
 from docgen.archive.exporting import Export
 from docgen.archive.packing import below, moment_of, zipped
 from docgen.contracts import contracts
-from docgen.uploads import content_disposition
 
 router = APIRouter(tags=["archive"])
 ZIP = "application/zip"
@@ -38,7 +36,7 @@ async def read_package(
     """Answer an archived version with all that proves it; the same bytes each time."""
     with work.place():
         name, pieces = await run_in_threadpool(_package, runner, work, (record_id, number))
-    return _streamed(name, pieces)
+    return download(pieces, f"{name}.zip", ZIP)
 
 
 @router.get(
@@ -60,7 +58,7 @@ def export_contract(
     export = Export(runner.store, runner.actor, row.id, _render(work), closing=closing)
     with runner.store.change(runner.actor) as unit:
         export.note(unit)
-    return _streamed(row.contract_no, export.zipped())
+    return download(export.zipped(), f"{row.contract_no}.zip", ZIP)
 
 
 def _package(
@@ -79,8 +77,3 @@ def _render(work: Work) -> packages.Render:
         return work.children.run(evidence.render, page, size_bytes=evidence.size_of(page))
 
     return render
-
-
-def _streamed(name: str, pieces: Iterator[bytes]) -> Response:
-    headers = {"Content-Disposition": content_disposition(f"{name}.zip")}
-    return StreamingResponse(pieces, media_type=ZIP, headers=headers)

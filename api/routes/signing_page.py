@@ -17,25 +17,25 @@ from starlette.concurrency import run_in_threadpool
 
 from api import pages
 from api.http.callers import TheStore, address_of, is_https, store_of
+from api.http.changes import download
 from api.http.problems import problem_response, status_of
 from api.http.work import Work
 from api.pages import forms, showing
 from api.pages.forms import Form
-from api.pages.routing import answering, language, told
+from api.pages.routing import language, page_route_class, refusal_lines
 from api.routes.rendering import Working
 from docgen.errors import DocgenError, InputUnreadable, NotFound
 from docgen.links import opening, page_pictures, signing
 from docgen.links.links import IssuedLink
-from docgen.links.mail_outbox import invited
+from docgen.links.mail_outbox import invite
 from docgen.links.opening import LinkVisitor, OpenedLink
 from docgen.links.signing import Colleague, Hand, SigningStatement
 from docgen.signing import pictures
 from docgen.store.unit_of_work import Store
-from docgen.uploads import content_disposition
 from docgen.workflow.review import SignoffWish
 from schemas.envelope import Opinion
 
-MOST_PAGES = 2000
+MOST_PAGES = 2000  # far above any document here; a larger number is not even looked up
 COOKIE = "docgen_link_"
 
 
@@ -50,12 +50,13 @@ def refused(request: Request, error: Exception) -> Response:
         visitor = visitor_of(request, request.path_params["token"])
         return _ask_code(request, visitor, lang)
     heading = pages.texts(lang)["refused"]
-    lines = told(error, lang)
+    lines = refusal_lines(error, lang)
     return pages.page("message.html", lang, status_of(error), heading=heading, lines=lines)
 
 
 router = APIRouter(
-    route_class=answering(refused, DocgenError, RequestValidationError), include_in_schema=False
+    route_class=page_route_class(refused, DocgenError, RequestValidationError),
+    include_in_schema=False,
 )
 
 
@@ -117,10 +118,9 @@ async def open_document(
 @router.get("/s/{token}/{position}/document.pdf")
 def read_document(store: TheStore, visitor: TheVisitor, position: Position) -> Response:
     """Answer the PDF as it stands, with the seals that it has."""
-    _, one, _ = opening.look(store, visitor, position)
+    _, one, _ = opening.visible_document(store, visitor, position)
     data = store.blobs.get(opening.open_document(store, visitor, position))
-    name = content_disposition(f"{one.version.doc_no}.pdf")
-    return Response(data, headers={"Content-Disposition": name}, media_type="application/pdf")
+    return download(data, f"{one.version.doc_no}.pdf", "application/pdf")
 
 
 @router.get("/s/{token}/{position}/pages/{page}.png")
@@ -147,7 +147,7 @@ async def read_page(
 @router.post("/s/{token}/code")
 async def give_code(request: Request, store: TheStore, visitor: TheVisitor) -> Response:
     """Take the access code; a cookie remembers in this browser that it was right."""
-    form = await forms.filled(request, visitor)
+    form = await forms.read_form(request, visitor)
     proof = await run_in_threadpool(opening.give_code, store, visitor, form.text("code"))
     answer = JSONResponse({"done": True})
     answer.set_cookie(
@@ -156,7 +156,7 @@ async def give_code(request: Request, store: TheStore, visitor: TheVisitor) -> R
         path="/s/",
         secure=is_https(request),
         httponly=True,
-        samesite="lax",
+        samesite="lax",  # the link is opened from a mail, where strict would withhold the cookie
     )
     return answer
 
@@ -164,15 +164,15 @@ async def give_code(request: Request, store: TheStore, visitor: TheVisitor) -> R
 @router.post("/s/{token}/delegate")
 async def hand_on(request: Request, store: TheStore, visitor: TheVisitor) -> Response:
     """Hand the link on; the answer shows the colleague's link, this once."""
-    form = await forms.filled(request, visitor)
+    form = await forms.read_form(request, visitor)
     colleague = forms.colleague(form)
     base = showing.base_url(request)
     made = await run_in_threadpool(_handed_on, store, visitor, colleague, base)
     words = pages.texts(language(request, form.text("lang")))
-    said = [words["delegated"].format(name=colleague.name)]
+    messages = [words["delegated"].format(name=colleague.name)]
     if made.link.email and store.settings.smtp:
-        said.append(words["delegated_mailed"])
-    return JSONResponse({"url": f"{base}/s/{made.token}", "message": " ".join(said)})
+        messages.append(words["delegated_mailed"])
+    return JSONResponse({"url": f"{base}/s/{made.token}", "message": " ".join(messages)})
 
 
 @router.post("/s/{token}/{position}/sign")
@@ -180,28 +180,30 @@ async def sign(
     request: Request, store: TheStore, visitor: TheVisitor, work: Working, position: Position
 ) -> Response:
     """Take what somebody says of a document, with their signature."""
-    form = await forms.filled(request, visitor)
+    form = await forms.read_form(request, visitor)
     hand = await _hand(request, work, form)
     lang = language(request, form.text("lang"))
     statement = form.text("statement") or "document"
-    said = await run_in_threadpool(
+    signing_statement = await run_in_threadpool(
         _statement, store, visitor, form, showing.Asking(position, lang, statement, hand)
     )
-    await run_in_threadpool(signing.sign, store, visitor, position, said)
+    await run_in_threadpool(signing.sign, store, visitor, position, signing_statement)
     return JSONResponse({"done": True})
 
 
 def _ask_code(request: Request, visitor: LinkVisitor, lang: str) -> Response:
     store = store_of(request)
     with store.reading() as session:
-        link = opening.counting(session, visitor.token, store.clock())
+        link = opening.usable_link(session, visitor.token, store.clock())
     key = opening.form_key(store.key, link)
     return pages.page("code.html", lang, 401, base=f"/s/{visitor.token}", form_key=key)
 
 
 async def _document(request: Request, visitor: LinkVisitor, work: Work, position: int) -> Response:
     store = store_of(request)
-    entered, one, sha256 = await run_in_threadpool(opening.look, store, visitor, position)
+    entered, one, sha256 = await run_in_threadpool(
+        opening.visible_document, store, visitor, position
+    )
     pdf = await run_in_threadpool(store.blobs.get, sha256)
     count = await work.look(request, pictures.page_count, pdf)
     lang = language(request)
@@ -241,10 +243,10 @@ def _statement(
 
 def _handed_on(store: Store, visitor: LinkVisitor, to: Colleague, base: str) -> IssuedLink:
     with store.reading() as session:
-        link = opening.counting(session, visitor.token, store.clock())
+        link = opening.usable_link(session, visitor.token, store.clock())
     with store.change(opening.actor_of(link, visitor.address)) as unit:
         made = signing.delegate(unit, visitor, to, store.key)
-        invited(unit, store, made, base)
+        invite(unit, store, made, base)
         return made
 
 

@@ -22,7 +22,7 @@ from api.http.openapi import answers, problems
 from api.http.problems import status_of
 from api.http.work import Work
 from api.pages import verifying
-from api.pages.routing import answering, language, told
+from api.pages.routing import language, page_route_class, refusal_lines
 from api.routes.record_bodies import Wording
 from api.routes.rendering import Working
 from docgen.errors import DocgenError, InputUnreadable, UploadRefused
@@ -125,7 +125,9 @@ def _refused(request: Request, error: Exception) -> Response:
     """Answer a refusal as a page."""
     assert isinstance(error, DocgenError)
     lang = language(request)
-    made = verifying.shown(lang, status=status_of(error), told=told(error, lang))
+    made = verifying.verification_page(
+        lang, status=status_of(error), lines=refusal_lines(error, lang)
+    )
     if seconds := getattr(error, "retry_after_s", None):
         made.headers["Retry-After"] = str(seconds)
     return made
@@ -133,7 +135,7 @@ def _refused(request: Request, error: Exception) -> Response:
 
 router = APIRouter(prefix="/verify", tags=["verification"])
 page_router = APIRouter(
-    prefix="/verify", route_class=answering(_refused, DocgenError), include_in_schema=False
+    prefix="/verify", route_class=page_route_class(_refused, DocgenError), include_in_schema=False
 )
 
 
@@ -164,17 +166,19 @@ async def check_file(
 def ask_code(request: Request, code: Annotated[str, Query(max_length=80)] = "") -> Response:
     """Show the form for a code, or go on to what was typed."""
     lang = language(request)
-    if wanted := verification.code_of(code):
-        plain = "".join(one for one in wanted if one.isascii() and one.isalnum()) or "-"
+    if typed := verification.code_of(code):
+        plain = "".join(one for one in typed if one.isascii() and one.isalnum()) or "-"
         return RedirectResponse(f"/verify/{plain}?lang={lang}", 303)
-    return verifying.shown(lang)
+    return verifying.verification_page(lang)
 
 
 @page_router.get("/{short_code}")
 def show_standing(request: Request, store: TheStore, short_code: Code) -> Response:
     """Show how a version stands, with the form for a file."""
     one = verification.standing(store, short_code, address_of(request))
-    return verifying.shown(language(request), code=verification.code_of(short_code), one=one)
+    return verifying.verification_page(
+        language(request), code=verification.code_of(short_code), one=one
+    )
 
 
 @page_router.post("/{short_code}")
@@ -184,7 +188,7 @@ async def show_check(
     """Show what was found of a file."""
     one, checked = await _checked(request, store, work, short_code)
     code = verification.code_of(short_code)
-    return verifying.shown(language(request), code=code, one=one, checked=checked)
+    return verifying.verification_page(language(request), code=code, one=one, checked=checked)
 
 
 async def _checked(

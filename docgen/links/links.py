@@ -26,10 +26,10 @@ from docgen.workflow.signoff_rules import not_a_customer
 from schemas.problems import Problem, error
 from schemas.vocabulary import Role
 
-TOKEN_BYTES = 32
-DAYS, MOST_DAYS = 14, 90
+TOKEN_BYTES = 32  # 256 bits: nobody finds a link by trying, so a plain hash keeps it
+DAYS, MOST_DAYS = 14, 90  # a link is a key to a document, so it does not outlive a quarter
 REMIND_DAYS = (3, 7)
-MOST_DOCUMENTS = 200
+MOST_DOCUMENTS = 200  # of one visit; the page lists them all at once
 MAKERS = (Ability.write_records, Ability.receive, Ability.review)
 
 
@@ -110,10 +110,10 @@ def make(
         created_at=unit.now,
         expires_at=unit.now + timedelta(days=terms.days),
     )
-    return opened_for(unit, link, [(record.id, version.number) for record, version in found])
+    return store_link(unit, link, [(record.id, version.number) for record, version in found])
 
 
-def opened_for(
+def store_link(
     unit: UnitOfWork, link: LinkRow, where: Sequence[tuple[str, int]], **detail: str
 ) -> IssuedLink:
     """Keep a new link for versions, with its first token."""
@@ -191,7 +191,7 @@ def resend(unit: UnitOfWork, link_id: str) -> IssuedLink:
     waiting = waiting_of(unit.session, old)
     end(unit, old, "resent")
     assert unit.actor.user_id
-    return opened_for(unit, successor(unit, old, unit.actor.user_id), waiting, before=old.id)
+    return store_link(unit, successor(unit, old, unit.actor.user_id), waiting, before=old.id)
 
 
 def revoke(unit: UnitOfWork, link_id: str) -> None:

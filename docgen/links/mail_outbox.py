@@ -28,7 +28,9 @@ from docgen.store.tables import ContractRow, LinkRow, MailRow, UserRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 from schemas.problems import Problem, warning
 
-LEASE = timedelta(minutes=2)
+LEASE = timedelta(minutes=2)  # after it another process may send the message
+# RFC 5321 4.5.4.1: half an hour between tries, and no giving up within days; people who wait
+# for a link ask sooner, so the first tries come faster and the last after some 20 hours.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720))
 
 
@@ -42,14 +44,14 @@ class MailClaim:
     until: datetime
 
 
-def invited(unit: UnitOfWork, store: Store, made: IssuedLink, base_url: str) -> MailRow | None:
+def invite(unit: UnitOfWork, store: Store, made: IssuedLink, base_url: str) -> MailRow | None:
     """Leave an invitation for a link's person, if they have an e-mail and we a mail server."""
     if not made.link.email or not store.settings.smtp:
         return None
     return _leave(unit, store, made, base_url, kind="invitation")
 
 
-def unsent(store: Store, link: LinkRow, *, wished: bool) -> list[Problem]:
+def mail_warnings(store: Store, link: LinkRow, *, wished: bool) -> list[Problem]:
     """Warn that nobody gets mail, where an e-mail or reminders (`wished`) were given."""
     if not store.settings.smtp and (link.email or wished):
         return [warning("email" if link.email else "remind_days", "mail_not_sent")]
@@ -111,7 +113,7 @@ def record(unit: UnitOfWork, claimed: MailClaim, handed: SendResult) -> bool:
     return True
 
 
-def newest(session: Session, link_ids: list[str]) -> dict[str, MailRow]:
+def newest_mails(session: Session, link_ids: list[str]) -> dict[str, MailRow]:
     """Return the last message of each link that has one."""
     query = select(MailRow).where(MailRow.link_id.in_(link_ids)).order_by(MailRow.seq)
     return {mail.link_id: mail for mail in session.scalars(query)}

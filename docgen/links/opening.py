@@ -26,8 +26,8 @@ from docgen.store.tables import ContractRow, LinkItemRow, LinkRow, LinkTokenRow,
 from docgen.store.unit_of_work import Store, UnitOfWork
 from schemas.envelope import Status
 
-TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-GUESSES = 5
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes in base64url without padding (RFC 4648 5)
+GUESSES = 5  # at an access code before it is locked; a code has at least six characters
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def enter(
 
     Raises NotFound (link_unknown), Conflict (why it does not count), NotAllowed (link_code_needed).
     """
-    link = counting(session, visitor.token, now, lock=lock)
+    link = usable_link(session, visitor.token, now, lock=lock)
     if link.code_hash and not hmac.compare_digest(proof_of(key, link), visitor.proof):
         raise NotAllowed("link_code_needed")
     maker = session.get_one(UserRow, link.created_by).name
@@ -74,7 +74,7 @@ def at(session: Session, link: LinkRow, position: int) -> LinkedDocument:
     return found[0]
 
 
-def counting(session: Session, token: str, now: datetime, *, lock: bool = False) -> LinkRow:
+def usable_link(session: Session, token: str, now: datetime, *, lock: bool = False) -> LinkRow:
     """Return the link of a token if it counts now. Raises NotFound, Conflict."""
     link = found(session, token, lock=lock)
     if link.ended_how == "delegated":
@@ -127,7 +127,7 @@ def give_code(store: Store, visitor: LinkVisitor, code: str) -> str:
     Raises NotFound, Conflict, NotAllowed (link_code_wrong), Overloaded (link_code_locked).
     """
     with store.reading() as session:
-        link = counting(session, visitor.token, store.clock())
+        link = usable_link(session, visitor.token, store.clock())
     target, actor = GuessedSecret("link", link.id, GUESSES), actor_of(link, visitor.address)
     with store.change(actor) as unit:
         try:
@@ -148,7 +148,7 @@ def give_code(store: Store, visitor: LinkVisitor, code: str) -> str:
     raise NotAllowed("link_code_wrong")
 
 
-def look(
+def visible_document(
     store: Store, visitor: LinkVisitor, position: int
 ) -> tuple[OpenedLink, LinkedDocument, str]:
     """Return a document of a link with its PDF's sha256. Nothing is put on record.
@@ -158,28 +158,28 @@ def look(
     with store.reading() as session:
         entered = enter(session, visitor, store.clock(), store.key)
         one = at(session, entered.link, position)
-        return entered, one, shown_of(session, one)
+        return entered, one, pdf_sha256_of(session, one)
 
 
 def open_document(store: Store, visitor: LinkVisitor, position: int) -> str:
     """Return the sha256 of a document's PDF, whose pages are shown now.
 
     The first time is put on record: now, and not when its page was asked for, which programs that
-    preview links do, too. Raises as `look`.
+    preview links do, too. Raises as `visible_document`.
     """
-    entered, one, sha256 = look(store, visitor, position)
+    entered, one, sha256 = visible_document(store, visitor, position)
     if one.item.opened_at is None:
         with store.change(actor_of(entered.link, visitor.address)) as unit:
             _remember(unit, entered.link, position, (sha256, visitor.user_agent))
     return sha256
 
 
-def shown_of(session: Session, one: LinkedDocument) -> str:
+def pdf_sha256_of(session: Session, one: LinkedDocument) -> str:
     """Return the sha256 of a document's PDF as it stands, with the seals that it has.
 
     Conflict: link_document_closed, for a version that nobody may sign and this person did not.
     """
-    if refusal := not_to_sign(session, one) if one.item.done_at is None else None:
+    if refusal := refusal_to_sign(session, one) if one.item.done_at is None else None:
         raise refusal
     base = signed_pdf.base_of(session, one.version)
     if base is None:
@@ -187,7 +187,7 @@ def shown_of(session: Session, one: LinkedDocument) -> str:
     return base.sha256
 
 
-def not_to_sign(session: Session, one: LinkedDocument) -> DocgenError | None:
+def refusal_to_sign(session: Session, one: LinkedDocument) -> DocgenError | None:
     """Return why a document cannot be signed (now), if so."""
     if one.item.done_at:
         return Conflict("link_used")
@@ -206,7 +206,7 @@ def signed_by(session: Session, one: LinkedDocument) -> SignoffRow | None:
     return next((signoff for signoff in given if signoff.role == role), None)
 
 
-def taken(
+def link_document(
     unit: UnitOfWork, visitor: LinkVisitor, position: int, *, key: bytes, lock: bool
 ) -> tuple[LinkRow, LinkedDocument]:
     """Return a link and one of its documents; with `lock` both are held until the commit.

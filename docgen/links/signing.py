@@ -16,11 +16,11 @@ from docgen.links.links import (
     documents_of,
     end,
     note,
-    opened_for,
+    store_link,
     successor,
     waiting_of,
 )
-from docgen.links.opening import LinkVisitor, actor_of, enter, not_to_sign, taken
+from docgen.links.opening import LinkVisitor, actor_of, enter, link_document, refusal_to_sign
 from docgen.store.tables import LinkItemRow, LinkRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.uploads import Upload
@@ -30,8 +30,8 @@ from docgen.workflow.review import LinkSigner, PendingSignoff, SignoffWish
 from schemas.envelope import Opinion
 from schemas.vocabulary import Role
 
-MOST_HANDED_ON = 3
-AGENT_LENGTH = 300
+MOST_HANDED_ON = 3  # times, so that a link cannot wander about without an end
+AGENT_LENGTH = 300  # of the column that keeps what the browser calls itself
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,14 @@ def sign(
     actor = actor_of(entered.link, visitor.address)
 
     def ask(unit: UnitOfWork, lock: bool) -> PendingSignoff:
-        link, one = taken(unit, visitor, position, key=store.key, lock=lock)
+        link, one = link_document(unit, visitor, position, key=store.key, lock=lock)
         _may_be_signed(unit, one)
         signer = LinkSigner(Role[link.role], link.name, link.created_by, link.org)
         return review.link_word(unit, (one.record, one.version), signer, said.word)
 
     def change(keep: Callable[[UnitOfWork], PendingSignoff]) -> LinkedDocument:
         with store.change(actor) as unit:
-            link, one = taken(unit, visitor, position, key=store.key, lock=True)
+            link, one = link_document(unit, visitor, position, key=store.key, lock=True)
             note(unit, "consented", link, one.item, consent=said.consent_hash)
             given = keep(unit)
             unit.session.flush()
@@ -136,11 +136,11 @@ def delegate(unit: UnitOfWork, visitor: LinkVisitor, to: Colleague, key: bytes) 
     for one in documents_of(session, old):
         if (one.record.id, one.version.number) in waiting:
             note(unit, "delegated", old, one.item, to=to.name, reason=to.reason, link_to=new.id)
-    return opened_for(unit, new, waiting, before=old.id)
+    return store_link(unit, new, waiting, before=old.id)
 
 
 def _may_be_signed(unit: UnitOfWork, one: LinkedDocument) -> None:
-    if refusal := not_to_sign(unit.session, one):
+    if refusal := refusal_to_sign(unit.session, one):
         raise refusal
     if one.item.opened_at is None:
         raise Conflict("link_not_opened")
@@ -158,6 +158,7 @@ def _check_hand(link: LinkRow, said: SigningStatement) -> None:
 
 
 def _plain(name: str) -> str:
+    # NFKC (UAX #15) makes full-width letters plain; spaces and case do not tell people apart.
     return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 

@@ -19,6 +19,7 @@ from docgen.store.tables import ContractRow, DocumentRow, RecordRow, RenderingRo
 from docgen.store.unit_of_work import Store, UnitOfWork
 
 SIGNED = "signed"
+# States in which the content of a version can change no more.
 FIXED = frozenset({"submitted", "in_review", "returned", "approved", "archived"})
 
 
@@ -67,7 +68,7 @@ def order_for(
     )
 
 
-def wanted(
+def find(
     store: Store,
     actor: Actor,
     record_id: str,

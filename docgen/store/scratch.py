@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from docgen.errors import StoreFault
 
+# No space left, and the user's quota used up.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -135,7 +135,7 @@ def finished(plain: dict[str, Any], code: str, given: list[SignoffRow]) -> dict[
 
 
 def _printed(one: SignoffRow) -> dict[str, Any]:
-    told = {
+    signoff = {
         "role": one.role,
         "name": one.name,
         "org": one.org,
@@ -144,7 +144,7 @@ def _printed(one: SignoffRow) -> dict[str, Any]:
         "signed_on": one.signed_on.isoformat(),
         "method": one.method,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in signoff.items() if value is not None}
 
 
 def _delivered(

@@ -19,7 +19,7 @@ from docgen.store.unit_of_work import UnitOfWork
 from docgen.uploads import Purpose, Upload
 from docgen.uploads.scans import ScannedCode
 
-MOST_FILES = 50
+MOST_FILES = 50  # of a version, its scans and the pictures of signatures included
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def add(
         file=row.id,
         purpose=purpose,
         sha256=row.sha256,
-        **_told(scan, row),
+        **_scan_detail(scan, row),
     )
     return record, row
 
@@ -164,7 +164,7 @@ def _matched(version: VersionRow, scan: Scan) -> paper.Matched:
     )
 
 
-def _told(scan: Scan | None, row: AttachmentRow) -> dict[str, str | bool | None]:
+def _scan_detail(scan: Scan | None, row: AttachmentRow) -> dict[str, str | bool | None]:
     """Return what the audit trail says of a scan: what was matched, and the word given for it."""
     if scan is None:
         return {}

@@ -21,7 +21,7 @@ from schemas.envelope import Opinion, SignMethod
 from schemas.vocabulary import Role
 
 T = TypeVar("T")
-TRIES = 5
+TRIES = 5  # each lost to somebody who signed meanwhile
 Ask = Callable[[UnitOfWork, bool], PendingSignoff]
 
 
