@@ -94,8 +94,8 @@ def create(
     unit.session.flush()
     unit.session.add(version)
     _index(unit, record, draft)
-    unit.note("record.created", ("record", record.id), record.contract_id, doc_no=record.doc_no)
-    unit.tell("record.created", record.contract_id, id=record.id, doc_no=record.doc_no)
+    note_record(unit, "record.created", record, doc_no=record.doc_no)
+    announce_record(unit, "record.created", record, version)
     return record, version, draft.problems
 
 
@@ -111,7 +111,7 @@ def change(
     record.doc_date, record.prepared_by = draft.day, _prepared_by(draft)
     touched(unit, record)
     _index(unit, record, draft)
-    unit.note("record.changed", ("record", record.id), record.contract_id, etag=record.etag)
+    note_record(unit, "record.changed", record, etag=record.etag)
     return record, version, draft.problems
 
 
@@ -190,6 +190,18 @@ def signoffs(session: Session, record_id: str, number: int) -> Sequence[SignoffR
 def contract_of(session: Session, record: RecordRow) -> ContractRow:
     """Return the contract that a record belongs to."""
     return session.get_one(ContractRow, record.contract_id)
+
+
+def note_record(unit: UnitOfWork, action: str, record: RecordRow, **detail: object) -> None:
+    """Put what was done to a record into the audit trail."""
+    unit.note(action, ("record", record.id), record.contract_id, **detail)
+
+
+def announce_record(
+    unit: UnitOfWork, event: str, record: RecordRow, version: VersionRow, **detail: object
+) -> None:
+    """Leave a message for the contract's webhooks about a version of a record."""
+    unit.tell(event, record.contract_id, id=record.id, doc_no=version.doc_no, **detail)
 
 
 def touched(unit: UnitOfWork, record: RecordRow) -> None:
