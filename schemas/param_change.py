@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from schemas.chronology import day_of, in_future, moments, out_of_order
 from schemas.fields import Choice, Part, field, rule
@@ -143,7 +142,7 @@ class ParamChange(Part):
 def continuity(changes: Sequence[ParamChange], list_name: str) -> Iterator[Problem]:
     """Warn of a change that starts from another value than the last one of that parameter left."""
     last: dict[tuple[str, str], ParamChange] = {}
-    for index, change in sorted(enumerate(changes), key=_when):
+    for index, change in sorted(enumerate(changes), key=lambda item: item[1].changed_at):
         key = (change.asset_no, change.param_name.casefold())
         earlier = last.get(key)
         last[key] = change
@@ -151,10 +150,6 @@ def continuity(changes: Sequence[ParamChange], list_name: str) -> Iterator[Probl
             told = {"left": _quoted(earlier.value_left), "at": earlier.changed_at}
             path = (list_name, index, "value_before")
             yield warning(path, "value_before_differs", _quoted(change.value_before), **told)
-
-
-def _when(item: tuple[int, ParamChange]) -> datetime:
-    return item[1].changed_at
 
 
 def _continues(earlier: ParamChange, later: ParamChange) -> bool:

@@ -99,7 +99,7 @@ JsonBody = Annotated[bytes, Depends(json_body)]
 
 
 async def empty_body(data: JsonBody) -> bytes:
-    """Return the raw body of a request that says nothing but its address."""
+    """Return the raw body of a request whose address says everything: empty, or `{}`."""
     parsed(EmptyRequest, data)
     return data
 

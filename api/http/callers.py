@@ -46,7 +46,7 @@ def store_of(request: Request) -> Store:
 
 
 async def the_store(request: Request) -> Store:
-    """As store_of, without a thread for it."""
+    """Return the store; a coroutine, since FastAPI would run a plain function in a thread."""
     return store_of(request)
 
 
@@ -71,14 +71,14 @@ def _holder(request: Request, session: Session, token: str) -> Actor:
 
 
 class ReadingCaller:
-    """Whoever only reads: asked who he is in the session that he reads in, so in one go."""
+    """A caller who only reads: identified in the database session that the request reads in."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
 
     @contextmanager
     def reading(self) -> Iterator[tuple[Session, Actor]]:
-        """Give a session to read in, and who reads. Raises NotSignedIn."""
+        """Open a session to read in, and identify the reader. Raises NotSignedIn."""
         request, token = self._request, _token(self._request)
         visitor = _visitor(request, cookie_of(request)).actor if token is None else None
         with store_of(request).reading() as session:
@@ -166,7 +166,7 @@ def _visitor(request: Request, cookie: str) -> Caller:
 
 
 def _check_csrf(request: Request, visit: Visit) -> None:
-    """Want the session's token, and a sign that the page is ours. Raises NotAllowed."""
+    """Require the session's CSRF token and a header that names our own page. NotAllowed."""
     token = request.headers.get(CSRF_HEADER, "").encode()
     signs = list(_signs(request))
     if not signs or not all(signs) or not hmac.compare_digest(token, visit.csrf_token.encode()):

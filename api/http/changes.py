@@ -31,7 +31,7 @@ REPLAYED = "Idempotency-Replayed"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request is answered: a model (none: 204), its status, and where and what it is now."""
+    """An answer: a model (none: 204), its status, the ETag counter and address of what it shows."""
 
     body: BaseModel | None
     status: int = 200
@@ -68,7 +68,7 @@ def download(
 
 
 class ChangeRunner:
-    """Where a caller's changes are made."""
+    """Makes the changes of one request, for its caller."""
 
     def __init__(self, request: Request, store: Store, actor: Actor) -> None:
         """Serve one request."""

@@ -89,7 +89,9 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        name = _request_id(Headers(scope=scope).get("x-request-id", ""))
+        name = Headers(scope=scope).get("x-request-id", "")
+        if not REQUEST_ID.fullmatch(name):
+            name = uuid4().hex
         scope.setdefault("state", {})["request_id"] = name
         status = 500
 
@@ -133,7 +135,3 @@ def _pattern(scope: Scope) -> str:
     path = str(getattr(scope.get("route"), "path", "unknown"))
     inside = scope["path"].startswith(API) and path.startswith("/")
     return API.rstrip("/") + path if inside and not path.startswith(API) else path
-
-
-def _request_id(header: str) -> str:
-    return header if REQUEST_ID.fullmatch(header) else uuid4().hex

@@ -1,4 +1,4 @@
-"""Who uses the children and who waits: a request takes a place, a lane, and ends with its caller.
+"""Scheduling of the rendering children: places in the queue, two lanes, and cancelling.
 
 Nothing here is computed in the server's own process, so no record and no template can hold it up.
 """
@@ -90,14 +90,14 @@ class Work:
         )
 
     async def inspect(self, request: Request, name: str, data: bytes, purpose: Purpose) -> Upload:
-        """Look into an uploaded file."""
+        """Find out the type of an uploaded file, and refuse harmful content."""
         looking = _child(
             self._checking, partial(inspect, name, data, purpose=purpose), size_bytes=0
         )
         return await _unless_gone(request, looking)
 
     async def look(self, request: Request, work: Callable[..., T], *args: Any) -> T:
-        """Do some small work on what others made, such as drawing a page."""
+        """Run short work, such as drawing a page, in a child of the quick lane."""
         return await _unless_gone(request, _child(self._checking, work, *args, size_bytes=0))
 
     async def ready(self) -> int:

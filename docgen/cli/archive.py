@@ -13,7 +13,7 @@ from docgen.access import SERVICE
 from docgen.archive import evidence
 from docgen.archive.evidence import EvidencePage
 from docgen.archive.exporting import Export, contract_id_of
-from docgen.archive.restoring import Restored, restore
+from docgen.archive.restoring import restore
 from docgen.backup.place import need_store
 from docgen.cli.console import REFUSED, command_group, errors_told, out, print_json
 from docgen.cli.options import AsJson
@@ -88,14 +88,10 @@ def restore_command(
         print_json({"packages": [one.as_json() for one in found]})
     else:
         for one in found:
-            _print_restored(one)
+            out.print(f"{STATES[one.state]}: {escape(one.doc_no or one.place)}")
+            print_findings(one.verdict)
     if any(one.state == "refused" for one in found):
         raise typer.Exit(REFUSED)
-
-
-def _print_restored(one: Restored) -> None:
-    out.print(f"{STATES[one.state]}: {escape(one.doc_no or one.place)}")
-    print_findings(one.verdict)
 
 
 def _contract_id(store: Store, contract_no: str) -> str:

@@ -1,4 +1,4 @@
-"""The outbox of mail about signing links: left with the change, claimed, tried again, given up.
+"""The outbox of mail about signing links: written with a change, claimed by a sender, retried.
 
 A waiting message is sealed, for it holds the link; when it is over nothing of it remains.
 """
@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from docgen.links.links import (
     IssuedLink,
-    LinkedDocument,
     documents_of,
     new_token,
     next_reminder,
@@ -36,7 +35,7 @@ WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720
 
 @dataclass(frozen=True)
 class MailClaim:
-    """A message that whoever holds this sends now, and nobody else before `until`."""
+    """A message claimed for sending; no other process sends it before `until`."""
 
     mail_id: str
     recipient: str
@@ -162,7 +161,11 @@ def _reminded(unit: UnitOfWork, store: Store, link: LinkRow) -> int:
     """Remind somebody of what still waits, or never again when nothing does."""
     link.reminded += 1
     link.remind_at = next_reminder(link, link.reminded)
-    waiting = [one for one in documents_of(unit.session, link) if _waits(one)]
+    waiting = [
+        one
+        for one in documents_of(unit.session, link)
+        if one.item.done_at is None and one.version.state in OPEN
+    ]
     if not waiting or link.expires_at <= unit.now:
         link.remind_at = None
         return 0
@@ -172,7 +175,3 @@ def _reminded(unit: UnitOfWork, store: Store, link: LinkRow) -> int:
     for item in items:
         note(unit, "reminded", link, item, to=link.email, times=link.reminded)
     return 1
-
-
-def _waits(one: LinkedDocument) -> bool:
-    return one.item.done_at is None and one.version.state in OPEN

@@ -1,4 +1,4 @@
-"""Coming with a signing link: which link it is, whether it counts, its code, what was opened.
+"""Access through a signing link: finding it, whether it may be used, its code, what was opened.
 
 Whoever has no valid token is told nothing but that there is no such link.
 """
@@ -32,7 +32,7 @@ GUESSES = 5  # at an access code before it is locked; a code has at least six ch
 
 @dataclass(frozen=True)
 class LinkVisitor:
-    """Who comes: the token of the address, the proof that the code was given, and where from."""
+    """A visitor: the token of the address, the proof that the code was given, and where from."""
 
     token: str
     proof: str = ""
@@ -42,7 +42,7 @@ class LinkVisitor:
 
 @dataclass(frozen=True)
 class OpenedLink:
-    """A link that counts, with what its page tells of it; `count` is of its documents."""
+    """A usable link, with what its page shows; `count` is the number of its documents."""
 
     link: LinkRow
     contract: ContractRow
@@ -53,7 +53,7 @@ class OpenedLink:
 def enter(
     session: Session, visitor: LinkVisitor, now: datetime, key: bytes, *, lock: bool = False
 ) -> OpenedLink:
-    """Let somebody in whose link counts, and who has given its code.
+    """Check a visitor: the link must be usable now, and its access code given.
 
     Raises NotFound (link_unknown), Conflict (why it does not count), NotAllowed (link_code_needed).
     """
@@ -75,10 +75,11 @@ def at(session: Session, link: LinkRow, position: int) -> LinkedDocument:
 
 
 def usable_link(session: Session, token: str, now: datetime, *, lock: bool = False) -> LinkRow:
-    """Return the link of a token if it counts now. Raises NotFound, Conflict."""
+    """Return the link of a token if it may be used now. Raises NotFound, Conflict (why not)."""
     link = found(session, token, lock=lock)
     if link.ended_how == "delegated":
-        raise Conflict("link_delegated", name=_colleague(session, link))
+        colleague = select(LinkRow.name).where(LinkRow.before_id == link.id)
+        raise Conflict("link_delegated", name=session.scalars(colleague).one())
     if link.ended_how == "resent":
         raise Conflict("link_replaced")
     if link.ended_at:
@@ -89,7 +90,7 @@ def usable_link(session: Session, token: str, now: datetime, *, lock: bool = Fal
 
 
 def found(session: Session, token: str, *, lock: bool = False) -> LinkRow:
-    """Return the link of a token, whether it counts or not. NotFound: link_unknown."""
+    """Return the link of a token, usable or not. NotFound: link_unknown."""
     hashed = hash_of(token)
     kept = session.get(LinkTokenRow, hashed) if TOKEN.fullmatch(token) else None
     if kept is None or not hmac.compare_digest(kept.token_hash, hashed):
@@ -231,8 +232,3 @@ def _remember(unit: UnitOfWork, link: LinkRow, position: int, seen: tuple[str, s
     if item.opened_at is None:
         item.opened_at, item.shown_sha256 = unit.now, seen[0]
         note(unit, "opened", link, item, pdf=seen[0], user_agent=seen[1])
-
-
-def _colleague(session: Session, link: LinkRow) -> str:
-    query = select(LinkRow.name).where(LinkRow.before_id == link.id)
-    return session.scalars(query).one()

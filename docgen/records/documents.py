@@ -36,7 +36,7 @@ class StoredDocument:
 
 @dataclass(frozen=True)
 class DocumentRequest:
-    """A document that was asked for: where it lies already, or the order that makes it.
+    """A requested document: the sha256 of the stored file, or the order that renders it.
 
     `fixed` says that the version is submitted, so that the file belongs to it for good.
     """

@@ -172,7 +172,7 @@ def listed(
     narrowed = _narrowed(session, query, chosen, actor)
     if cursor:
         narrowed = narrowed.where(RecordRow.seq < int(decoded(cursor, KIND)))
-    return paged(session.scalars(narrowed.limit(limit + 1)), limit, KIND, _seq)
+    return paged(session.scalars(narrowed.limit(limit + 1)), limit, KIND, lambda record: record.seq)
 
 
 def versions(session: Session, actor: Actor, record_id: str) -> Sequence[VersionRow]:
@@ -205,7 +205,7 @@ def announce_record(
 
 
 def touched(unit: UnitOfWork, record: RecordRow) -> None:
-    """Count a change of the record."""
+    """Advance the record's ETag counter and its time of change."""
     record.etag += 1
     record.updated_at = unit.now
 
@@ -293,7 +293,3 @@ def _same_record(record: RecordRow, draft: Draft, given: Any) -> None:
 def _prepared_by(draft: Draft) -> str:
     given = draft.plain.get("prepared_by")
     return given[:200] if isinstance(given, str) else ""
-
-
-def _seq(record: RecordRow) -> int:
-    return record.seq

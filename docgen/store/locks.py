@@ -1,4 +1,4 @@
-"""Who keeps whom out: a backup holds off the sweep, whose bytes it is about to read."""
+"""Locks between backup and sweep: no bytes are swept while a backup is about to read them."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Page(Generic[T]):
 
 
 def paged(found: Iterable[T], limit: int, kind: str, key: Callable[[T], str | int]) -> Page[T]:
-    """Make a page of at most `limit` out of items of which there may be one more."""
+    """Make a page of the first `limit` items; one item more tells that another page follows."""
     items = list(found)
     if len(items) <= limit:
         return Page(items)

@@ -94,7 +94,8 @@ def own_word(
     """
     record, version = _under_review(unit, where, lock=lock)
     role = _own_role(unit, record)
-    _need_another(unit, record, version)
+    if unit.actor.user_id in (record.created_by, version.submitted_by):  # in whatever role
+        raise NotAllowed("own_record")
     signed = SignoffRow(
         role=role,
         name=unit.actor.name,
@@ -214,12 +215,6 @@ def _under_review(
     record, version = visible(unit.session, unit.actor, *where, lock=lock)
     refuse(Step.sign, wrong_state(Step.sign, version.state))
     return record, version
-
-
-def _need_another(unit: UnitOfWork, record: RecordRow, version: VersionRow) -> None:
-    """Raise NotAllowed when the actor wrote or submitted the record, in whatever role."""
-    if unit.actor.user_id in (record.created_by, version.submitted_by):
-        raise NotAllowed("own_record")
 
 
 def _own_role(unit: UnitOfWork, record: RecordRow) -> Role:
