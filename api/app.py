@@ -48,6 +48,7 @@ from docgen.settings import Settings, load_settings
 from docgen.store.unit_of_work import Store
 from docgen.webhooks.sender import Deliverer
 
+# Bytes: below one packet compression gains nothing. Levels above 5 cost time for little.
 GZIP_FROM, GZIP_LEVEL = 1000, 5
 
 

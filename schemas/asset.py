@@ -98,6 +98,7 @@ class AdminRank(Choice):
     backup = "backup", "备", "Backup", "", "备管理员", "B角"
 
 
+# Deployments that need at least two nodes.
 CLUSTERED = frozenset({DeployMode.rac, DeployMode.mgr, DeployMode.distributed})
 
 

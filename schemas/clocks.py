@@ -14,6 +14,7 @@ from schemas.contract import Calendar
 from schemas.fields import Choice
 from schemas.problems import SHANGHAI
 
+# A day ends with its last whole second, since documents print no fractions.
 LAST_SECOND = time(23, 59, 59, tzinfo=SHANGHAI)
 
 

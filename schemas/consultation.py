@@ -39,6 +39,7 @@ class Satisfaction(Choice):
     no_feedback = "no_feedback", "未反馈", "No feedback", "muted", "无反馈"
 
 
+# Answers after which closing needs no reason.
 CONTENT = frozenset({Satisfaction.satisfied, Satisfaction.mostly})
 
 

@@ -11,6 +11,7 @@ from schemas.fields import Choice, Part, field, rule
 from schemas.problems import Problem, error, warning
 from schemas.values import Count, Instant, Name, Text
 
+# Consent by word of mouth is to be put in writing within a day; later is warned of.
 WRITTEN_WITHIN = timedelta(hours=24)
 
 

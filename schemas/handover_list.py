@@ -15,6 +15,7 @@ from schemas.ticket import DefectNo, TicketNo
 from schemas.values import Count, Day, Instant, Name, Text, base_number
 from schemas.vocabulary import Role, TicketClass
 
+# A ticket's number begins with the code of its record type.
 PREFIXES = {TicketClass.consultation: "ZX-", TicketClass.defect: "QX-"}
 
 

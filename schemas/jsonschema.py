@@ -12,6 +12,7 @@ from schemas.fields import Choice, Part
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
+# Keywords of JSON Schema (Validation 6.2) for the bounds of our fields.
 BOUNDS = {
     "ge": "minimum",
     "gt": "exclusiveMinimum",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from schemas.chronology import day_of, in_future, moments, out_of_order
 from schemas.fields import Choice, Part, field, rule
@@ -14,12 +13,14 @@ from schemas.setting import Setting
 from schemas.values import AnyText, DocNo, Flag, Instant, Name, Text
 from schemas.vocabulary import ParamScope
 
+# Binary multiples, as Oracle and PostgreSQL read K, M and G in their parameters.
 _BYTES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50}
 _SIZES = {
     letter + tail: factor
     for letter, factor in _BYTES.items()
     for tail in (("", "b", "ib") if letter else ("", "b"))
 }
+# In seconds: units of PostgreSQL's parameters (its manual, 19.1.1), and `sec`.
 _SECONDS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _QUANTITY = re.compile(r"([+-]?\d{1,18}(?:\.\d{1,9})?)\s*([a-z]{0,3})")
 
@@ -141,18 +142,14 @@ class ParamChange(Part):
 def continuity(changes: Sequence[ParamChange], list_name: str) -> Iterator[Problem]:
     """Warn of a change that starts from another value than the last one of that parameter left."""
     last: dict[tuple[str, str], ParamChange] = {}
-    for index, change in sorted(enumerate(changes), key=_when):
+    for index, change in sorted(enumerate(changes), key=lambda item: item[1].changed_at):
         key = (change.asset_no, change.param_name.casefold())
         earlier = last.get(key)
         last[key] = change
         if earlier and not _continues(earlier, change):
-            told = {"left": _told(earlier.value_left), "at": earlier.changed_at}
+            told = {"left": _quoted(earlier.value_left), "at": earlier.changed_at}
             path = (list_name, index, "value_before")
-            yield warning(path, "value_before_differs", _told(change.value_before), **told)
-
-
-def _when(item: tuple[int, ParamChange]) -> datetime:
-    return item[1].changed_at
+            yield warning(path, "value_before_differs", _quoted(change.value_before), **told)
 
 
 def _continues(earlier: ParamChange, later: ParamChange) -> bool:
@@ -168,5 +165,5 @@ def _trimmed(value: str | None) -> str | None:
     return None if value is None else value.strip()
 
 
-def _told(value: str | None) -> str:
+def _quoted(value: str | None) -> str:
     return "null" if value is None else repr(value) if not value.strip() else value

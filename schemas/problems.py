@@ -15,7 +15,8 @@ from schemas.wording import Worded, has_label
 
 Level = Literal["error", "warning"]
 Step = str | int
-VALUE_LIMIT = 120
+VALUE_LIMIT = 120  # characters of a value that a message repeats: one line of a terminal
+# Times without an offset are China's: +08:00, and no summer time since 1991.
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -65,7 +66,7 @@ class Problem(Worded):
 
     def wording(self) -> tuple[str, Mapping[str, Any]]:
         """Return the code and the parameters, all as they may be shown."""
-        given = {key: _said(value) for key, value in (self.params or {}).items()}
+        given = {key: _json_value(value) for key, value in (self.params or {}).items()}
         value = self.value if has_label(self.value) else shown(self.value)
         return self.code, given | {"value": value}
 
@@ -94,7 +95,7 @@ def shown(value: Any) -> Any:
     return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…"
 
 
-def _said(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """Give a parameter as it may be shown, but leave what has two languages."""
     return value if isinstance(value, Mapping) or has_label(value) else shown(value)
 

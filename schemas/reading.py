@@ -22,9 +22,10 @@ from schemas.values import ROW_LIMIT, fold
 from schemas.wording import entries
 
 P = TypeVar("P", bound=Part)
-NAME_LIMIT = 100
+NAME_LIMIT = 100  # characters of a field's name that a message repeats
 CONTEXT = 1000
 
+# Pydantic's types of errors (docs, "Validation Errors") that one of our messages stands for.
 PYDANTIC_CODES = {
     "missing": "missing",
     "extra_forbidden": "unknown_field",
@@ -182,7 +183,7 @@ def _problems(model: type[Part], item: Any) -> Iterator[Problem]:
 
 def _nearest(name: str, owner: type[Part] | None) -> dict[str, Any]:
     """Find the field whose name, label or alias is like `name`: people write 参数名称 as well."""
-    known = _said_names(owner) if owner else {}
+    known = _accepted_names(owner) if owner else {}
     near = difflib.get_close_matches(fold(name[:NAME_LIMIT]), known, n=1, cutoff=0.5)
     if near:
         found = known[near[0]]
@@ -191,7 +192,7 @@ def _nearest(name: str, owner: type[Part] | None) -> dict[str, Any]:
 
 
 @cache
-def _said_names(model: type[Part]) -> Mapping[str, str]:
+def _accepted_names(model: type[Part]) -> Mapping[str, str]:
     """Give what fields may be called, folded, and their names; a name goes before a label."""
     said: dict[str, str] = {}
     for name in model.model_fields:

@@ -10,7 +10,7 @@ from schemas.setting import Setting
 from schemas.values import Amount, Flag, Name, Percent
 from schemas.vocabulary import CheckState
 
-PERCENT_TOLERANCE = 0.5
+PERCENT_TOLERANCE = 0.5  # percentage points: tools round to whole numbers
 
 
 def _agrees(name: str, given: float | None, computed: float | None) -> Iterator[Problem]:

@@ -65,7 +65,7 @@ _CHANGING = re.compile(
 _FORBIDDEN = re.compile(
     r"不得|不允许|不能|不可|不做|不进行|禁止|严禁|\b(?:no|not|never|without)\b", FLAGS
 )
-_LIMIT = 80
+_LIMIT = 80  # characters of a statement that a message repeats
 
 
 def changing_statement_in(text: str) -> str | None:

@@ -18,8 +18,8 @@ from pydantic_core import PydanticCustomError
 
 from schemas.problems import SHANGHAI
 
-TEXT_LIMIT = 20_000
-LOG_LIMIT = 4 * 1024 * 1024
+TEXT_LIMIT = 20_000  # characters; a cell of a workbook holds 32,767 (Excel's limits)
+LOG_LIMIT = 4 * 1024 * 1024  # characters of a log
 ROW_LIMIT = 5_000
 
 _CODES = "WB|XJ|WH|ZX|QX|JJ|SQ|XC|BD|XT|SB|BM|DJ|YB|ZJ"
@@ -29,13 +29,16 @@ DOC_NO_PATTERN = rf"^({_CODES})-[A-Z0-9]{{2,12}}-\d{{8}}-\d{{3}}(-R\d{{1,2}})?$"
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff]"
 )
+# Noncharacters (Unicode 23.7); XML 1.0 2.2 forbids the last two in documents.
 _NEVER = re.compile(r"[\ufdd0-\ufdef\ufffe\uffff]")
 _DAY = re.compile(
     r"^(?P<y>\d{4})\s*(?:[-/.年])\s*(?P<m>\d{1,2})\s*(?:[-/.月])\s*(?P<d>\d{1,2})\s*日?(?P<rest>.*)$"
 )
+# ISO 8601 basic format, as file names and exports of databases have it.
 _COMPACT_DAY = re.compile(
     r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})(?P<rest>(?:[T ]?\d{4}(?:\d{2})?|[T ].*)?)$"
 )
+# Told apart from other nonsense, because the remedy is another: to add the year.
 _NO_YEAR = re.compile(r"^\d{1,2}\s*[-/.月]\s*\d{1,2}\s*日?(\s.*)?$")
 _TIME = re.compile(
     r"^[T\s]*(?P<half>上午|下午|晚上|凌晨|中午|AM|PM)?\s*"
@@ -43,6 +46,7 @@ _TIME = re.compile(
     r"\s*(?P<late>AM|PM)?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?$",
     re.IGNORECASE,
 )
+# ISO 8601:2004 4.2.3: 24:00 is the midnight at the end of a day.
 _END_OF_DAY = re.compile(r"[T\s]*24[:点时]0{0,2}分?(?::00)?\s*(Z|[+-]\d{2}:?\d{2})?\s*")
 _COMPACT_TIME = re.compile(r"^[T ]?(?P<h>\d{2})(?P<mi>\d{2})(?P<s>\d{2})?$")
 
@@ -262,6 +266,7 @@ Instant = Annotated[
 """A moment, aware; UTC in JSON, Asia/Shanghai on paper."""
 
 
+# Four numbers up to 255 without leading zeros, which some programs read as octal (RFC 6943 3.1.1).
 _PLAIN_IP = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|\Z)){4}(?<!\.)")
 
 

@@ -18,6 +18,7 @@ from typing import Any
 PACKAGES = ("schemas", "docgen", "api")
 NAMES = "messages*.toml"
 LANGUAGES = ("zh", "en")
+# A table's head in TOML, alone on its line, as all of the catalogues write it.
 HEAD = re.compile(r"^\[([\w.]+)\]$", re.MULTILINE)
 
 

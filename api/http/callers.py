@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from api.http.bodies import media_type
 from docgen.access import Actor
 from docgen.accounts import sessions, tokens
 from docgen.accounts.sessions import Visit
@@ -22,7 +23,10 @@ from docgen.errors import InputUnreadable, NotAllowed, NotSignedIn
 from docgen.store.unit_of_work import Store
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# A form of another site can send text/plain and urlencoded bodies without a preflight (Fetch,
+# 2.2.2); of the three such types only multipart is needed here, and _check_csrf holds for it too.
 MEDIA_TYPES = frozenset({"application/json", "multipart/form-data"})
+# A cookie named __Host- holds for this host only, over https and on every path (RFC 6265bis 4.1.3).
 COOKIE, SECURE_COOKIE = "docgen_session", "__Host-docgen_session"
 CSRF_HEADER = "X-CSRF-Token"
 
@@ -42,7 +46,7 @@ def store_of(request: Request) -> Store:
 
 
 async def the_store(request: Request) -> Store:
-    """As store_of, without a thread for it."""
+    """Return the store; a coroutine, since FastAPI would run a plain function in a thread."""
     return store_of(request)
 
 
@@ -67,14 +71,14 @@ def _holder(request: Request, session: Session, token: str) -> Actor:
 
 
 class ReadingCaller:
-    """Whoever only reads: asked who he is in the session that he reads in, so in one go."""
+    """A caller who only reads: identified in the database session that the request reads in."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
 
     @contextmanager
     def reading(self) -> Iterator[tuple[Session, Actor]]:
-        """Give a session to read in, and who reads. Raises NotSignedIn."""
+        """Open a session to read in, and identify the reader. Raises NotSignedIn."""
         request, token = self._request, _token(self._request)
         visitor = _visitor(request, cookie_of(request)).actor if token is None else None
         with store_of(request).reading() as session:
@@ -131,7 +135,7 @@ def check_media_type(request: Request) -> None:
     """Refuse bodies that another site's form could send. InputUnreadable: media_type_refused."""
     headers = request.headers
     empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
-    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    media = media_type(headers)
     if request.method in SAFE_METHODS or (empty and not media) or media in MEDIA_TYPES:
         return
     raise InputUnreadable("media_type_refused", value=media)
@@ -156,16 +160,16 @@ def _visitor(request: Request, cookie: str) -> Caller:
             address=address_of(request),
         )
     if request.method not in SAFE_METHODS:
-        _check_ours(request, visit)
+        _check_csrf(request, visit)
     sessions.keep_alive(store, visit)
     return Caller(visit.actor, visit)
 
 
-def _check_ours(request: Request, visit: Visit) -> None:
-    """Want the session's token, and a sign that the page is ours. Raises NotAllowed."""
-    given = request.headers.get(CSRF_HEADER, "").encode()
+def _check_csrf(request: Request, visit: Visit) -> None:
+    """Require the session's CSRF token and a header that names our own page. NotAllowed."""
+    token = request.headers.get(CSRF_HEADER, "").encode()
     signs = list(_signs(request))
-    if not signs or not all(signs) or not hmac.compare_digest(given, visit.csrf_token.encode()):
+    if not signs or not all(signs) or not hmac.compare_digest(token, visit.csrf_token.encode()):
         raise NotAllowed("csrf_refused", csrf_header=CSRF_HEADER)
 
 

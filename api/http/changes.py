@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from api.http.callers import TheActor, TheStore
@@ -21,14 +22,16 @@ from docgen.store.idempotency import Repeatable
 from docgen.store.sealing import opened, sealed
 from docgen.store.tables import IdempotencyKeyRow
 from docgen.store.unit_of_work import Store, UnitOfWork
+from docgen.uploads import content_disposition
 
+# Visible ASCII only, as in a header (RFC 9110 5.5); with the name of a step it fits the column.
 KEY = re.compile(r"[\x21-\x7e]{1,200}")
 REPLAYED = "Idempotency-Replayed"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request is answered: a model (none: 204), its status, and where and what it is now."""
+    """An answer: a model (none: 204), its status, the ETag counter and address of what it shows."""
 
     body: BaseModel | None
     status: int = 200
@@ -48,12 +51,24 @@ class Answer:
 
     def headers(self) -> dict[str, str]:
         """Return ETag and Location, where there are any."""
-        told = {"ETag": etag_of(self.etag) if self.etag else "", "Location": self.location}
-        return {name: value for name, value in told.items() if value}
+        headers = {"ETag": etag_of(self.etag) if self.etag else "", "Location": self.location}
+        return {name: value for name, value in headers.items() if value}
+
+
+def download(
+    data: bytes | Iterator[bytes], name: str, media: str, *, sha256: str = "", **headers: str
+) -> Response:
+    """Answer a file to be saved under `name`; an iterator is sent while it is made."""
+    headers["Content-Disposition"] = content_disposition(name)
+    if sha256:
+        headers["ETag"] = f'"{sha256}"'
+    if isinstance(data, bytes):
+        return Response(data, media_type=media, headers=headers)
+    return StreamingResponse(data, media_type=media, headers=headers)
 
 
 class ChangeRunner:
-    """Where a caller's changes are made."""
+    """Makes the changes of one request, for its caller."""
 
     def __init__(self, request: Request, store: Store, actor: Actor) -> None:
         """Serve one request."""
@@ -78,16 +93,25 @@ class ChangeRunner:
                 if found := idempotency.earlier(unit.session, repeatable):
                     return self._replayed(found)
             answer = work(unit)
-            made = answer.response()
+            response = answer.response()
             if repeatable:
                 idempotency.keep(
                     unit,
                     repeatable,
-                    status=made.status_code,
+                    status=response.status_code,
                     headers=json.dumps(answer.headers()),
-                    body=sealed(self.store.key, bytes(made.body).decode()),
+                    body=sealed(self.store.key, bytes(response.body).decode()),
                 )
-        return made
+        return response
+
+    def delete(self, work: Callable[[UnitOfWork], object]) -> Response:
+        """Do `work` in one transaction, as `change` does; the answer is 204 without a body."""
+
+        def deleted(unit: UnitOfWork) -> Answer:
+            work(unit)
+            return Answer(None)
+
+        return self.change(b"", deleted)
 
     def earlier(self, content: bytes) -> Response | None:
         """Return the answer given to this key before, so that long work is not begun again."""
@@ -117,9 +141,9 @@ class ChangeRunner:
         return Response(body, found.status, headers, media_type=media)
 
 
-async def desk_of(request: Request, store: TheStore, actor: TheActor) -> ChangeRunner:
-    """Return the caller's desk; async, since it takes no thread's time."""
+async def change_runner(request: Request, store: TheStore, actor: TheActor) -> ChangeRunner:
+    """Return the caller's runner; async, since it takes no thread's time."""
     return ChangeRunner(request, store, actor)
 
 
-TheDesk = Annotated[ChangeRunner, Depends(desk_of)]
+TheRunner = Annotated[ChangeRunner, Depends(change_runner)]

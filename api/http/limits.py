@@ -13,7 +13,7 @@ from docgen.errors import DocgenError, RenderFailed
 from docgen.pipeline.json_input import SIZE_LIMIT
 from docgen.uploads import MOST_BYTES
 
-HELD_LIMIT = 8 * SIZE_LIMIT
+HELD_LIMIT = 8 * SIZE_LIMIT  # of memory for bodies, so that large uploads cannot exhaust it
 FILE_LIMIT = max(MOST_BYTES.values()) + 64 * 1024
 """A file with the parts around it that make a form."""
 FILE_PATHS = re.compile(r"/(document|render/[A-Za-z]+)\.[a-z]+$|/files/|\.zip$|/pages/\d+\.png$")
@@ -36,6 +36,7 @@ class BodyLimit:
             return
         declared = Headers(scope=scope).get("content-length", "0")
         limit = FILE_LIMIT if FILES.fullmatch(scope["path"]) else SIZE_LIMIT
+        # RFC 9110 8.6: digits only; a value such as "1, 1" could be read in two ways.
         if not declared.isdecimal() or int(declared) > limit:
             await problem_response(DocgenError("too_large.request", limit=limit))(
                 scope, receive, send

@@ -16,8 +16,10 @@ from prometheus_client.exposition import generate_latest
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# What a proxy may send as X-Request-Id; anything else could forge lines of the log.
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 API = "/api/v1/"
+# Upper ends in seconds, as the unit in the name of the metric has it.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 log = structlog.get_logger("docgen.request")
@@ -87,7 +89,9 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        name = _name(Headers(scope=scope).get("x-request-id", ""))
+        name = Headers(scope=scope).get("x-request-id", "")
+        if not REQUEST_ID.fullmatch(name):
+            name = uuid4().hex
         scope.setdefault("state", {})["request_id"] = name
         status = 500
 
@@ -105,10 +109,11 @@ class Observed:
                 await self.app(scope, receive, named)
         finally:
             self.metrics.running.dec()
-            self._told(scope, status, time.perf_counter() - start, name)
+            self._count(scope, status, time.perf_counter() - start, name)
 
-    def _told(self, scope: Scope, status: int, seconds: float, name: str) -> None:
+    def _count(self, scope: Scope, status: int, seconds: float, name: str) -> None:
         route = _pattern(scope)
+        # Any word may come as a method, and each would be a time series of its own.
         method = scope["method"] if scope["method"] in METHODS else "other"
         self.metrics.requests.labels(route, method, str(status)).inc()
         self.metrics.seconds.labels(route).observe(seconds)
@@ -130,7 +135,3 @@ def _pattern(scope: Scope) -> str:
     path = str(getattr(scope.get("route"), "path", "unknown"))
     inside = scope["path"].startswith(API) and path.startswith("/")
     return API.rstrip("/") + path if inside and not path.startswith(API) else path
-
-
-def _name(given: str) -> str:
-    return given if REQUEST_ID.fullmatch(given) else uuid4().hex

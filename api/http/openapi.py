@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from api.http.bodies import EmptyRequest
 from api.http.problems import PROBLEM
 from docgen.paths import samples_dir
 from docgen.templates.catalog import FORMATS
@@ -74,7 +75,7 @@ SECURITY = {
     },
 }
 SCHEMAS = {"Wording": WORDING, "Entry": ENTRY, "Problem": PROBLEM_DETAILS, "Valid": VALID}
-TOLD = {
+STATUS_TEXTS = {
     400: "不是可读的 JSON No readable JSON",
     401: "未登录 Not signed in",
     403: "角色或令牌无权 The role or token may not",
@@ -96,7 +97,9 @@ TOLD = {
 def problems(*statuses: int) -> Responses:
     """Return a route's `responses` for the statuses of its refusals."""
     content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": TOLD[status], "content": content} for status in statuses}
+    return {
+        status: {"description": STATUS_TEXTS[status], "content": content} for status in statuses
+    }
 
 
 def verdict() -> Responses:
@@ -148,6 +151,16 @@ def content(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
+def _inlined(model: type[BaseModel]) -> dict[str, Any]:
+    """Return a model's JSON Schema with its parts named among the components."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="validation")
+    PARTS.update(schema.pop("$defs", {}))
+    return schema
+
+
+EMPTY_CONTENT = content(EmptyRequest)
+
+
 def record_content() -> dict[str, Any]:
     """Return a route's `openapi_extra`: its JSON body is a record, with samples."""
     schema = {
@@ -159,13 +172,6 @@ def record_content() -> dict[str, Any]:
     # meaning (not set).
     media = {"schema": schema, SAMPLES: True}
     return {"requestBody": {"required": True, "content": {"application/json": media}}}
-
-
-def _inlined(model: type[BaseModel]) -> dict[str, Any]:
-    """Return a model's JSON Schema with its parts named among the components."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="validation")
-    PARTS.update(schema.pop("$defs", {}))
-    return schema
 
 
 def described(app: FastAPI) -> dict[str, Any]:

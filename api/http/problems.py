@@ -26,8 +26,9 @@ from docgen.errors import (
 
 log = logging.getLogger("docgen.api")
 
-PROBLEM = "application/problem+json"
-RETRY_AFTER_S = 5
+PROBLEM = "application/problem+json"  # RFC 9457 3
+RETRY_AFTER_S = 5  # long enough for a document to be done and its place to be free
+# Where the class of an error (KINDS) would give another status than its code deserves.
 STATUSES = {
     "caller_gone": 400,
     "unknown_record_type": 404,
@@ -110,12 +111,12 @@ SAFE_HEADERS = {
 class ParameterWrong(DocgenError):
     """Query parameters that are unknown or out of range, all of them."""
 
-    told, each = "bad_parameter", "bad_parameter.one"
+    summary_code, entry_code = "bad_parameter", "bad_parameter.one"
 
     def __init__(self, wrong: Sequence[Any]) -> None:
-        super().__init__(self.told)
+        super().__init__(self.summary_code)
         self.wrong = [
-            DocgenError(self.each, place=name, value=entry.get("input"), reason=entry["msg"])
+            DocgenError(self.entry_code, place=name, value=entry.get("input"), reason=entry["msg"])
             for entry in wrong
             for name in (str((entry["loc"] or ("body",))[-1]),)
         ]
@@ -128,7 +129,7 @@ class ParameterWrong(DocgenError):
 class BodyWrong(ParameterWrong):
     """A JSON body whose fields are unknown, missing or out of range, all of them."""
 
-    told, each = "bad_body", "bad_body.one"
+    summary_code, entry_code = "bad_body", "bad_body.one"
 
 
 def status_of(error: DocgenError) -> int:
@@ -154,7 +155,7 @@ def problem_response(error: DocgenError, status: int | None = None) -> Response:
 
 def _advice(error: DocgenError, status: int) -> dict[str, str]:
     """Return the header that tells a program what to do next."""
-    if status == 401:
+    if status == 401:  # RFC 9110 11.6.1 wants it with every 401; RFC 6750 3 names the scheme
         return {"WWW-Authenticate": 'Bearer realm="docgen"'}
     if status in (429, 503):
         return {"Retry-After": str(getattr(error, "retry_after_s", RETRY_AFTER_S))}
@@ -179,14 +180,14 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        told = DocgenError("no_such_address")
+        refusal = DocgenError("no_such_address")
     elif error.status_code == 405:
-        told = DocgenError("method_not_allowed")
+        refusal = DocgenError("method_not_allowed")
     else:
-        told = DocgenError("bad_request", reason=str(error.detail))
-    made = problem_response(told, error.status_code)
-    made.headers.update(error.headers or {})
-    return made
+        refusal = DocgenError("bad_request", reason=str(error.detail))
+    response = problem_response(refusal, error.status_code)
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -13,7 +13,8 @@ from api.http.problems import problem_response
 from docgen.errors import Overloaded
 
 MINUTE_S = 60.0
-MOST_CALLERS = 50_000
+MOST_CALLERS = 50_000  # about 10 MB; beyond it, callers that may ask again are forgotten
+# Asked by orchestrators and monitors every few seconds, without credentials.
 FREE = frozenset({"/health", "/ready", "/metrics"})
 
 
@@ -44,6 +45,7 @@ class RateLimit:
     def _wait_s(self, caller: str, now: float) -> float:
         """Count a request; how long it must wait, 0 when it need not."""
         due = max(self._due.get(caller, now), now) + self._interval_s
+        # Half an interval absorbs the rounding of sums of floating-point seconds.
         if due - now > MINUTE_S + self._interval_s / 2:
             return due - now - MINUTE_S
         self._due[caller] = due
@@ -55,6 +57,6 @@ class RateLimit:
 def _caller(scope: Scope) -> str:
     """Tell callers apart by their credentials (hashed), or by their address."""
     headers = Headers(scope=scope)
-    given = headers.get("authorization") or headers.get("cookie") or ""
+    credentials = headers.get("authorization") or headers.get("cookie") or ""
     host = scope["client"][0] if scope.get("client") else ""
-    return hashlib.sha256(f"{host} {given}".encode()).hexdigest()
+    return hashlib.sha256(f"{host} {credentials}".encode()).hexdigest()

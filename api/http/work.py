@@ -1,4 +1,4 @@
-"""Who uses the children and who waits: a request takes a place, a lane, and ends with its caller.
+"""Scheduling of the rendering children: places in the queue, two lanes, and cancelling.
 
 Nothing here is computed in the server's own process, so no record and no template can hold it up.
 """
@@ -27,9 +27,9 @@ from docgen.uploads import Purpose, Upload, inspect
 T = TypeVar("T")
 Pools = Callable[[Settings, Iterable[str]], Children]
 """What makes a pool of children for formats."""
-QUEUE = 64
-LEAST_RENDERING, CHECKING = 2, 2
-READY_S = 30
+QUEUE = 64  # of requests that work or wait; one more is refused at once instead of kept waiting
+LEAST_RENDERING, CHECKING = 2, 2  # children; two, so that one that hangs leaves another
+READY_S = 30  # orchestrators ask every few seconds, and an answer costs a whole child
 
 
 class Work:
@@ -90,14 +90,14 @@ class Work:
         )
 
     async def inspect(self, request: Request, name: str, data: bytes, purpose: Purpose) -> Upload:
-        """Look into an uploaded file."""
+        """Find out the type of an uploaded file, and refuse harmful content."""
         looking = _child(
             self._checking, partial(inspect, name, data, purpose=purpose), size_bytes=0
         )
         return await _unless_gone(request, looking)
 
     async def look(self, request: Request, work: Callable[..., T], *args: Any) -> T:
-        """Do some small work on what others made, such as drawing a page."""
+        """Run short work, such as drawing a page, in a child of the quick lane."""
         return await _unless_gone(request, _child(self._checking, work, *args, size_bytes=0))
 
     async def ready(self) -> int:

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 FOLDER = Path(__file__).parent
+# What may be served by its name; nothing else of the folder can be asked for.
 STATIC = {
     "icon.svg": "image/svg+xml",
     "sign.css": "text/css; charset=utf-8",
@@ -22,6 +23,7 @@ STATIC = {
     "verify.css": "text/css; charset=utf-8",
     "verify.js": "text/javascript; charset=utf-8",
 }
+# Content Security Policy Level 3: only our own scripts run, and no other page shows ours.
 POLICY = "; ".join(
     (
         "default-src 'none'",

@@ -17,8 +17,10 @@ from docgen.links.opening import LinkVisitor
 from docgen.links.signing import Colleague
 from docgen.signing.stamps import MOST_BYTES
 
-MOST_STROKES = 1024 * 1024
+MOST_STROKES = 1024 * 1024  # bytes of JSON
+# As the HTML standard has it for input type=email (4.10.5.1.5), but with a dot in the domain.
 EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+# Characters at most; RFC 5321 4.5.3.1.3 leaves 254 to an address.
 LENGTHS = {"name": 200, "org": 200, "email": 254, "reason": 500}
 
 
@@ -34,14 +36,14 @@ class Form:
         return self.texts.get(name, "")
 
 
-async def filled(request: Request, comer: LinkVisitor) -> Form:
+async def read_form(request: Request, visitor: LinkVisitor) -> Form:
     """Read a form of a link's own page. Raises NotFound, Conflict, NotAllowed (not its own)."""
     check_not_foreign(request)
     store = store_of(request)
 
     def form_key() -> str:
         with store.reading() as session:
-            link = opening.counting(session, comer.token, store.clock())
+            link = opening.usable_link(session, visitor.token, store.clock())
         return opening.form_key(store.key, link)
 
     key, made = await run_in_threadpool(form_key), Form()

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from docgen.errors import DocgenError
 
 
-def answering(
+def page_route_class(
     refused: Callable[[Request, Exception], Response], *kinds: type[Exception]
 ) -> type[APIRoute]:
     """Return the class of routes whose errors of these kinds `refused` answers."""
@@ -43,6 +43,6 @@ def language(request: Request, given: str = "") -> str:
     return "en" if accepted.lower().startswith("en") else "zh"
 
 
-def told(error: DocgenError, lang: str) -> list[str]:
-    """Return what is told of a refusal, and what to do."""
+def refusal_lines(error: DocgenError, lang: str) -> list[str]:
+    """Return the message of a refusal and its hint, without the empty ones."""
     return [line for line in (error.message(lang), error.hint(lang)) if line]

@@ -11,7 +11,7 @@ from fastapi import Request
 from api.pages import texts
 from docgen.document import short_code
 from docgen.links import opening
-from docgen.links.links import LinkedDocument, asked
+from docgen.links.links import LinkedDocument, documents_of
 from docgen.links.opening import OpenedLink
 from docgen.links.signing import Hand
 from docgen.store.tables import LinkRow, SignoffRow
@@ -54,8 +54,8 @@ def visit(store: Store, entered: OpenedLink, lang: str) -> dict[str, Any]:
     """Return what the list of a visit shows."""
     words, lines = texts(lang), []
     with store.reading() as session:
-        documents = asked(session, entered.link)
-        refusals = {one.item.position: opening.not_to_sign(session, one) for one in documents}
+        documents = documents_of(session, entered.link)
+        refusals = {one.item.position: opening.refusal_to_sign(session, one) for one in documents}
     for one in documents:
         state = _state(one, refused=refusals[one.item.position] is not None)
         said = {

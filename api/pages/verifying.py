@@ -25,14 +25,14 @@ TONES = {
 }
 
 
-def shown(
+def verification_page(
     lang: str,
     *,
     status: int = 200,
     code: str = "",
     one: Standing | None = None,
     checked: FileCheck | None = None,
-    told: Sequence[str] = (),
+    lines: Sequence[str] = (),
 ) -> HTMLResponse:
     """Return the page: a form for a code, or what is known of one, and of a file."""
     return pages.page(
@@ -42,7 +42,7 @@ def shown(
         code=code,
         one=_standing(one, lang) if one else None,
         checked=_checked(checked, lang) if checked else None,
-        told=told,
+        told=lines,
         most=MOST_BYTES["attachment"],
     )
 

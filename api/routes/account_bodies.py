@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BeforeValidator, Field
 
+from api.http.bodies import AnswerBody, ItemsBody, PageBody, words_of
 from docgen.access import Ability, Actor
 from docgen.accounts.sessions import Visit
 from docgen.accounts.tokens import allowed
@@ -17,7 +18,7 @@ Line = Annotated[
 ]
 
 
-class MeOut(BaseModel):
+class MeOut(AnswerBody):
     """Who calls, and what they may do."""
 
     username: str
@@ -30,13 +31,10 @@ class MeOut(BaseModel):
     expires_at: datetime | None = Field(description="when the session ends at the latest")
 
     @classmethod
-    def of(cls, row: tables.UserRow, actor: Actor, visit: Visit | None) -> MeOut:
-        """Make it."""
-        return cls(
-            username=row.username,
-            name=row.name,
-            role=row.role,
-            email=row.email,
+    def from_user(cls, row: tables.UserRow, actor: Actor, visit: Visit | None) -> MeOut:
+        """Make it of the account, and of what this token or session may do."""
+        return cls.of(
+            row,
             scopes=[scope for scope in allowed(row.role) if scope in actor.scopes],
             abilities=[ability for ability in Ability if actor.may(ability)],
             csrf_token=visit.csrf_token if visit else None,
@@ -44,7 +42,7 @@ class MeOut(BaseModel):
         )
 
 
-class UserOut(BaseModel):
+class UserOut(AnswerBody):
     """An account."""
 
     username: str
@@ -57,42 +55,29 @@ class UserOut(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: tables.UserRow) -> UserOut:
-        """Make it."""
-        return cls(
-            username=row.username,
-            name=row.name,
-            role=row.role,
-            email=row.email,
+    def from_row(cls, row: tables.UserRow) -> UserOut:
+        """Make it; of password and identity it says only whether there is one."""
+        return cls.of(
+            row,
             disabled=row.disabled_at is not None,
             has_password=row.password_hash is not None,
             single_sign_on=row.subject is not None,
-            created_at=row.created_at,
         )
 
 
-class UserPage(BaseModel):
+class UserPage(PageBody[UserOut]):
     """A page of accounts."""
 
-    items: list[UserOut]
-    next_cursor: str
 
-
-class TokenOut(BaseModel):
+class TokenOut(AnswerBody):
     """An API token, without its text."""
 
     id: str
     name: str
-    scopes: list[str]
+    scopes: Annotated[list[str], BeforeValidator(words_of)]
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
-
-    @classmethod
-    def of(cls, row: tables.ApiTokenRow) -> TokenOut:
-        """Make it."""
-        same = {name: getattr(row, name) for name in TokenOut.model_fields if name != "scopes"}
-        return cls(**same, scopes=row.scopes.split())
 
 
 class TokenMade(TokenOut):
@@ -101,7 +86,5 @@ class TokenMade(TokenOut):
     token: str | None = Field(None, description="told this once; null when a request is repeated")
 
 
-class Tokens(BaseModel):
+class Tokens(ItemsBody[TokenOut]):
     """All tokens of the caller."""
-
-    items: list[TokenOut]

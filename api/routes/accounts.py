@@ -10,10 +10,9 @@ from pydantic import Field
 
 from api.http.bodies import JsonBody, RequestBody, parsed
 from api.http.callers import TheActor, TheCaller, TheStore, TheVisit
-from api.http.changes import Answer, ChangeRunner, TheDesk
+from api.http.changes import Answer, ChangeRunner, TheRunner
 from api.http.openapi import answers, content, problems
 from api.routes.account_bodies import Line, MeOut, TokenMade, TokenOut, Tokens, UserOut, UserPage
-from api.routes.sessions import confidential
 from docgen.access import Ability
 from docgen.accounts import passwords, sessions, tokens, users
 from docgen.store.etags import check_etag
@@ -70,7 +69,7 @@ def read_me(store: TheStore, caller: TheCaller) -> Response:
     """Answer who calls; a session is told its CSRF token again."""
     with store.reading() as session:
         user = session.get_one(UserRow, caller.actor.user_id)
-        return Answer(MeOut.of(user, caller.actor, caller.visit)).response()
+        return Answer(MeOut.from_user(user, caller.actor, caller.visit)).response()
 
 
 @router.put(
@@ -82,7 +81,7 @@ def read_me(store: TheStore, caller: TheCaller) -> Response:
 )
 def change_password(store: TheStore, visit: TheVisit, data: JsonBody) -> Response:
     """Set a new password; all of the caller's sessions end, this one too."""
-    given = confidential(NewPassword, data)
+    given = parsed(NewPassword, data, confidential=True)
     sessions.change_password(store, visit, given.password, given.new_password)
     return Response(status_code=204)
 
@@ -106,7 +105,7 @@ def list_tokens(store: TheStore, actor: TheActor) -> Response:
     responses=answers(TokenMade, 201) | problems(400, 401, 403, 413, 415, 422, 429, 503),
     openapi_extra=content(NewToken),
 )
-def create_token(desk: TheDesk, visit: TheVisit, data: JsonBody) -> Response:
+def create_token(runner: TheRunner, visit: TheVisit, data: JsonBody) -> Response:
     """Make a token; its text is in this answer and never in another."""
     given = parsed(NewToken, data)
     told: list[TokenMade] = []
@@ -114,11 +113,11 @@ def create_token(desk: TheDesk, visit: TheVisit, data: JsonBody) -> Response:
     def create(unit: UnitOfWork) -> Answer:
         user = unit.session.get_one(UserRow, visit.actor.user_id)
         row, text = tokens.create(unit, user, given.name, scopes=given.scopes, days=given.days)
-        kept = TokenMade(**dict(TokenOut.of(row)))
+        kept = TokenMade.of(row)
         told.append(kept.model_copy(update={"token": text}))
         return Answer(kept, 201)
 
-    answer = desk.change(data, create)  # keeps the answer for a repetition, without the text
+    answer = runner.change(data, create)  # keeps the answer for a repetition, without the text
     return Answer(told[0], 201).response() if told else answer
 
 
@@ -128,14 +127,9 @@ def create_token(desk: TheDesk, visit: TheVisit, data: JsonBody) -> Response:
     summary="吊销令牌 Revoke a token",
     responses=problems(401, 403, 404, 429, 503),
 )
-def revoke_token(desk: TheDesk, visit: TheVisit, token_id: str) -> Response:
+def revoke_token(runner: TheRunner, visit: TheVisit, token_id: str) -> Response:
     """End one of the caller's tokens at once."""
-
-    def revoke(unit: UnitOfWork) -> Answer:
-        tokens.revoke(unit, token_id, visit.actor.user_id)
-        return Answer(None, 204)
-
-    return desk.change(b"", revoke)
+    return runner.delete(lambda unit: tokens.revoke(unit, token_id, visit.actor.user_id))
 
 
 # ---------------------------------------------------------------- everybody's
@@ -155,8 +149,8 @@ def list_users(
     """List accounts by user name."""
     with store.reading() as session:
         page = users.listed(session, actor, cursor=cursor, limit=limit)
-        items = [UserOut.of(row) for row in page.items]
-    return Answer(UserPage(items=items, next_cursor=page.next_cursor)).response()
+        items = [UserOut.from_row(row) for row in page.items]
+    return Answer(UserPage.of(page, items=items)).response()
 
 
 @router.post(
@@ -166,13 +160,15 @@ def list_users(
     responses=answers(UserOut, 201) | problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
     openapi_extra=content(NewUserIn),
 )
-def add_user(desk: TheDesk, data: JsonBody) -> Response:
+def add_user(runner: TheRunner, data: JsonBody) -> Response:
     """Add an account."""
-    desk.actor.need(Ability.administer)
-    given = confidential(NewUserIn, data)
+    runner.actor.need(Ability.administer)
+    given = parsed(NewUserIn, data, confidential=True)
     kept = passwords.hashed(given.password, given.username) if given.password else None
     new = users.NewUser(given.username, given.name, given.role, given.email or None, kept)
-    return desk.change(_fingerprint(desk, data), lambda unit: _answer(users.add(unit, new), 201))
+    return runner.change(
+        _fingerprint(runner, data), lambda unit: _answer(users.add(unit, new), 201)
+    )
 
 
 @router.get(
@@ -193,26 +189,26 @@ def read_user(store: TheStore, actor: TheActor, username: str) -> Response:
     | problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503),
     openapi_extra=content(UserChange),
 )
-def change_user(desk: TheDesk, username: str, data: JsonBody) -> Response:
+def change_user(runner: TheRunner, username: str, data: JsonBody) -> Response:
     """Change an account; disabling ends its sessions and tokens, a password also lifts a lock."""
-    desk.actor.need(Ability.administer)
-    given = confidential(UserChange, data)
+    runner.actor.need(Ability.administer)
+    given = parsed(UserChange, data, confidential=True)
     plain = given.model_dump(exclude={"password"})
     kept = passwords.hashed(given.password, username) if given.password else None
     changes = users.Changes(**plain, password_hash=kept)
 
     def change(unit: UnitOfWork) -> Answer:
         user = users.administered(unit.session, unit.actor, username, lock=True)
-        check_etag(desk.if_match, user.etag)
+        check_etag(runner.if_match, user.etag)
         return _answer(users.change(unit, user, changes))
 
-    return desk.change(_fingerprint(desk, data), change)
+    return runner.change(_fingerprint(runner, data), change)
 
 
-def _fingerprint(desk: ChangeRunner, data: bytes) -> bytes:
+def _fingerprint(runner: ChangeRunner, data: bytes) -> bytes:
     """Return what stands for a body with a password in it: only the key could try passwords."""
-    return hmac.digest(desk.store.key, data, "sha256")
+    return hmac.digest(runner.store.key, data, "sha256")
 
 
 def _answer(user: UserRow, status: int = 200) -> Answer:
-    return Answer(UserOut.of(user), status, user.etag, f"/api/v1/users/{user.username}")
+    return Answer(UserOut.from_row(user), status, user.etag, f"/api/v1/users/{user.username}")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from api.http.callers import TheActor, TheStore
-from api.http.changes import Answer, ChangeRunner, TheDesk
+from api.http.changes import Answer, ChangeRunner, TheRunner, download
 from api.http.openapi import answers, files, problems
 from api.http.work import Work
 from api.routes.record_bodies import AttachmentOut, Attachments
@@ -17,7 +17,7 @@ from api.routes.records import Number
 from api.routes.rendering import Working
 from docgen.errors import RenderFailed
 from docgen.store.unit_of_work import UnitOfWork
-from docgen.uploads import MOST_BYTES, Upload, content_disposition
+from docgen.uploads import MOST_BYTES, Upload
 from docgen.uploads.scans import look_for_codes
 from docgen.workflow import attachments
 
@@ -39,7 +39,7 @@ UNMATCHED = "二维码读不出也是本版本的扫描件 a scan of this versio
 async def upload_file(
     request: Request,
     *,
-    desk: TheDesk,
+    runner: TheRunner,
     work: Working,
     record_id: str,
     number: Number,
@@ -50,24 +50,23 @@ async def upload_file(
 ) -> Response:
     """Keep a file whose content was looked into; its type is what it is, not what it is called."""
     data = await file.read(MOST_BYTES[purpose] + 1)
-    told = f"{purpose} {unmatched}\n{note or ''}\n"
-    content = told.encode() + data
-    if done := await run_in_threadpool(desk.earlier, content):
+    content = f"{purpose} {unmatched}\n{note or ''}\n".encode() + data
+    if done := await run_in_threadpool(runner.earlier, content):
         return done
     where = (record_id, number)
-    await run_in_threadpool(_may, desk, where, purpose)
+    await run_in_threadpool(_check_allowed, runner, where, purpose)
     upload = await work.inspect(request, file.filename or "", data, purpose)
     scan = None
     if purpose == "scan":
         scan = await scan_of(request, work, upload, data, unmatched=unmatched)
-    await run_in_threadpool(desk.store.blobs.put, data)
+    await run_in_threadpool(runner.store.blobs.put, data)
 
     def add(unit: UnitOfWork) -> Answer:
         record, row = attachments.add(unit, where, upload, note=note, scan=scan)
         place = f"/api/v1/records/{record_id}/versions/{number}/files/{row.id}"
         return Answer(AttachmentOut.of(row), 201, record.etag, place)
 
-    return await run_in_threadpool(desk.change, content, add)
+    return await run_in_threadpool(runner.change, content, add)
 
 
 @router.get(
@@ -89,14 +88,12 @@ def list_files(store: TheStore, actor: TheActor, record_id: str, number: Number)
     summary="下载文件 Download a file",
     responses=files() | problems(401, 403, 404, 422, 429, 500, 503, 507),
 )
-def read_file(desk: TheDesk, record_id: str, number: Number, file_id: str) -> Response:
+def read_file(runner: TheRunner, record_id: str, number: Number, file_id: str) -> Response:
     """Answer a file as it was uploaded, always as a download."""
-    with desk.store.change(desk.actor) as unit:
+    with runner.store.change(runner.actor) as unit:
         row = attachments.opened(unit, (record_id, number), file_id)
-        told = (row.name, row.content_type, row.sha256)
-    name, media, sha256 = told
-    headers = {"Content-Disposition": content_disposition(name), "ETag": f'"{sha256}"'}
-    return Response(desk.store.blobs.get(sha256), media_type=media, headers=headers)
+        name, media, sha256 = row.name, row.content_type, row.sha256
+    return download(runner.store.blobs.get(sha256), name, media, sha256=sha256)
 
 
 @router.delete(
@@ -105,14 +102,9 @@ def read_file(desk: TheDesk, record_id: str, number: Number, file_id: str) -> Re
     summary="删除附件 Take an attachment away",
     responses=problems(401, 403, 404, 409, 422, 429, 503),
 )
-def remove_file(desk: TheDesk, record_id: str, number: Number, file_id: str) -> Response:
+def remove_file(runner: TheRunner, record_id: str, number: Number, file_id: str) -> Response:
     """Take an attachment away from a draft."""
-
-    def remove(unit: UnitOfWork) -> Answer:
-        attachments.remove(unit, (record_id, number), file_id)
-        return Answer(None, 204)
-
-    return desk.change(b"", remove)
+    return runner.delete(lambda unit: attachments.remove(unit, (record_id, number), file_id))
 
 
 async def scan_of(
@@ -127,7 +119,7 @@ async def scan_of(
     return attachments.Scan(seen, unmatched)
 
 
-def _may(desk: ChangeRunner, where: tuple[str, int], purpose: Purpose) -> None:
+def _check_allowed(runner: ChangeRunner, where: tuple[str, int], purpose: Purpose) -> None:
     """Ask before the file is looked into, so that a refusal costs nothing."""
-    with desk.store.looking(desk.actor) as unit:
+    with runner.store.looking(runner.actor) as unit:
         attachments.allowed(unit, *where, purpose)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from api.http.bodies import AnswerBody, PageBody
 from api.http.callers import TheActor, TheStore
 from api.http.changes import Answer
 from api.http.openapi import answers, problems
 from api.routes.contracts import Cursor, Limit
 from docgen.audit import trail
-from docgen.store import tables
-from docgen.store.pagination import LIMIT, Page
+from docgen.store.pagination import LIMIT
 
 router = APIRouter(tags=["audit"])
 
 
-class AuditOut(BaseModel):
+class AuditOut(AnswerBody):
     """What somebody did, with all that its hash covers, so that anybody can compute it again."""
 
     seq: int
@@ -33,17 +33,9 @@ class AuditOut(BaseModel):
     previous_hash: str
     entry_hash: str = Field(description="sha256 of all other fields as canonical JSON")
 
-    @classmethod
-    def of(cls, row: tables.AuditEntryRow) -> AuditOut:
-        """Make it."""
-        return cls(**{name: getattr(row, name) for name in cls.model_fields})
 
-
-class AuditPage(BaseModel):
+class AuditPage(PageBody[AuditOut]):
     """A page of the trail, the newest entry first."""
-
-    items: list[AuditOut]
-    next_cursor: str
 
 
 class AuditHead(BaseModel):
@@ -67,7 +59,8 @@ def read_contract_audit(
 ) -> Response:
     """List what was done in a contract and its records."""
     with store.reading() as session:
-        return _answer(trail.of_contract(session, actor, contract_id, cursor=cursor, limit=limit))
+        page = trail.of_contract(session, actor, contract_id, cursor=cursor, limit=limit)
+        return Answer(AuditPage.of(page)).response()
 
 
 @router.get(
@@ -80,7 +73,8 @@ def read_record_audit(
 ) -> Response:
     """List what was done to a record, downloads of its files as well."""
     with store.reading() as session:
-        return _answer(trail.of_record(session, actor, record_id, cursor=cursor, limit=limit))
+        page = trail.of_record(session, actor, record_id, cursor=cursor, limit=limit)
+        return Answer(AuditPage.of(page)).response()
 
 
 @router.get(
@@ -93,8 +87,3 @@ def read_head(store: TheStore, actor: TheActor) -> Response:
     with store.reading() as session:
         seq, entry_hash = trail.head(session, actor)
     return Answer(AuditHead(seq=seq, entry_hash=entry_hash)).response()
-
-
-def _answer(page: Page[tables.AuditEntryRow]) -> Response:
-    items = [AuditOut.of(row) for row in page.items]
-    return Answer(AuditPage(items=items, next_cursor=page.next_cursor)).response()

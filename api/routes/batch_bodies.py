@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.bodies import RequestBody
+from api.http.bodies import AnswerBody, PageBody, RequestBody
 from docgen.batches.batches import Done, Watched
 from docgen.intake.sheets.mapping import MappedColumn, Mapping, SheetMapping, loads
 
@@ -67,7 +67,7 @@ class Ordered(RequestBody):
     mask_secrets: bool = Field(False, description="表格：把口令替换为 ****** Mask credentials")
 
 
-class BatchOut(BaseModel):
+class BatchOut(AnswerBody):
     """A batch, and how far it is."""
 
     id: str
@@ -86,30 +86,23 @@ class BatchOut(BaseModel):
     ended_at: datetime | None
 
     @classmethod
-    def of(cls, found: Watched) -> BatchOut:
-        """Make it."""
+    def from_watched(cls, found: Watched) -> BatchOut:
+        """Make it of a batch, its options and its counts."""
         batch, options = found.batch, json.loads(found.batch.options)
-        return cls(
-            id=batch.id,
-            contract_id=batch.contract_id,
+        return cls.of(
+            batch,
             state=found.state or batch.state,
             formats=options["formats"],
             lang=options["lang"],
-            total=batch.total,
             **vars(found.counts),
-            created_at=batch.created_at,
-            ended_at=batch.ended_at,
         )
 
 
-class BatchPage(BaseModel):
+class BatchPage(PageBody[BatchOut]):
     """A page of batches, newest first."""
 
-    items: list[BatchOut]
-    next_cursor: str
 
-
-class BatchFileOut(BaseModel):
+class BatchFileOut(AnswerBody):
     """A document that came of an item."""
 
     format: str
@@ -117,7 +110,7 @@ class BatchFileOut(BaseModel):
     size_bytes: int
 
 
-class ItemOut(BaseModel):
+class ItemOut(AnswerBody):
     """A record of a batch, and what came of it."""
 
     seq: int = Field(description="its place among the records, from 1")
@@ -127,26 +120,14 @@ class ItemOut(BaseModel):
     errors: list[dict[str, Any]]
 
     @classmethod
-    def of(cls, found: Done) -> ItemOut:
-        """Make it."""
-        item = found.item
-        return cls(
-            seq=item.seq,
-            state=item.state,
-            doc_no=item.doc_no,
-            files=[
-                BatchFileOut(format=one.format, sha256=one.sha256, size_bytes=one.size_bytes)
-                for one in found.files
-            ],
-            errors=json.loads(item.errors or "[]"),
-        )
+    def from_done(cls, found: Done) -> ItemOut:
+        """Make it of an item and its files."""
+        errors = json.loads(found.item.errors or "[]")
+        return cls.of(found.item, files=list(found.files), errors=errors)
 
 
-class ItemPage(BaseModel):
+class ItemPage(PageBody[ItemOut]):
     """A page of items, in the order of the records."""
-
-    items: list[ItemOut]
-    next_cursor: str
 
 
 class ColumnIn(BaseModel):

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.bodies import json_body
 from api.http.callers import TheReader
-from api.http.changes import Answer, ChangeRunner, TheDesk
+from api.http.changes import Answer, ChangeRunner, TheRunner, download
 from api.http.openapi import Responses, answers, files, problems
 from api.routes import batches_sheets as sheets
 from api.routes.batch_bodies import RECORDS, BatchOut, BatchPage, ItemOut, ItemPage, Ordered, State
@@ -23,12 +23,11 @@ from docgen.batches.batches import BatchOptions
 from docgen.batches.results import zipped
 from docgen.store.pagination import LIMIT
 from docgen.store.unit_of_work import Store, UnitOfWork
-from docgen.uploads import content_disposition
 
 router = APIRouter(prefix="/batches", tags=["batches"])
 
 AT_WORK = frozenset({"reading", "taking", "active"})
-EVERY_S = 1.0
+EVERY_S = 1.0  # between two looks at a batch: a page shows seconds, the database is asked once
 EVENTS: Responses = {
     200: {
         "description": "每次变化一个事件 An event for every change",
@@ -45,22 +44,22 @@ EVENTS: Responses = {
     openapi_extra=RECORDS,
 )
 async def order_batch(
-    request: Request, desk: TheDesk, wishes: Annotated[Ordered, Query()]
+    request: Request, runner: TheRunner, options: Annotated[Ordered, Query()]
 ) -> Response:
     """Keep records, and make their documents in the background; or spreadsheets, and read them.
 
     Spreadsheets come as multipart/form-data; nothing is made of them until they are confirmed.
     """
     if sheets.is_form(request):
-        return await sheets.order(request, desk, wishes)
+        return await sheets.order(request, runner, options)
     data = await json_body(request)
-    formats = tuple(dict.fromkeys(wishes.format))
-    wanted = BatchOptions(wishes.contract_id, formats, wishes.lang)
+    formats = tuple(dict.fromkeys(options.format))
+    batch_options = BatchOptions(options.contract_id, formats, options.lang)
 
     def order(unit: UnitOfWork) -> Answer:
-        return sheets.ordered(batches.order(unit, wanted, data))
+        return sheets.ordered(batches.order(unit, batch_options, data))
 
-    return await run_in_threadpool(desk.change, data, order)
+    return await run_in_threadpool(runner.change, data, order)
 
 
 @router.get(
@@ -80,8 +79,8 @@ def list_batches(
         page = batches.listed(
             session, actor, contract_id=contract_id, active=active, cursor=cursor, limit=limit
         )
-        told = [BatchOut.of(one) for one in page.items]
-    return Answer(BatchPage(items=told, next_cursor=page.next_cursor)).response()
+        items = [BatchOut.from_watched(found) for found in page.items]
+    return Answer(BatchPage.of(page, items=items)).response()
 
 
 @router.get(
@@ -92,8 +91,7 @@ def list_batches(
 def read_batch(reader: TheReader, batch_id: str) -> Response:
     """Answer a batch with its counts."""
     with reader.reading() as (session, actor):
-        told = BatchOut.of(batches.watched(session, actor, batch_id))
-    return Answer(told).response()
+        return Answer(BatchOut.from_watched(batches.watched(session, actor, batch_id))).response()
 
 
 @router.get(
@@ -113,8 +111,8 @@ def list_items(
         page = batches.items(
             session, actor, batch_id, state=state or "", cursor=cursor, limit=limit
         )
-        told = [ItemOut.of(one) for one in page.items]
-    return Answer(ItemPage(items=told, next_cursor=page.next_cursor)).response()
+        items = [ItemOut.from_done(found) for found in page.items]
+    return Answer(ItemPage.of(page, items=items)).response()
 
 
 @router.get(
@@ -123,10 +121,10 @@ def list_items(
     summary="进度推送 Progress as server-sent events",
     responses=EVENTS | problems(401, 403, 404, 429, 503),
 )
-async def watch_batch(request: Request, desk: TheDesk, batch_id: str) -> Response:
+async def watch_batch(request: Request, runner: TheRunner, batch_id: str) -> Response:
     """Tell a batch whenever it has changed, until it is done, cancelled, or waits for a word."""
-    first = await run_in_threadpool(_told, desk.store, desk.actor, batch_id)
-    return StreamingResponse(_events(request, desk, first), media_type="text/event-stream")
+    first = await run_in_threadpool(_progress, runner.store, runner.actor, batch_id)
+    return StreamingResponse(_events(request, runner, first), media_type="text/event-stream")
 
 
 @router.post(
@@ -134,9 +132,11 @@ async def watch_batch(request: Request, desk: TheDesk, batch_id: str) -> Respons
     summary="取消批次 Cancel a batch",
     responses=answers(BatchOut) | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
 )
-def cancel_batch(desk: TheDesk, batch_id: str) -> Response:
+def cancel_batch(runner: TheRunner, batch_id: str) -> Response:
     """Give up what is not done; what is done stays."""
-    return desk.change(b"", lambda unit: Answer(BatchOut.of(batches.cancel(unit, batch_id))))
+    return runner.change(
+        b"", lambda unit: Answer(BatchOut.from_watched(batches.cancel(unit, batch_id)))
+    )
 
 
 @router.post(
@@ -144,9 +144,11 @@ def cancel_batch(desk: TheDesk, batch_id: str) -> Response:
     summary="重试未成的 Try again",
     responses=answers(BatchOut) | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
 )
-def retry_batch(desk: TheDesk, batch_id: str) -> Response:
+def retry_batch(runner: TheRunner, batch_id: str) -> Response:
     """Order again what failed, ended its worker, or was cancelled."""
-    return desk.change(b"", lambda unit: Answer(BatchOut.of(batches.retry(unit, batch_id))))
+    return runner.change(
+        b"", lambda unit: Answer(BatchOut.from_watched(batches.retry(unit, batch_id)))
+    )
 
 
 @router.get(
@@ -155,30 +157,30 @@ def retry_batch(desk: TheDesk, batch_id: str) -> Response:
     summary="下载成果 Download the results",
     responses=files() | problems(401, 403, 404, 429, 503),
 )
-def read_result(request: Request, desk: TheDesk, batch_id: str) -> Response:
+def read_result(request: Request, runner: TheRunner, batch_id: str) -> Response:
     """Answer all documents so far as one zip, with a manifest of what came of every record."""
-    with desk.store.change(desk.actor) as unit:
+    with runner.store.change(runner.actor) as unit:
         batch = batches.visible(unit.session, unit.actor, batch_id)
         unit.note("batch.read", ("batch", batch.id), batch.contract_id)
-    headers = {"Content-Disposition": content_disposition(f"{batch_id}.zip")}
-    parts = zipped(desk.store, request.app.state.work.children, batch_id)
-    return StreamingResponse(parts, media_type="application/zip", headers=headers)
+    parts = zipped(runner.store, request.app.state.work.children, batch_id)
+    return download(parts, f"{batch_id}.zip", "application/zip")
 
 
-def _told(store: Store, actor: Actor, batch_id: str) -> BatchOut:
+def _progress(store: Store, actor: Actor, batch_id: str) -> BatchOut:
     with store.reading() as session:
-        return BatchOut.of(batches.watched(session, actor, batch_id))
+        return BatchOut.from_watched(batches.watched(session, actor, batch_id))
 
 
-async def _events(request: Request, desk: ChangeRunner, told: BatchOut) -> AsyncIterator[str]:
+async def _events(request: Request, runner: ChangeRunner, batch: BatchOut) -> AsyncIterator[str]:
     """Yield an event for every change; a caller who may no longer see it is left."""
-    yield _event(told)
-    while told.state in AT_WORK and not await request.is_disconnected():
+    yield _event(batch)
+    while batch.state in AT_WORK and not await request.is_disconnected():
         await asyncio.sleep(EVERY_S)
-        now = await run_in_threadpool(_told, desk.store, desk.actor, told.id)
-        yield _event(now) if now != told else ": still here\n\n"
-        told = now
+        now = await run_in_threadpool(_progress, runner.store, runner.actor, batch.id)
+        # A line that begins with a colon is a comment (HTML 9.2.6); proxies close what is silent.
+        yield _event(now) if now != batch else ": still here\n\n"
+        batch = now
 
 
-def _event(told: BatchOut) -> str:
-    return f"event: progress\ndata: {told.model_dump_json()}\n\n"
+def _event(batch: BatchOut) -> str:
+    return f"event: progress\ndata: {batch.model_dump_json()}\n\n"

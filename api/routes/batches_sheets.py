@@ -14,8 +14,8 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from api.http.bodies import JsonBody, RequestBody, parsed
-from api.http.changes import Answer, ChangeRunner, TheDesk
+from api.http.bodies import JsonBody, RequestBody, media_type, parsed
+from api.http.changes import Answer, ChangeRunner, TheRunner, download
 from api.http.openapi import Responses, answers, content, documents, files, problems
 from api.routes.batch_bodies import BatchOut, Correction, Ordered
 from api.routes.rendering import Chosen, Working, model_of
@@ -34,11 +34,11 @@ from docgen.store.scratch import scratch
 from docgen.store.tables import ContractRow
 from docgen.store.unit_of_work import UnitOfWork
 from docgen.templates.catalog import FORMATS
-from docgen.uploads import content_disposition, display_name
+from docgen.uploads import display_name
 
 router = APIRouter(prefix="/batches", tags=["batches"])
 
-MOST_FILES = 50
+MOST_FILES = 50  # of one form; all of them are held in memory at once
 XLSX = FORMATS["xlsx"].media_type
 REPORT: Responses = {
     200: {
@@ -54,13 +54,13 @@ class _Form:
     """What a form holds: the files' names and bytes, and its two fields."""
 
     files: list[tuple[str, bytes]]
-    given: dict[str, Any]
+    set_fields: dict[str, Any]
     mapping: str
 
     @property
     def content(self) -> bytes:
         """What makes the same request the same."""
-        fields = json.dumps([self.given, self.mapping, [name for name, _ in self.files]])
+        fields = json.dumps([self.set_fields, self.mapping, [name for name, _ in self.files]])
         return b"\n".join((fields.encode(), *(data for _, data in self.files)))
 
 
@@ -73,23 +73,22 @@ class RowChosen(RequestBody):
 
 def is_form(request: Request) -> bool:
     """Whether a request brings files."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return media == "multipart/form-data"
+    return media_type(request.headers) == "multipart/form-data"
 
 
-async def order(request: Request, desk: ChangeRunner, wishes: Ordered) -> Response:
+async def order(request: Request, runner: ChangeRunner, options: Ordered) -> Response:
     """Keep the files of a form, and have them read."""
-    if wishes.type:
-        model_of(wishes.type)
-    await run_in_threadpool(_may, desk, wishes.contract_id)
+    if options.type:
+        model_of(options.type)
+    await run_in_threadpool(_check_allowed, runner, options.contract_id)
     async with request.form(max_files=MOST_FILES, max_fields=10) as form:
         handed = await _form(form)
-    return await run_in_threadpool(_order, desk, wishes, handed)
+    return await run_in_threadpool(_order, runner, options, handed)
 
 
 def ordered(found: Watched) -> Answer:
     """Answer a batch that was taken on."""
-    return Answer(BatchOut.of(found), 202, location=f"/api/v1/batches/{found.batch.id}")
+    return Answer(BatchOut.from_watched(found), 202, location=f"/api/v1/batches/{found.batch.id}")
 
 
 @router.get(
@@ -98,14 +97,14 @@ def ordered(found: Watched) -> Answer:
     summary="表格的理解与错误 What was understood of the spreadsheets",
     responses=REPORT | problems(401, 403, 404, 429, 500, 503, 507),
 )
-def read_preview(desk: TheDesk, batch_id: str) -> Response:
+def read_preview(runner: TheRunner, batch_id: str) -> Response:
     """Answer sheets, columns, rows, errors and skips, as the command line reports them."""
-    with desk.store.reading() as session:
-        refused = sheets.refused(session, desk.actor, batch_id)
+    with runner.store.reading() as session:
+        refused = sheets.refused(session, runner.actor, batch_id)
         found = None
         if not refused:
-            found = sheets.file_of(session, desk.actor, batch_id, ("report", 1)).sha256
-    data = desk.store.blobs.get(found) if found else json.dumps(refused).encode()
+            found = sheets.file_of(session, runner.actor, batch_id, ("report", 1)).sha256
+    data = runner.store.blobs.get(found) if found else json.dumps(refused).encode()
     return Response(data, media_type="application/json")
 
 
@@ -116,10 +115,10 @@ def read_preview(desk: TheDesk, batch_id: str) -> Response:
     responses=answers(BatchOut, 202) | CHANGED,
     openapi_extra=content(Correction),
 )
-def correct_batch(desk: TheDesk, batch_id: str, data: JsonBody) -> Response:
+def correct_batch(runner: TheRunner, batch_id: str, data: JsonBody) -> Response:
     """Read the files again; the body is a preview's `sheets`, corrected."""
     mapping = parsed(Correction, data).toml()
-    return desk.change(data, lambda unit: ordered(sheets.correct(unit, batch_id, mapping)))
+    return runner.change(data, lambda unit: ordered(sheets.correct(unit, batch_id, mapping)))
 
 
 @router.post(
@@ -128,9 +127,9 @@ def correct_batch(desk: TheDesk, batch_id: str, data: JsonBody) -> Response:
     summary="确认并生成 Confirm, and make the documents",
     responses=answers(BatchOut, 202) | CHANGED,
 )
-def confirm_batch(desk: TheDesk, batch_id: str) -> Response:
+def confirm_batch(runner: TheRunner, batch_id: str) -> Response:
     """Make what the preview says; rows that were converted before are skipped."""
-    return desk.change(b"", lambda unit: ordered(sheets.confirm(unit, batch_id)))
+    return runner.change(b"", lambda unit: ordered(sheets.confirm(unit, batch_id)))
 
 
 @router.get(
@@ -139,12 +138,11 @@ def confirm_batch(desk: TheDesk, batch_id: str) -> Response:
     summary="标出错误的表格 The workbook with its errors marked",
     responses=files() | problems(401, 403, 404, 422, 429, 500, 503, 507),
 )
-def read_errors(desk: TheDesk, batch_id: str, number: int) -> Response:
+def read_errors(runner: TheRunner, batch_id: str, number: int) -> Response:
     """Answer the file of that number, counted from 1, with bad cells marked and commented."""
-    with desk.store.reading() as session:
-        row = sheets.file_of(session, desk.actor, batch_id, ("errors", number))
-    headers = {"Content-Disposition": content_disposition(row.name)}
-    return Response(desk.store.blobs.get(row.sha256), media_type=XLSX, headers=headers)
+    with runner.store.reading() as session:
+        row = sheets.file_of(session, runner.actor, batch_id, ("errors", number))
+    return download(runner.store.blobs.get(row.sha256), row.name, XLSX)
 
 
 @router.get(
@@ -156,7 +154,7 @@ def read_errors(desk: TheDesk, batch_id: str, number: int) -> Response:
 async def preview_row(
     request: Request,
     *,
-    desk: TheDesk,
+    runner: TheRunner,
     work: Working,
     batch_id: str,
     row: int,
@@ -165,15 +163,14 @@ async def preview_row(
 ) -> Response:
     """Answer the document that a row becomes part of."""
     name = RowName(row, where.sheet, where.file)
-    found, doc_no = await run_in_threadpool(_drafted, desk, batch_id, name)
+    found, doc_no = await run_in_threadpool(_drafted, runner, batch_id, name)
     made = await work.render(request, found, chosen.name)
-    headers = {"Content-Disposition": content_disposition(f"{doc_no}.{chosen.name}")}
-    return Response(made.data, media_type=chosen.media_type, headers=headers)
+    return download(made.data, f"{doc_no}.{chosen.name}", chosen.media_type)
 
 
-def _may(desk: ChangeRunner, contract_id: str) -> None:
+def _check_allowed(runner: ChangeRunner, contract_id: str) -> None:
     """Ask before a file is read, so that a refusal costs nothing."""
-    with desk.store.looking(desk.actor) as unit:
+    with runner.store.looking(runner.actor) as unit:
         unit.actor.need(Ability.write_records)
         contracts.visible(unit.session, unit.actor, contract_id)
 
@@ -190,7 +187,7 @@ async def _form(form: FormData) -> _Form:
         raise InputUnreadable("no_sheets")
     mapping = _text(form, "mapping")
     correction = parsed(Correction, mapping.encode()).toml() if mapping else ""
-    return _Form(found, _given(_text(form, "set")), correction)
+    return _Form(found, _set_fields(_text(form, "set")), correction)
 
 
 def _text(form: FormData, name: str) -> str:
@@ -198,50 +195,50 @@ def _text(form: FormData, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _given(text: str) -> dict[str, Any]:
+def _set_fields(text: str) -> dict[str, Any]:
     given = read_json(text.encode()) if text else {}
     if not isinstance(given, dict):
         raise InputUnreadable("not_an_object.given", place="set")
     return given
 
 
-def _order(desk: ChangeRunner, wishes: Ordered, handed: _Form) -> Response:
+def _order(runner: ChangeRunner, options: Ordered, handed: _Form) -> Response:
     """Keep the bytes, then the rows that name them."""
-    if done := desk.earlier(handed.content):
+    if done := runner.earlier(handed.content):
         return done
     kept = [
-        UploadedSheet(name, desk.store.blobs.put(data), len(data)) for name, data in handed.files
+        UploadedSheet(name, runner.store.blobs.put(data), len(data)) for name, data in handed.files
     ]
     wanted = SheetOptions(
-        tuple(dict.fromkeys(wishes.format)),
-        wishes.lang,
-        wishes.type.upper(),
-        wishes.group_by,
-        wishes.keep,
-        wishes.combined,
-        wishes.mask_secrets,
-        handed.given,
+        tuple(dict.fromkeys(options.format)),
+        options.lang,
+        options.type.upper(),
+        options.group_by,
+        options.keep,
+        options.combined,
+        options.mask_secrets,
+        handed.set_fields,
         handed.mapping,
     )
 
     def take_on(unit: UnitOfWork) -> Answer:
-        return ordered(sheets.order(unit, wishes.contract_id, wanted, kept))
+        return ordered(sheets.order(unit, options.contract_id, wanted, kept))
 
-    return desk.change(handed.content, take_on)
+    return runner.change(handed.content, take_on)
 
 
-def _drafted(desk: ChangeRunner, batch_id: str, name: RowName) -> tuple[RenderRequest, str]:
+def _drafted(runner: ChangeRunner, batch_id: str, name: RowName) -> tuple[RenderRequest, str]:
     """Find the record of a row in what was kept of the preview. Raises NotFound."""
-    with desk.store.reading() as session:
-        taken = sheets.file_of(session, desk.actor, batch_id, ("taken", 1))
-        batch = batches.visible(session, desk.actor, batch_id)
+    with runner.store.reading() as session:
+        taken = sheets.file_of(session, runner.actor, batch_id, ("taken", 1))
+        batch = batches.visible(session, runner.actor, batch_id)
         contract = session.get_one(ContractRow, batch.contract_id)
     with scratch("preview") as folder:
         path = folder / "taken"
-        path.write_bytes(desk.store.blobs.get(taken.sha256))
+        path.write_bytes(runner.store.blobs.get(taken.sha256))
         found = previews.find(path, name)
     lang = json.loads(batch.options)["lang"]
     order = order_for(
-        desk.store, found.record, contract, code=found.code, now=batch.created_at, lang=lang
+        runner.store, found.record, contract, code=found.code, now=batch.created_at, lang=lang
     )
     return order, found.doc_no

@@ -7,20 +7,19 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.bodies import AnswerBody, ItemsBody, JsonBody, PageBody, RequestBody, parsed
 from api.http.callers import TheActor, TheStore
-from api.http.changes import Answer, TheDesk
+from api.http.changes import Answer, TheRunner
 from api.http.openapi import answers, content, problems
 from docgen.contracts import contracts
 from docgen.store import tables
 from docgen.store.pagination import LIMIT, MOST
-from docgen.store.unit_of_work import UnitOfWork
 from schemas.contract import Contract
 
 
-class ContractOut(BaseModel):
+class ContractOut(AnswerBody):
     """A contract."""
 
     id: str
@@ -31,44 +30,21 @@ class ContractOut(BaseModel):
     updated_at: datetime
     content: dict[str, Any] | None = Field(None, description="the contract itself")
 
-    @classmethod
-    def of(cls, row: tables.ContractRow, *, whole: bool = True) -> ContractOut:
-        """Make it; a list leaves the content out."""
-        return cls(
-            id=row.id,
-            contract_no=row.contract_no,
-            customer_code=row.customer_code,
-            customer_name=row.customer_name,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-            content=json.loads(row.body) if whole else None,
-        )
+
+class ContractPage(PageBody[ContractOut]):
+    """A page of contracts, without their contents."""
 
 
-class ContractPage(BaseModel):
-    """A page of contracts."""
-
-    items: list[ContractOut]
-    next_cursor: str
-
-
-class MemberOut(BaseModel):
+class MemberOut(AnswerBody):
     """Somebody who works on a contract."""
 
     username: str
     name: str
     role: str
 
-    @classmethod
-    def of(cls, row: tables.UserRow) -> MemberOut:
-        """Make it."""
-        return cls(username=row.username, name=row.name, role=row.role)
 
-
-class Members(BaseModel):
+class Members(ItemsBody[MemberOut]):
     """Everybody who works on a contract."""
-
-    items: list[MemberOut]
 
 
 router = APIRouter(prefix="/contracts", tags=["contracts"])
@@ -91,9 +67,9 @@ Limit = Annotated[int, Query(ge=1, le=MOST)]
     responses=answers(ContractOut, 201) | problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
     openapi_extra=content(Contract),
 )
-def create_contract(desk: TheDesk, data: JsonBody) -> Response:
+def create_contract(runner: TheRunner, data: JsonBody) -> Response:
     """Keep a contract; its maker is its first member."""
-    return desk.change(data, lambda unit: _answer(contracts.create(unit, data), 201))
+    return runner.change(data, lambda unit: _answer(contracts.create(unit, data), 201))
 
 
 @router.get(
@@ -107,8 +83,7 @@ def list_contracts(
     """List the contracts that the caller is a member of, by number."""
     with store.reading() as session:
         page = contracts.listed(session, actor, cursor=cursor, limit=limit)
-        items = [ContractOut.of(row, whole=False) for row in page.items]
-    return Answer(ContractPage(items=items, next_cursor=page.next_cursor)).response()
+        return Answer(ContractPage.of(page)).response()
 
 
 @router.get(
@@ -129,10 +104,10 @@ def read_contract(store: TheStore, actor: TheActor, contract_id: str) -> Respons
     | problems(400, 401, 403, 404, 412, 413, 415, 422, 428, 429, 503),
     openapi_extra=content(Contract),
 )
-def change_contract(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
+def change_contract(runner: TheRunner, contract_id: str, data: JsonBody) -> Response:
     """Replace a contract's content; If-Match says which state of it was seen."""
-    return desk.change(
-        data, lambda unit: _answer(contracts.change(unit, contract_id, data, desk.if_match))
+    return runner.change(
+        data, lambda unit: _answer(contracts.change(unit, contract_id, data, runner.if_match))
     )
 
 
@@ -155,10 +130,10 @@ def list_members(store: TheStore, actor: TheActor, contract_id: str) -> Response
     responses=answers(MemberOut, 201) | problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
     openapi_extra=content(NewMember),
 )
-def add_member(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
+def add_member(runner: TheRunner, contract_id: str, data: JsonBody) -> Response:
     """Let somebody work on a contract."""
     new = parsed(NewMember, data)
-    return desk.change(
+    return runner.change(
         data,
         lambda unit: Answer(
             MemberOut.of(contracts.add_member(unit, contract_id, new.username)), 201
@@ -172,15 +147,11 @@ def add_member(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
     summary="移除成员 Remove a member",
     responses=problems(401, 403, 404, 409, 429, 503),
 )
-def remove_member(desk: TheDesk, contract_id: str, username: str) -> Response:
+def remove_member(runner: TheRunner, contract_id: str, username: str) -> Response:
     """End somebody's work on a contract."""
-
-    def remove(unit: UnitOfWork) -> Answer:
-        contracts.remove_member(unit, contract_id, username)
-        return Answer(None, 204)
-
-    return desk.change(b"", remove)
+    return runner.delete(lambda unit: contracts.remove_member(unit, contract_id, username))
 
 
 def _answer(row: tables.ContractRow, status: int = 200) -> Answer:
-    return Answer(ContractOut.of(row), status, row.etag, f"/api/v1/contracts/{row.id}")
+    body = ContractOut.of(row, content=json.loads(row.body))
+    return Answer(body, status, row.etag, f"/api/v1/contracts/{row.id}")

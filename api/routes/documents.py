@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.http.changes import ChangeRunner, TheDesk
+from api.http.changes import ChangeRunner, TheRunner, download
 from api.http.openapi import documents as document_answers
 from api.http.openapi import problems
 from api.routes.records import Number
@@ -15,7 +15,6 @@ from api.routes.rendering import Chosen, Working
 from docgen.records import documents
 from docgen.records.documents import DocumentRequest, StoredDocument
 from docgen.templates.catalog import Format
-from docgen.uploads import content_disposition
 
 router = APIRouter(prefix="/records/{record_id}/versions/{number}", tags=["documents"])
 
@@ -29,7 +28,7 @@ router = APIRouter(prefix="/records/{record_id}/versions/{number}", tags=["docum
 async def read_document(
     request: Request,
     *,
-    desk: TheDesk,
+    runner: TheRunner,
     work: Working,
     record_id: str,
     number: Number,
@@ -43,9 +42,9 @@ async def read_document(
     the seals that were set in it, one for each sign-off.
     """
     found = await run_in_threadpool(
-        documents.wanted,
-        desk.store,
-        desk.actor,
+        documents.find,
+        runner.store,
+        runner.actor,
         record_id,
         number=number,
         format_name=chosen.name,
@@ -56,22 +55,18 @@ async def read_document(
     if not found.sha256:
         outcome = await work.render(request, found.order, chosen.name)
         made = await run_in_threadpool(
-            documents.keep, desk.store, found.order, chosen.name, outcome
+            documents.keep, runner.store, found.order, chosen.name, outcome
         )
-    return await run_in_threadpool(_read, desk, found, made, chosen)
+    return await run_in_threadpool(_read, runner, found, made, chosen)
 
 
 def _read(
-    desk: ChangeRunner, found: DocumentRequest, made: StoredDocument | None, chosen: Format
+    runner: ChangeRunner, found: DocumentRequest, made: StoredDocument | None, chosen: Format
 ) -> Response:
     sha256 = made.sha256 if made else found.sha256
-    data = desk.store.blobs.get(sha256)
-    with desk.store.change(desk.actor) as unit:
+    data = runner.store.blobs.get(sha256)
+    with runner.store.change(runner.actor) as unit:
         if made:
             documents.remember(unit, found, made)
         documents.note_access(unit, found, sha256)
-    headers = {
-        "Content-Disposition": content_disposition(f"{found.doc_no}.{chosen.name}"),
-        "ETag": f'"{sha256}"',
-    }
-    return Response(data, media_type=chosen.media_type, headers=headers)
+    return download(data, f"{found.doc_no}.{chosen.name}", chosen.media_type, sha256=sha256)

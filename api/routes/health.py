@@ -47,7 +47,7 @@ async def health() -> dict[str, Any]:
 async def readiness(request: Request) -> dict[str, Any] | Response:
     """Ask the database, and a child to load theme and templates; 503 with what is wrong."""
     try:
-        await run_in_threadpool(_ask, request.app.state.store)
+        await run_in_threadpool(_check_database, request.app.state.store)
         found = await request.app.state.work.ready()
     except DocgenError as wrong:
         return problem_response(wrong, 503)
@@ -57,18 +57,18 @@ async def readiness(request: Request) -> dict[str, Any] | Response:
 def _count_jobs(metrics: Metrics, store: Store) -> None:
     """Look at the queue of jobs. Raises StoreFault."""
     with store.reading() as session:
-        found, told = gauges(session, real_time()), kept(session)
+        found, summary = gauges(session, real_time()), kept(session)
     metrics.chunks.labels("waiting").set(found.waiting)
     metrics.chunks.labels("running").set(found.running)
     waited = (store.clock() - found.oldest).total_seconds() if found.oldest else 0
     metrics.oldest_s.set(max(0.0, waited))
-    for gauge, counts in ((metrics.batches, told.batches), (metrics.failures, told.failures)):
+    for gauge, counts in ((metrics.batches, summary.batches), (metrics.failures, summary.failures)):
         gauge.clear()
         for name, count in counts.items():
             gauge.labels(name).set(count)
 
 
-def _ask(store: Store) -> None:
-    """Ask the database anything. Raises StoreFault."""
+def _check_database(store: Store) -> None:
+    """Send the database a query that reads no table. Raises StoreFault."""
     with store.reading() as session:
         session.execute(text("SELECT 1"))

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.bodies import (
+    AnswerBody,
+    EmptyBody,
+    ItemsBody,
+    JsonBody,
+    RequestBody,
+    parsed,
+    words_of,
+)
 from api.http.callers import TheActor, TheStore
-from api.http.changes import Answer, ChangeRunner, TheDesk
-from api.http.openapi import answers, content, problems
+from api.http.changes import Answer, ChangeRunner, TheRunner
+from api.http.openapi import EMPTY_CONTENT, answers, content, problems
 from api.pages.forms import EMAIL
 from api.pages.showing import base_url
 from api.routes.record_bodies import ProblemOut, entries
@@ -28,19 +36,18 @@ from docgen.links.links import (
     LinkRecipient,
     LinkTerms,
 )
-from docgen.links.mail_outbox import invited, newest, unsent
+from docgen.links.mail_outbox import invite, mail_warnings, newest_mails
 from docgen.store import tables
 from docgen.store.unit_of_work import UnitOfWork
-from schemas.problems import Problem
 from schemas.vocabulary import Role
 
 
-class LinkDocument(BaseModel):
+class LinkDocument(AnswerBody):
     """A document of a link, and what came of it."""
 
     position: int
     record_id: str
-    version: int
+    version: int = Field(validation_alias="number")
     doc_no: str
     opened_at: datetime | None = Field(description="when its pages were shown first")
     done_at: datetime | None = Field(description="when it was signed, or returned")
@@ -49,23 +56,12 @@ class LinkDocument(BaseModel):
     consent_hash: str | None = Field(description="sha256 of the statement that was confirmed")
 
     @classmethod
-    def of(cls, one: LinkedDocument) -> LinkDocument:
-        """Make it."""
-        item = one.item
-        return cls(
-            position=item.position,
-            record_id=item.record_id,
-            version=item.number,
-            doc_no=one.version.doc_no,
-            opened_at=item.opened_at,
-            done_at=item.done_at,
-            how=item.how,
-            signoff_id=item.signoff_id,
-            consent_hash=item.consent_hash,
-        )
+    def from_linked(cls, linked: LinkedDocument) -> LinkDocument:
+        """Make it of a link's item and the version that it asks about."""
+        return cls.of(linked.item, doc_no=linked.version.doc_no)
 
 
-class MailOut(BaseModel):
+class MailOut(AnswerBody):
     """The last message about a link."""
 
     kind: str = Field(description="invitation or reminder")
@@ -75,13 +71,8 @@ class MailOut(BaseModel):
     created_at: datetime
     done_at: datetime | None
 
-    @classmethod
-    def of(cls, row: tables.MailRow) -> MailOut:
-        """Make it."""
-        return cls(**{name: getattr(row, name) for name in cls.model_fields})
 
-
-class LinkOut(BaseModel):
+class LinkOut(AnswerBody):
     """A signing link, without what opens it."""
 
     id: str
@@ -92,7 +83,7 @@ class LinkOut(BaseModel):
     email: str | None
     phone: str | None
     with_code: bool = Field(description="whether it asks for an access code")
-    remind_days: list[int]
+    remind_days: Annotated[list[int], BeforeValidator(words_of)]
     reminded: int
     before_id: str | None = Field(description="the link that this one follows from")
     created_at: datetime
@@ -104,17 +95,20 @@ class LinkOut(BaseModel):
     mail: MailOut | None = Field(None, description="the last message, if any was written")
 
     @classmethod
-    def of(
-        cls, row: tables.LinkRow, asked: Iterable[LinkedDocument], mail: tables.MailRow | None
-    ) -> LinkOut:
-        """Make it."""
-        made = {"with_code", "remind_days", "documents", "mail", "url"}
-        return cls(
-            **{name: getattr(row, name) for name in LinkOut.model_fields if name not in made},
+    def from_row(
+        cls,
+        row: tables.LinkRow,
+        documents: Iterable[LinkedDocument],
+        mail: tables.MailRow | None,
+        **computed: Any,
+    ) -> Self:
+        """Make it of a link, its documents and its last message."""
+        return cls.of(
+            row,
             with_code=row.code_hash is not None,
-            remind_days=[int(day) for day in row.remind_days.split()],
-            documents=[LinkDocument.of(one) for one in asked],
-            mail=MailOut.of(mail) if mail else None,
+            documents=[LinkDocument.from_linked(linked) for linked in documents],
+            mail=mail,
+            **computed,
         )
 
 
@@ -122,27 +116,11 @@ class LinkMade(LinkOut):
     """A link with its address, shown this once; `problems` warn of mail that is not sent."""
 
     url: str = Field(description="链接，只显示这一次 the link itself, shown this once")
-    problems: list[ProblemOut] = []
-
-    @classmethod
-    def with_url(
-        cls,
-        made: IssuedLink,
-        asked: Iterable[LinkedDocument],
-        mail: tables.MailRow | None,
-        base_url: str,
-        *,
-        problems: Iterable[Problem],
-    ) -> LinkMade:
-        """Make it."""
-        plain = dict(LinkOut.of(made.link, asked, mail))
-        return cls(**plain, url=f"{base_url}/s/{made.token}", problems=entries(problems))
+    problems: list[ProblemOut] = Field([])
 
 
-class Links(BaseModel):
+class Links(ItemsBody[LinkOut]):
     """All links of a version."""
-
-    items: list[LinkOut]
 
 
 router = APIRouter(tags=["links"])
@@ -185,10 +163,6 @@ class NewVisit(NewLink):
     documents: list[VisitDocument] = Field(min_length=1, max_length=MOST_DOCUMENTS)
 
 
-class NoChoice(RequestBody):
-    """An empty object."""
-
-
 @router.post(
     "/records/{record_id}/versions/{number}/links",
     status_code=201,
@@ -196,10 +170,10 @@ class NoChoice(RequestBody):
     responses=answers(LinkMade, 201) | CHANGING,
     openapi_extra=content(NewLink),
 )
-def create_link(desk: TheDesk, record_id: str, number: Number, data: JsonBody) -> Response:
+def create_link(runner: TheRunner, record_id: str, number: Number, data: JsonBody) -> Response:
     """Make a link for one person to sign this version; the answer shows it, this once."""
     wish = parsed(NewLink, data)
-    return desk.change(data, lambda unit: _made(desk, unit, wish, [(record_id, number)]))
+    return runner.change(data, lambda unit: _made(runner, unit, wish, [(record_id, number)]))
 
 
 @router.get(
@@ -211,9 +185,10 @@ def list_links(store: TheStore, actor: TheActor, record_id: str, number: Number)
     """List the links of a version, whatever became of them, the newest first."""
     with store.reading() as session:
         found = links.listed(session, actor, (record_id, number))
-        mails = newest(session, [link.id for link, _ in found])
+        mails = newest_mails(session, [link.id for link, _ in found])
         items = [
-            LinkOut.of(link, links.asked(session, link), mails.get(link.id)) for link, _ in found
+            LinkOut.from_row(link, links.documents_of(session, link), mails.get(link.id))
+            for link, _ in found
         ]
         return Answer(Links(items=items)).response()
 
@@ -224,9 +199,9 @@ def list_links(store: TheStore, actor: TheActor, record_id: str, number: Number)
 def read_link(store: TheStore, actor: TheActor, link_id: str) -> Response:
     """Answer a link with its documents and what came of each."""
     with store.reading() as session:
-        link = links.known(session, actor, link_id)
-        mail = newest(session, [link.id]).get(link.id)
-        return Answer(LinkOut.of(link, links.asked(session, link), mail)).response()
+        link = links.visible_link(session, actor, link_id)
+        mail = newest_mails(session, [link.id]).get(link.id)
+        return Answer(LinkOut.from_row(link, links.documents_of(session, link), mail)).response()
 
 
 @router.post(
@@ -234,12 +209,11 @@ def read_link(store: TheStore, actor: TheActor, link_id: str) -> Response:
     status_code=201,
     summary="重发签署链接 Send a link anew",
     responses=answers(LinkMade, 201) | CHANGING,
-    openapi_extra=content(NoChoice),
+    openapi_extra=EMPTY_CONTENT,
 )
-def resend_link(desk: TheDesk, link_id: str, data: JsonBody) -> Response:
+def resend_link(runner: TheRunner, link_id: str, data: EmptyBody) -> Response:
     """Make the link anew, with another address, for what still waits; the old one ends."""
-    parsed(NoChoice, data)
-    return desk.change(data, lambda unit: _answered(desk, unit, links.resend(unit, link_id)))
+    return runner.change(data, lambda unit: _answered(runner, unit, links.resend(unit, link_id)))
 
 
 @router.delete(
@@ -248,14 +222,9 @@ def resend_link(desk: TheDesk, link_id: str, data: JsonBody) -> Response:
     summary="撤销签署链接 Revoke a link",
     responses=problems(401, 403, 404, 422, 429, 503),
 )
-def revoke_link(desk: TheDesk, link_id: str) -> Response:
+def revoke_link(runner: TheRunner, link_id: str) -> Response:
     """End a link at once; what was signed through it stays."""
-
-    def revoke(unit: UnitOfWork) -> Answer:
-        links.revoke(unit, link_id)
-        return Answer(None, 204)
-
-    return desk.change(b"", revoke)
+    return runner.delete(lambda unit: links.revoke(unit, link_id))
 
 
 @router.post(
@@ -265,15 +234,17 @@ def revoke_link(desk: TheDesk, link_id: str) -> Response:
     responses=answers(LinkMade, 201) | CHANGING,
     openapi_extra=content(NewVisit),
 )
-def create_visit(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
+def create_visit(runner: TheRunner, contract_id: str, data: JsonBody) -> Response:
     """Make one link for several documents of a contract, signed by one person on one device."""
     wish = parsed(NewVisit, data)
     where = [(one.record_id, one.version) for one in wish.documents]
-    return desk.change(data, lambda unit: _made(desk, unit, wish, where, contract_id=contract_id))
+    return runner.change(
+        data, lambda unit: _made(runner, unit, wish, where, contract_id=contract_id)
+    )
 
 
 def _made(
-    desk: ChangeRunner,
+    runner: ChangeRunner,
     unit: UnitOfWork,
     wish: NewLink,
     where: list[tuple[str, int]],
@@ -281,19 +252,23 @@ def _made(
     contract_id: str = "",
 ) -> Answer:
     person = LinkRecipient(wish.role, wish.name, wish.org, wish.email, wish.phone)
-    days = tuple(wish.remind_days) if desk.store.settings.smtp else ()
+    days = tuple(wish.remind_days) if runner.store.settings.smtp else ()
     terms = LinkTerms(wish.days, wish.access_code or "", days)
-    made = links.make(unit, where, person, terms, key=desk.store.key, contract_id=contract_id)
+    made = links.make(unit, where, person, terms, key=runner.store.key, contract_id=contract_id)
     wished = "remind_days" in wish.model_fields_set and bool(wish.remind_days)
-    return _answered(desk, unit, made, wished=wished)
+    return _answered(runner, unit, made, wished=wished)
 
 
 def _answered(
-    desk: ChangeRunner, unit: UnitOfWork, made: IssuedLink, *, wished: bool = False
+    runner: ChangeRunner, unit: UnitOfWork, made: IssuedLink, *, wished: bool = False
 ) -> Answer:
-    base = base_url(desk.request)
-    mail = invited(unit, desk.store, made, base)
-    asked = links.asked(unit.session, made.link)
-    problems = unsent(desk.store, made.link, wished=wished)
-    body = LinkMade.with_url(made, asked, mail, base, problems=problems)
+    base = base_url(runner.request)
+    mail = invite(unit, runner.store, made, base)
+    body = LinkMade.from_row(
+        made.link,
+        links.documents_of(unit.session, made.link),
+        mail,
+        url=f"{base}/s/{made.token}",
+        problems=entries(mail_warnings(runner.store, made.link, wished=wished)),
+    )
     return Answer(body, 201, location=f"/api/v1/links/{made.link.id}")

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.http.changes import ChangeRunner, TheDesk
+from api.http.changes import ChangeRunner, TheRunner, download
 from api.http.openapi import files, problems
 from api.http.work import Work
 from api.routes.records import Number
@@ -19,7 +18,6 @@ from docgen.archive.evidence import EvidencePage
 from docgen.archive.exporting import Export
 from docgen.archive.packing import below, moment_of, zipped
 from docgen.contracts import contracts
-from docgen.uploads import content_disposition
 
 router = APIRouter(tags=["archive"])
 ZIP = "application/zip"
@@ -32,11 +30,13 @@ Closing = Annotated[bool, Query(description="结清合同 The contract ends with
     summary="下载归档包 Download the archive package",
     responses=files() | problems(401, 403, 404, 409, 429, 500, 503, 504, 507),
 )
-async def read_package(desk: TheDesk, work: Working, record_id: str, number: Number) -> Response:
+async def read_package(
+    runner: TheRunner, work: Working, record_id: str, number: Number
+) -> Response:
     """Answer an archived version with all that proves it; the same bytes each time."""
     with work.place():
-        name, pieces = await run_in_threadpool(_package, desk, work, (record_id, number))
-    return _streamed(name, pieces)
+        name, pieces = await run_in_threadpool(_package, runner, work, (record_id, number))
+    return download(pieces, f"{name}.zip", ZIP)
 
 
 @router.get(
@@ -46,27 +46,29 @@ async def read_package(desk: TheDesk, work: Working, record_id: str, number: Num
     responses=files() | problems(401, 403, 404, 409, 422, 429, 503),
 )
 def export_contract(
-    desk: TheDesk, work: Working, contract_id: str, *, closing: Closing = False
+    runner: TheRunner, work: Working, contract_id: str, *, closing: Closing = False
 ) -> Response:
     """Answer the packages of all archived versions with an index of all documents.
 
     Evidence pages that are not made yet are made on the way. Closing asks that every asset has an
     archived inspection, or a reason for having none.
     """
-    with desk.store.reading() as session:
-        row = contracts.visible(session, desk.actor, contract_id)
-    export = Export(desk.store, desk.actor, row.id, _render(work), closing=closing)
-    with desk.store.change(desk.actor) as unit:
+    with runner.store.reading() as session:
+        row = contracts.visible(session, runner.actor, contract_id)
+    export = Export(runner.store, runner.actor, row.id, _render(work), closing=closing)
+    with runner.store.change(runner.actor) as unit:
         export.note(unit)
-    return _streamed(row.contract_no, export.zipped())
+    return download(export.zipped(), f"{row.contract_no}.zip", ZIP)
 
 
-def _package(desk: ChangeRunner, work: Work, where: tuple[str, int]) -> tuple[str, Iterator[bytes]]:
-    found = packages.target(desk.store, desk.actor, *where)
-    made = packages.packed(desk.store, desk.actor, found, _render(work))
-    with desk.store.change(desk.actor) as unit:
+def _package(
+    runner: ChangeRunner, work: Work, where: tuple[str, int]
+) -> tuple[str, Iterator[bytes]]:
+    found = packages.target(runner.store, runner.actor, *where)
+    made = packages.packed(runner.store, runner.actor, found, _render(work))
+    with runner.store.change(runner.actor) as unit:
         packages.note_export(unit, made)
-    entries = below(found.doc_no, made.entries(desk.store))
+    entries = below(found.doc_no, made.entries(runner.store))
     return found.doc_no, zipped(entries, moment_of(made.statement))
 
 
@@ -75,8 +77,3 @@ def _render(work: Work) -> packages.Render:
         return work.children.run(evidence.render, page, size_bytes=evidence.size_of(page))
 
     return render
-
-
-def _streamed(name: str, pieces: Iterator[bytes]) -> Response:
-    headers = {"Content-Disposition": content_disposition(f"{name}.zip")}
-    return StreamingResponse(pieces, media_type=ZIP, headers=headers)

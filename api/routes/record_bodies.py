@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from api.http.bodies import AnswerBody, ItemsBody, PageBody
+from api.http.changes import Answer
 from docgen.records.states import OPEN
 from docgen.store import tables
 from docgen.workflow.signoff_rules import missing_roles
@@ -43,7 +45,7 @@ def entries(problems: Iterable[Problem]) -> list[ProblemOut]:
     return [ProblemOut.of(problem) for problem in problems]
 
 
-class SignoffOut(BaseModel):
+class SignoffOut(AnswerBody):
     """What somebody said of a version."""
 
     id: str
@@ -58,44 +60,30 @@ class SignoffOut(BaseModel):
     recorded_at: datetime
     scan_id: str | None
 
-    @classmethod
-    def of(cls, row: tables.SignoffRow) -> SignoffOut:
-        """Make it."""
-        return cls(**{name: getattr(row, name) for name in cls.model_fields})
 
-
-class RecordLine(BaseModel):
+class RecordLine(AnswerBody):
     """A record in a list."""
 
     id: str
     contract_id: str
     code: str
     doc_no: str
-    version: int
+    version: int = Field(validation_alias="number")
     state: str
     doc_date: date | None
     prepared_by: str
     created_at: datetime
     updated_at: datetime
 
-    @classmethod
-    def of(cls, row: tables.RecordRow) -> RecordLine:
-        """Make it."""
-        same = {name: getattr(row, name) for name in RecordLine.model_fields if name != "version"}
-        return RecordLine(**same, version=row.number)
 
-
-class RecordPage(BaseModel):
+class RecordPage(PageBody[RecordLine]):
     """A page of records."""
 
-    items: list[RecordLine]
-    next_cursor: str
 
-
-class VersionOut(BaseModel):
+class VersionOut(AnswerBody):
     """One version: its content as submitted (or as it stands, for a draft), and its hashes."""
 
-    version: int
+    version: int = Field(validation_alias="number")
     doc_no: str
     state: str
     record_hash: str | None = Field(description="sha256 of the canonical record, once submitted")
@@ -107,28 +95,16 @@ class VersionOut(BaseModel):
     content: dict[str, Any] | None
 
     @classmethod
-    def of(
+    def from_row(
         cls, row: tables.VersionRow, signoffs: Iterable[tables.SignoffRow], *, whole: bool = True
     ) -> VersionOut:
         """Make it; a list leaves the content out."""
-        return cls(
-            version=row.number,
-            doc_no=row.doc_no,
-            state=row.state,
-            record_hash=row.record_hash,
-            archived_hash=row.archived_hash,
-            submitted_at=row.submitted_at,
-            ended_at=row.ended_at,
-            reason=row.reason,
-            signoffs=[SignoffOut.of(one) for one in signoffs],
-            content=json.loads(row.archived_body or row.body) if whole else None,
-        )
+        content = json.loads(row.archived_body or row.body) if whole else None
+        return cls.of(row, signoffs=list(signoffs), content=content)
 
 
-class Versions(BaseModel):
+class Versions(ItemsBody[VersionOut]):
     """All versions of a record."""
-
-    items: list[VersionOut]
 
 
 class RecordOut(RecordLine):
@@ -136,7 +112,7 @@ class RecordOut(RecordLine):
 
     current: VersionOut
     awaiting: list[str] = Field([], description="谁还没有签 roles that have not agreed yet")
-    problems: list[ProblemOut] = []
+    problems: list[ProblemOut] = Field([])
 
     @classmethod
     def whole(
@@ -147,13 +123,17 @@ class RecordOut(RecordLine):
         problems: Iterable[Problem] = (),
     ) -> RecordOut:
         """Make it."""
-        given = list(signoffs)
-        return cls(
-            **dict(RecordLine.of(row)),
-            current=VersionOut.of(version, given),
-            awaiting=missing_roles(row, given) if version.state in OPEN else [],
+        signed = list(signoffs)
+        return cls.of(
+            row,
+            current=VersionOut.from_row(version, signed),
+            awaiting=missing_roles(row, signed) if version.state in OPEN else [],
             problems=entries(problems),
         )
+
+    def answer(self, record: tables.RecordRow, status: int = 200) -> Answer:
+        """Answer it, with the record's ETag and address."""
+        return Answer(self, status, record.etag, f"/api/v1/records/{record.id}")
 
 
 class CheckedRecord(BaseModel):
@@ -180,11 +160,11 @@ class Difference(BaseModel):
     changes: list[FieldChange]
 
 
-class AttachmentOut(BaseModel):
+class AttachmentOut(AnswerBody):
     """An uploaded file."""
 
     id: str
-    version: int
+    version: int = Field(validation_alias="number")
     purpose: str
     name: str
     content_type: str
@@ -196,14 +176,6 @@ class AttachmentOut(BaseModel):
     )
     created_at: datetime
 
-    @classmethod
-    def of(cls, row: tables.AttachmentRow) -> AttachmentOut:
-        """Make it."""
-        same = {name: getattr(row, name) for name in cls.model_fields if name != "version"}
-        return cls(**same, version=row.number)
 
-
-class Attachments(BaseModel):
+class Attachments(ItemsBody[AttachmentOut]):
     """All files of a version."""
-
-    items: list[AttachmentOut]

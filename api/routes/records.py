@@ -10,13 +10,12 @@ from pydantic import Field
 
 from api.http.bodies import JsonBody, RequestBody, parsed
 from api.http.callers import TheActor, TheReader, TheStore
-from api.http.changes import Answer, TheDesk
+from api.http.changes import Answer, TheRunner
 from api.http.openapi import answers, content, problems, record_content
 from api.routes.record_bodies import (
     CheckedRecord,
     Difference,
     FieldChange,
-    RecordLine,
     RecordOut,
     RecordPage,
     VersionOut,
@@ -25,7 +24,6 @@ from api.routes.record_bodies import (
 )
 from docgen.records import difference, records, revisions
 from docgen.records.records import Filter
-from docgen.store import tables
 from docgen.store.pagination import LIMIT
 from docgen.store.unit_of_work import UnitOfWork
 from docgen.workflow import submission
@@ -67,14 +65,14 @@ class ReasonIn(RequestBody):
     responses=answers(RecordOut, 201) | problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
     openapi_extra=record_content(),
 )
-def create_record(desk: TheDesk, data: JsonBody, code: Code = "") -> Response:
+def create_record(runner: TheRunner, data: JsonBody, code: Code = "") -> Response:
     """Keep a draft; without `doc_no` it is given the next number. What is still wrong is told."""
 
     def create(unit: UnitOfWork) -> Answer:
         record, version, found = records.create(unit, data, code=code)
-        return _answer(RecordOut.whole(record, version, (), found), record, 201)
+        return RecordOut.whole(record, version, (), found).answer(record, 201)
 
-    return desk.change(data, create)
+    return runner.change(data, create)
 
 
 @router.get(
@@ -88,8 +86,7 @@ def list_records(reader: TheReader, chosen: Annotated[RecordFilter, Query()]) ->
     narrowed = Filter(**given, words=chosen.q)
     with reader.reading() as (session, actor):
         page = records.listed(session, actor, narrowed, cursor=chosen.cursor, limit=chosen.limit)
-        items = [RecordLine.of(row) for row in page.items]
-    return Answer(RecordPage(items=items, next_cursor=page.next_cursor)).response()
+        return Answer(RecordPage.of(page)).response()
 
 
 @router.get(
@@ -102,7 +99,7 @@ def read_record(reader: TheReader, record_id: str) -> Response:
     with reader.reading() as (session, actor):
         record, version = records.visible(session, actor, record_id)
         given = records.signoffs(session, record.id, version.number) if version.submitted_at else ()
-        return _answer(RecordOut.whole(record, version, given), record).response()
+        return RecordOut.whole(record, version, given).answer(record).response()
 
 
 @router.put(
@@ -112,14 +109,14 @@ def read_record(reader: TheReader, record_id: str) -> Response:
     | problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503),
     openapi_extra=record_content(),
 )
-def change_record(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
+def change_record(runner: TheRunner, record_id: str, data: JsonBody) -> Response:
     """Replace a draft's content; If-Match says which state of it was seen."""
 
     def change(unit: UnitOfWork) -> Answer:
-        record, version, found = records.change(unit, record_id, data, desk.if_match)
-        return _answer(RecordOut.whole(record, version, (), found), record)
+        record, version, found = records.change(unit, record_id, data, runner.if_match)
+        return RecordOut.whole(record, version, (), found).answer(record)
 
-    return desk.change(data, change)
+    return runner.change(data, change)
 
 
 @router.get(
@@ -127,9 +124,9 @@ def change_record(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
     summary="检查 Check a record",
     responses=answers(CheckedRecord) | problems(401, 403, 404, 429, 503),
 )
-def check_record(desk: TheDesk, record_id: str) -> Response:
+def check_record(runner: TheRunner, record_id: str) -> Response:
     """Answer everything that keeps the record from being submitted; nothing is saved."""
-    with desk.store.looking(desk.actor) as unit:
+    with runner.store.looking(runner.actor) as unit:
         _, found = submission.validate(unit, record_id)
     return Answer(CheckedRecord(valid=not errors_of(found), problems=entries(found))).response()
 
@@ -141,15 +138,15 @@ def check_record(desk: TheDesk, record_id: str) -> Response:
     responses=answers(RecordOut, 201) | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
     openapi_extra=content(ReasonIn),
 )
-def revise_record(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
+def revise_record(runner: TheRunner, record_id: str, data: JsonBody) -> Response:
     """Begin the next version (R1 …) as a draft; what was fixed stays as it is."""
     given = parsed(ReasonIn, data)
 
     def revise(unit: UnitOfWork) -> Answer:
         record, version = revisions.revise(unit, record_id, given.reason)
-        return _answer(RecordOut.whole(record, version), record, 201)
+        return RecordOut.whole(record, version).answer(record, 201)
 
-    return desk.change(data, revise)
+    return runner.change(data, revise)
 
 
 @router.get(
@@ -162,7 +159,7 @@ def list_versions(store: TheStore, actor: TheActor, record_id: str) -> Response:
     with store.reading() as session:
         found = records.versions(session, actor, record_id)
         items = [
-            VersionOut.of(one, records.signoffs(session, record_id, one.number), whole=False)
+            VersionOut.from_row(one, records.signoffs(session, record_id, one.number), whole=False)
             for one in found
         ]
     return Answer(Versions(items=items)).response()
@@ -178,7 +175,7 @@ def read_version(store: TheStore, actor: TheActor, record_id: str, number: Numbe
     with store.reading() as session:
         record, version = records.visible(session, actor, record_id, number)
         given = records.signoffs(session, record.id, version.number)
-        return Answer(VersionOut.of(version, given)).response()
+        return Answer(VersionOut.from_row(version, given)).response()
 
 
 @router.get(
@@ -200,9 +197,5 @@ def read_difference(
         record, after = records.visible(session, actor, record_id, number)
         _, before = records.visible(session, actor, record_id, against or max(1, number - 1))
         changes = difference.between(record.code, before.body, after.body)
-    told = [FieldChange.model_validate(vars(one)) for one in changes]
-    return Answer(Difference(before=before.number, after=after.number, changes=told)).response()
-
-
-def _answer(body: RecordOut, record: tables.RecordRow, status: int = 200) -> Answer:
-    return Answer(body, status, record.etag, f"/api/v1/records/{record.id}")
+    listed = [FieldChange.model_validate(vars(change)) for change in changes]
+    return Answer(Difference(before=before.number, after=after.number, changes=listed)).response()

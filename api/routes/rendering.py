@@ -11,12 +11,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.bodies import json_body
+from api.http.changes import download
 from api.http.openapi import documents, problems, record_content, verdict
 from api.http.work import Work
 from docgen.errors import InputUnreadable
 from docgen.pipeline import RenderedFile, RenderRequest
 from docgen.templates.catalog import FORMATS, Format
-from docgen.uploads import content_disposition
 from schemas.catalog import record_types
 from schemas.contract import Contract
 from schemas.envelope import Record
@@ -43,14 +43,14 @@ class RenderOptions(CheckOptions):
 
 def model_of(record: str) -> type[Record]:
     """Find a record type by its code, in either case; 404."""
-    known = record_types()
-    if record.upper() in known:
-        return known[record.upper()]
+    types = record_types()
+    if record.upper() in types:
+        return types[record.upper()]
     raise InputUnreadable(
         "unknown_record_type.address",
         value=record,
         name=shown(record),
-        choices=", ".join(known),
+        choices=", ".join(types),
     )
 
 
@@ -97,10 +97,10 @@ async def render_record(
     chosen: Chosen,
     work: Working,
     data: Body,
-    wishes: Annotated[RenderOptions, Query()],
+    options: Annotated[RenderOptions, Query()],
 ) -> Response:
     """Answer the record as docx, xlsx or pdf; `Docgen-Warnings` counts what was only warned of."""
-    order = _order(request, model, data, wishes)
+    order = _order(request, model, data, options)
     return _download(await work.render(request, order, chosen.name), chosen)
 
 
@@ -116,10 +116,10 @@ async def validate_record(
     model: Model,
     work: Working,
     data: Body,
-    wishes: Annotated[CheckOptions, Query()],
+    options: Annotated[CheckOptions, Query()],
 ) -> dict[str, Any]:
     """Answer warnings of a valid record; an invalid one is answered 422 with all its errors."""
-    order = _order(request, model, data, wishes)
+    order = _order(request, model, data, options)
     found = await work.validate(request, order)
     warnings = [problem.as_json() for problem in found.warnings]
     return {"valid": True, "code": found.code, "doc_no": found.doc_no, "warnings": warnings}
@@ -128,11 +128,11 @@ async def validate_record(
 @router.get("/schemas", summary="单据类型 Record types")
 async def list_schemas() -> dict[str, Any]:
     """List the record types with their names."""
-    known = record_types()
+    types = record_types()
     return {
         "records": [
             {"code": code, "name": {"zh": model.record_type.zh, "en": model.record_type.en}}
-            for code, model in known.items()
+            for code, model in types.items()
         ]
     }
 
@@ -162,16 +162,16 @@ def _schema(model: type[Record | Contract]) -> Response:
 
 
 def _order(
-    request: Request, model: type[Record], data: bytes, wishes: CheckOptions
+    request: Request, model: type[Record], data: bytes, options: CheckOptions
 ) -> RenderRequest:
     settings = request.app.state.settings
-    lang = wishes.lang if isinstance(wishes, RenderOptions) else None
+    lang = options.lang if isinstance(options, RenderOptions) else None
     return RenderRequest(
         data,
         settings.clock(),
         code=model.record_type.code,
         lang=lang or settings.lang,
-        mask=wishes.mask_secrets,
+        mask=options.mask_secrets,
         templates=settings.template_folders,
         theme=settings.theme_folder,
         verify_url=settings.verify_url,
@@ -179,9 +179,10 @@ def _order(
 
 
 def _download(made: RenderedFile, chosen: Format) -> Response:
-    headers = {
-        "Content-Disposition": content_disposition(f"{made.doc_no}.{chosen.name}"),
-        "ETag": f'"{hashlib.sha256(made.data).hexdigest()}"',
-        "Docgen-Warnings": str(len(made.warnings)),
-    }
-    return Response(made.data, media_type=chosen.media_type, headers=headers)
+    return download(
+        made.data,
+        f"{made.doc_no}.{chosen.name}",
+        chosen.media_type,
+        sha256=hashlib.sha256(made.data).hexdigest(),
+        **{"Docgen-Warnings": str(len(made.warnings))},
+    )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from api.http.bodies import JsonBody, RequestBody
+from api.http.bodies import JsonBody, RequestBody, parsed
 from api.http.callers import (
     TheStore,
     TheVisit,
@@ -20,17 +20,14 @@ from api.http.callers import (
 )
 from api.http.changes import Answer
 from api.http.openapi import answers, content, problems
-from api.http.problems import BodyWrong
 from api.routes.account_bodies import Line, MeOut, UserOut
 from docgen.accounts import oidc, sessions, setup
 from docgen.accounts.oidc import Provider, Return
 from docgen.accounts.passwords import MOST
 from docgen.errors import NotFound
-from docgen.pipeline.json_input import read_json
 from docgen.store.tables import UserRow
 from docgen.store.unit_of_work import Store
 
-M = TypeVar("M", bound=RequestBody)
 OIDC_COOKIE, OIDC_PATH = "docgen_oidc", "/api/v1/oidc"
 HOME = """<!doctype html>
 <meta charset="utf-8">
@@ -57,15 +54,6 @@ class FirstAdmin(Credentials):
     name: Line
 
 
-def confidential(model: type[M], data: bytes) -> M:
-    """Read a body with secrets in it: as `parsed`, but what was given is not told back."""
-    plain = read_json(data) if data.strip() else {}
-    try:
-        return model.model_validate(plain)
-    except ValidationError as wrong:
-        raise BodyWrong(wrong.errors(include_input=False)) from None
-
-
 @router.post(
     "/sessions",
     status_code=201,
@@ -75,7 +63,7 @@ def confidential(model: type[M], data: bytes) -> M:
 )
 def sign_in(request: Request, store: TheStore, data: JsonBody) -> Response:
     """Open a session: the cookie goes to the browser, `csrf_token` goes with every change."""
-    given = confidential(Credentials, data)
+    given = parsed(Credentials, data, confidential=True)
     opened = sessions.sign_in(
         store,
         given.username.strip().lower(),
@@ -112,9 +100,9 @@ def sign_out(request: Request, store: TheStore, visit: TheVisit) -> Response:
 )
 def set_up(request: Request, store: TheStore, data: JsonBody) -> Response:
     """Use up the code that `docgen serve` printed."""
-    given = confidential(FirstAdmin, data)
+    given = parsed(FirstAdmin, data, confidential=True)
     user = setup.first_admin(store, **given.model_dump(), address=address_of(request))
-    return Answer(UserOut.of(user), 201, user.etag).response()
+    return Answer(UserOut.from_row(user), 201, user.etag).response()
 
 
 def provider(request: Request) -> Provider:
@@ -188,7 +176,7 @@ def _me(store: Store, opened: sessions.Opened) -> Response:
     visit = opened.visit
     with store.reading() as session:
         user = session.get_one(UserRow, visit.actor.user_id)
-        return Answer(MeOut.of(user, visit.actor, visit), 201).response()
+        return Answer(MeOut.from_user(user, visit.actor, visit), 201).response()
 
 
 def _with_cookie(request: Request, answer: Response, opened: sessions.Opened) -> Response:

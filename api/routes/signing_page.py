@@ -17,25 +17,25 @@ from starlette.concurrency import run_in_threadpool
 
 from api import pages
 from api.http.callers import TheStore, address_of, is_https, store_of
+from api.http.changes import download
 from api.http.problems import problem_response, status_of
 from api.http.work import Work
 from api.pages import forms, showing
 from api.pages.forms import Form
-from api.pages.routing import answering, language, told
+from api.pages.routing import language, page_route_class, refusal_lines
 from api.routes.rendering import Working
 from docgen.errors import DocgenError, InputUnreadable, NotFound
 from docgen.links import opening, page_pictures, signing
 from docgen.links.links import IssuedLink
-from docgen.links.mail_outbox import invited
+from docgen.links.mail_outbox import invite
 from docgen.links.opening import LinkVisitor, OpenedLink
 from docgen.links.signing import Colleague, Hand, SigningStatement
 from docgen.signing import pictures
 from docgen.store.unit_of_work import Store
-from docgen.uploads import content_disposition
 from docgen.workflow.review import SignoffWish
 from schemas.envelope import Opinion
 
-MOST_PAGES = 2000
+MOST_PAGES = 2000  # far above any document here; a larger number is not even looked up
 COOKIE = "docgen_link_"
 
 
@@ -47,19 +47,20 @@ def refused(request: Request, error: Exception) -> Response:
         return problem_response(error)
     lang = language(request)
     if error.code == "link_code_needed":
-        comer = comer_of(request, request.path_params["token"])
-        return _ask_code(request, comer, lang)
+        visitor = visitor_of(request, request.path_params["token"])
+        return _ask_code(request, visitor, lang)
     heading = pages.texts(lang)["refused"]
-    lines = told(error, lang)
+    lines = refusal_lines(error, lang)
     return pages.page("message.html", lang, status_of(error), heading=heading, lines=lines)
 
 
 router = APIRouter(
-    route_class=answering(refused, DocgenError, RequestValidationError), include_in_schema=False
+    route_class=page_route_class(refused, DocgenError, RequestValidationError),
+    include_in_schema=False,
 )
 
 
-def comer_of(request: Request, token: str) -> LinkVisitor:
+def visitor_of(request: Request, token: str) -> LinkVisitor:
     """Return who comes with a link."""
     return LinkVisitor(
         token,
@@ -69,7 +70,7 @@ def comer_of(request: Request, token: str) -> LinkVisitor:
     )
 
 
-TheComer = Annotated[LinkVisitor, Depends(comer_of)]
+TheVisitor = Annotated[LinkVisitor, Depends(visitor_of)]
 Position = Annotated[int, Path(ge=1, le=9999)]
 
 
@@ -84,54 +85,55 @@ def read_static(name: str) -> Response:
 
 
 @router.get("/s/{token}")
-async def open_link(request: Request, store: TheStore, comer: TheComer, work: Working) -> Response:
+async def open_link(
+    request: Request, store: TheStore, visitor: TheVisitor, work: Working
+) -> Response:
     """Show what a link asks for: its document, or the list of a visit."""
-    entered = await run_in_threadpool(_entered, store, comer)
+    entered = await run_in_threadpool(_entered, store, visitor)
     if entered.count == 1:
-        return await _document(request, comer, work, 1)
+        return await _document(request, visitor, work, 1)
     lang = language(request)
     shown = await run_in_threadpool(showing.visit, store, entered, lang)
-    return pages.page("visit.html", lang, base=f"/s/{comer.token}", **shown)
+    return pages.page("visit.html", lang, base=f"/s/{visitor.token}", **shown)
 
 
 @router.get("/s/{token}/qr.svg")
-def read_qr(request: Request, store: TheStore, comer: TheComer) -> Response:
+def read_qr(request: Request, store: TheStore, visitor: TheVisitor) -> Response:
     """Draw the link itself, for a phone to open."""
-    _entered(store, comer)
+    _entered(store, visitor)
     out = io.BytesIO()
-    url = f"{showing.base_url(request)}/s/{comer.token}"
+    url = f"{showing.base_url(request)}/s/{visitor.token}"
     segno.make(url, error="m").save(out, kind="svg", scale=4, border=2, xmldecl=False)
     return Response(out.getvalue(), media_type="image/svg+xml")
 
 
 @router.get("/s/{token}/{position}")
 async def open_document(
-    request: Request, comer: TheComer, work: Working, position: Position
+    request: Request, visitor: TheVisitor, work: Working, position: Position
 ) -> Response:
     """Show one document of a visit."""
-    return await _document(request, comer, work, position)
+    return await _document(request, visitor, work, position)
 
 
 @router.get("/s/{token}/{position}/document.pdf")
-def read_document(store: TheStore, comer: TheComer, position: Position) -> Response:
+def read_document(store: TheStore, visitor: TheVisitor, position: Position) -> Response:
     """Answer the PDF as it stands, with the seals that it has."""
-    _, one, _ = opening.look(store, comer, position)
-    data = store.blobs.get(opening.open_document(store, comer, position))
-    name = content_disposition(f"{one.version.doc_no}.pdf")
-    return Response(data, headers={"Content-Disposition": name}, media_type="application/pdf")
+    _, one, _ = opening.visible_document(store, visitor, position)
+    data = store.blobs.get(opening.open_document(store, visitor, position))
+    return download(data, f"{one.version.doc_no}.pdf", "application/pdf")
 
 
 @router.get("/s/{token}/{position}/pages/{page}.png")
 async def read_page(
     request: Request,
     store: TheStore,
-    comer: TheComer,
+    visitor: TheVisitor,
     work: Working,
     position: Position,
     page: Annotated[int, Path(ge=1, le=MOST_PAGES)],
 ) -> Response:
     """Draw a page of a document, once for all who look at it."""
-    sha256 = await run_in_threadpool(opening.open_document, store, comer, position)
+    sha256 = await run_in_threadpool(opening.open_document, store, visitor, position)
     png = await run_in_threadpool(page_pictures.kept, store, sha256, page)
     if png is None:
         pdf = await run_in_threadpool(store.blobs.get, sha256)
@@ -143,75 +145,77 @@ async def read_page(
 
 
 @router.post("/s/{token}/code")
-async def give_code(request: Request, store: TheStore, comer: TheComer) -> Response:
+async def give_code(request: Request, store: TheStore, visitor: TheVisitor) -> Response:
     """Take the access code; a cookie remembers in this browser that it was right."""
-    form = await forms.filled(request, comer)
-    proof = await run_in_threadpool(opening.give_code, store, comer, form.text("code"))
+    form = await forms.read_form(request, visitor)
+    proof = await run_in_threadpool(opening.give_code, store, visitor, form.text("code"))
     answer = JSONResponse({"done": True})
     answer.set_cookie(
-        _cookie(comer.token),
+        _cookie(visitor.token),
         proof,
         path="/s/",
         secure=is_https(request),
         httponly=True,
-        samesite="lax",
+        samesite="lax",  # the link is opened from a mail, where strict would withhold the cookie
     )
     return answer
 
 
 @router.post("/s/{token}/delegate")
-async def hand_on(request: Request, store: TheStore, comer: TheComer) -> Response:
+async def hand_on(request: Request, store: TheStore, visitor: TheVisitor) -> Response:
     """Hand the link on; the answer shows the colleague's link, this once."""
-    form = await forms.filled(request, comer)
+    form = await forms.read_form(request, visitor)
     colleague = forms.colleague(form)
     base = showing.base_url(request)
-    made = await run_in_threadpool(_handed_on, store, comer, colleague, base)
+    made = await run_in_threadpool(_handed_on, store, visitor, colleague, base)
     words = pages.texts(language(request, form.text("lang")))
-    said = [words["delegated"].format(name=colleague.name)]
+    messages = [words["delegated"].format(name=colleague.name)]
     if made.link.email and store.settings.smtp:
-        said.append(words["delegated_mailed"])
-    return JSONResponse({"url": f"{base}/s/{made.token}", "message": " ".join(said)})
+        messages.append(words["delegated_mailed"])
+    return JSONResponse({"url": f"{base}/s/{made.token}", "message": " ".join(messages)})
 
 
 @router.post("/s/{token}/{position}/sign")
 async def sign(
-    request: Request, store: TheStore, comer: TheComer, work: Working, position: Position
+    request: Request, store: TheStore, visitor: TheVisitor, work: Working, position: Position
 ) -> Response:
     """Take what somebody says of a document, with their signature."""
-    form = await forms.filled(request, comer)
+    form = await forms.read_form(request, visitor)
     hand = await _hand(request, work, form)
     lang = language(request, form.text("lang"))
     statement = form.text("statement") or "document"
-    said = await run_in_threadpool(
-        _statement, store, comer, form, showing.Asking(position, lang, statement, hand)
+    signing_statement = await run_in_threadpool(
+        _statement, store, visitor, form, showing.Asking(position, lang, statement, hand)
     )
-    await run_in_threadpool(signing.sign, store, comer, position, said)
+    await run_in_threadpool(signing.sign, store, visitor, position, signing_statement)
     return JSONResponse({"done": True})
 
 
-def _ask_code(request: Request, comer: LinkVisitor, lang: str) -> Response:
+def _ask_code(request: Request, visitor: LinkVisitor, lang: str) -> Response:
     store = store_of(request)
     with store.reading() as session:
-        link = opening.counting(session, comer.token, store.clock())
+        link = opening.usable_link(session, visitor.token, store.clock())
     key = opening.form_key(store.key, link)
-    return pages.page("code.html", lang, 401, base=f"/s/{comer.token}", form_key=key)
+    return pages.page("code.html", lang, 401, base=f"/s/{visitor.token}", form_key=key)
 
 
-async def _document(request: Request, comer: LinkVisitor, work: Work, position: int) -> Response:
+async def _document(request: Request, visitor: LinkVisitor, work: Work, position: int) -> Response:
     store = store_of(request)
-    entered, one, sha256 = await run_in_threadpool(opening.look, store, comer, position)
+    entered, one, sha256 = await run_in_threadpool(
+        opening.visible_document, store, visitor, position
+    )
     pdf = await run_in_threadpool(store.blobs.get, sha256)
     count = await work.look(request, pictures.page_count, pdf)
     lang = language(request)
     shown = await run_in_threadpool(showing.document, store, entered, one, lang)
-    base = f"/s/{comer.token}"
+    base = f"/s/{visitor.token}"
     here = f"{base}/{position}"
     return pages.page("document.html", lang, base=base, here=here, pages=count, **shown)
 
 
-def _entered(store: Store, comer: LinkVisitor) -> OpenedLink:
+def _entered(store: Store, visitor: LinkVisitor) -> OpenedLink:
     with store.reading() as session:
-        return opening.enter(session, comer, store.clock(), store.key)
+        return opening.enter(session, visitor, store.clock(), store.key)
 
 
 async def _hand(request: Request, work: Work, form: Form) -> Hand:
@@ -223,26 +227,26 @@ async def _hand(request: Request, work: Work, form: Form) -> Hand:
 
 
 def _statement(
-    store: Store, comer: LinkVisitor, form: Form, asking: showing.Asking
+    store: Store, visitor: LinkVisitor, form: Form, asking: showing.Asking
 ) -> SigningStatement:
     if form.text("consent") != "yes":
         raise InputUnreadable("link_consent_missing")
     if (opinion := form.text("opinion")) not in Opinion.__members__:
         raise InputUnreadable("link_opinion_missing")
     with store.reading() as session:
-        entered = opening.enter(session, comer, store.clock(), store.key)
+        entered = opening.enter(session, visitor, store.clock(), store.key)
         one = opening.at(session, entered.link, asking.position)
     consent = showing.consent(entered.link, one, asking)
     word = SignoffWish(Opinion[opinion], form.text("comment") or None)
     return SigningStatement(word, consent, asking.hand)
 
 
-def _handed_on(store: Store, comer: LinkVisitor, to: Colleague, base: str) -> IssuedLink:
+def _handed_on(store: Store, visitor: LinkVisitor, to: Colleague, base: str) -> IssuedLink:
     with store.reading() as session:
-        link = opening.counting(session, comer.token, store.clock())
-    with store.change(opening.actor_of(link, comer.address)) as unit:
-        made = signing.delegate(unit, comer, to, store.key)
-        invited(unit, store, made, base)
+        link = opening.usable_link(session, visitor.token, store.clock())
+    with store.change(opening.actor_of(link, visitor.address)) as unit:
+        made = signing.delegate(unit, visitor, to, store.key)
+        invite(unit, store, made, base)
         return made
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.bodies import AnswerBody, EmptyBody, ItemsBody
 from api.http.callers import TheActor, TheStore
-from api.http.changes import Answer, TheDesk
-from api.http.openapi import answers, content, problems
+from api.http.changes import Answer, TheRunner
+from api.http.openapi import EMPTY_CONTENT, answers, problems
 from api.routes.record_bodies import ProblemOut, RecordOut, entries
 from docgen.rules.ticket_clocks import Summary
 from docgen.store.unit_of_work import UnitOfWork
@@ -24,11 +24,7 @@ READ = problems(401, 403, 404, 429, 503)
 CHANGE = problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503)
 
 
-class Nothing(RequestBody):
-    """An empty object."""
-
-
-class CoverageOut(BaseModel):
+class CoverageOut(AnswerBody):
     """Whether each object of the contract has its form."""
 
     covered: bool
@@ -37,7 +33,7 @@ class CoverageOut(BaseModel):
     problems: list[ProblemOut]
 
 
-class CountOut(BaseModel):
+class CountOut(AnswerBody):
     """How many tickets of a class there are."""
 
     total: int
@@ -45,7 +41,7 @@ class CountOut(BaseModel):
     closed: int
 
 
-class TicketsOut(BaseModel):
+class TicketsOut(AnswerBody):
     """The contract's tickets in numbers; a converted consultation counts as its defect ticket."""
 
     total: int
@@ -57,20 +53,17 @@ class TicketsOut(BaseModel):
     responses: dict[str, int] = Field(description="咨询的答复时效 consultations by their clock")
 
     @classmethod
-    def of(cls, found: Summary) -> TicketsOut:
-        """Make it."""
-        classes = {
-            one.value: CountOut(total=count.total, open=count.open, closed=count.closed)
-            for one, count in found.classes.items()
-        }
+    def from_summary(cls, found: Summary) -> TicketsOut:
+        """Add up the classes of tickets."""
+        classes = {kind.value: CountOut.of(count) for kind, count in found.classes.items()}
         sums = {
             name: sum(getattr(count, name) for count in classes.values())
             for name in CountOut.model_fields
         }
-        return cls(**sums, **classes, converted=found.converted, responses=found.responses)
+        return cls.of(found, **sums, **classes)
 
 
-class DeadlineOut(BaseModel):
+class DeadlineOut(AnswerBody):
     """A consultation that waits for its answer."""
 
     record_id: str
@@ -82,24 +75,16 @@ class DeadlineOut(BaseModel):
     state: str | None = Field(description="pending, overdue")
 
     @classmethod
-    def of(cls, waiting: Waiting) -> DeadlineOut:
-        """Make it."""
-        due = waiting.due
-        return cls(
-            record_id=waiting.record.id,
-            doc_no=waiting.record.doc_no,
-            handler=waiting.handler,
-            received_at=due.received_at,
-            target=due.target,
-            limit=due.limit,
-            state=due.state.value if due.state else None,
+    def from_waiting(cls, waiting: Waiting) -> DeadlineOut:
+        """Make it of a consultation and its clock."""
+        record = waiting.record
+        return cls.of(
+            waiting.due, record_id=record.id, doc_no=record.doc_no, handler=waiting.handler
         )
 
 
-class Deadlines(BaseModel):
+class Deadlines(ItemsBody[DeadlineOut]):
     """Consultations that wait for their answers, the most urgent first."""
-
-    items: list[DeadlineOut]
 
 
 class Converted(BaseModel):
@@ -118,14 +103,9 @@ def read_coverage(store: TheStore, actor: TheActor, contract_id: str) -> Respons
     """Compare the asset archives that are submitted or further with the contract's objects."""
     with store.reading() as session:
         found = tickets.coverage(session, actor, contract_id)
-    return Answer(
-        CoverageOut(
-            covered=not errors_of(found.problems),
-            objects=found.objects,
-            archives=found.archives,
-            problems=entries(found.problems),
-        )
-    ).response()
+    problems = entries(found.problems)
+    covered = not errors_of(found.problems)
+    return Answer(CoverageOut.of(found, covered=covered, problems=problems)).response()
 
 
 @router.get(
@@ -137,7 +117,7 @@ def read_tickets(store: TheStore, actor: TheActor, contract_id: str) -> Response
     """Count tickets by class and closing, and consultations by the clock of their answers."""
     with store.reading() as session:
         found = tickets.summary(session, actor, contract_id, store.clock())
-    return Answer(TicketsOut.of(found)).response()
+    return Answer(TicketsOut.from_summary(found)).response()
 
 
 @router.get(
@@ -149,7 +129,7 @@ def read_deadlines(store: TheStore, actor: TheActor, contract_id: str) -> Respon
     """List the consultations without an answer, with target and limit."""
     with store.reading() as session:
         found = tickets.deadlines(session, actor, contract_id, store.clock())
-        items = [DeadlineOut.of(one) for one in found]
+        items = [DeadlineOut.from_waiting(waiting) for waiting in found]
     return Answer(Deadlines(items=items)).response()
 
 
@@ -158,18 +138,16 @@ def read_deadlines(store: TheStore, actor: TheActor, contract_id: str) -> Respon
     status_code=201,
     summary="生成递交清单 Make a hand-over list",
     responses=answers(RecordOut, 201) | CHANGE,
-    openapi_extra=content(Nothing),
+    openapi_extra=EMPTY_CONTENT,
 )
-def hand_over(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
+def hand_over(runner: TheRunner, contract_id: str, data: EmptyBody) -> Response:
     """Make a DJ draft of all archived tickets that stand on no list yet."""
-    parsed(Nothing, data)
 
     def make(unit: UnitOfWork) -> Answer:
         record, version, found = tickets.hand_over(unit, contract_id)
-        body = RecordOut.whole(record, version, (), found)
-        return Answer(body, 201, record.etag, f"/api/v1/records/{record.id}")
+        return RecordOut.whole(record, version, (), found).answer(record, 201)
 
-    return desk.change(data, make)
+    return runner.change(data, make)
 
 
 @router.post(
@@ -177,21 +155,20 @@ def hand_over(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
     status_code=201,
     summary="咨询单转缺陷单 Convert a consultation",
     responses=answers(Converted, 201) | CHANGE,
-    openapi_extra=content(Nothing),
+    openapi_extra=EMPTY_CONTENT,
 )
-def convert(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
+def convert(runner: TheRunner, record_id: str, data: EmptyBody) -> Response:
     """Make a QX draft out of a ZX; both name each other. A fixed ZX is revised for it."""
-    parsed(Nothing, data)
 
     def make(unit: UnitOfWork) -> Answer:
-        consultation, defect = tickets.convert(unit, record_id, desk.if_match)
+        consultation, defect = tickets.convert(unit, record_id, runner.if_match)
         body = Converted(consultation=_whole(consultation), defect=_whole(defect))
         record = defect[0]
         return Answer(body, 201, record.etag, f"/api/v1/records/{record.id}")
 
-    return desk.change(data, make)
+    return runner.change(data, make)
 
 
 def _whole(found: Whole) -> RecordOut:
-    record, version, told = found
-    return RecordOut.whole(record, version, (), told)
+    record, version, problems = found
+    return RecordOut.whole(record, version, (), problems)

@@ -11,17 +11,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
+from api.http.bodies import AnswerBody
 from api.http.callers import TheStore, address_of
 from api.http.openapi import answers, problems
 from api.http.problems import status_of
 from api.http.work import Work
 from api.pages import verifying
-from api.pages.routing import answering, language, told
+from api.pages.routing import language, page_route_class, refusal_lines
 from api.routes.record_bodies import Wording
 from api.routes.rendering import Working
 from docgen.errors import DocgenError, InputUnreadable, UploadRefused
@@ -33,32 +34,20 @@ from docgen.store.unit_of_work import Store
 from docgen.uploads import MOST_BYTES
 
 
-class StandingOut(BaseModel):
+class StandingOut(AnswerBody):
     """How a version stands."""
 
     doc_no: str
     title: Wording
     state: str
     doc_date: date
-    record_sha256: str
+    record_sha256: str = Field(validation_alias="sha256")
     signers: list[str] = Field(
         description="姓名，合同未许可时只显首字 masked unless the contract permits"
     )
 
-    @classmethod
-    def of(cls, one: Standing) -> StandingOut:
-        """Make it."""
-        return cls(
-            doc_no=one.doc_no,
-            title=Wording(**one.title),
-            state=one.state.value,
-            doc_date=one.doc_date,
-            record_sha256=one.sha256,
-            signers=list(one.signers),
-        )
 
-
-class SealOut(BaseModel):
+class SealOut(AnswerBody):
     """A seal in a file; `name` is whom it was set for, `signed_at` what it says itself."""
 
     field: str
@@ -73,13 +62,12 @@ class SealOut(BaseModel):
     covers_file: bool
 
     @classmethod
-    def of(cls, one: Signature) -> SealOut:
-        """Make it."""
-        same = {name: getattr(one, name) for name in cls.model_fields if name != "stamped_at"}
-        return cls(**same, stamped_at=one.stamp.at if one.stamp else None)
+    def from_signature(cls, signature: Signature) -> SealOut:
+        """Make it; the moment is the time stamp's, if there is one."""
+        return cls.of(signature, stamped_at=signature.stamp.at if signature.stamp else None)
 
 
-class FindingOut(BaseModel):
+class FindingOut(AnswerBody):
     """Something that is not as it should be."""
 
     code: str
@@ -87,7 +75,7 @@ class FindingOut(BaseModel):
     message: Wording
 
 
-class VerifiedFile(BaseModel):
+class VerifiedFile(AnswerBody):
     """What was found of a file, and the version that it was compared with."""
 
     outcome: str = Field(
@@ -103,16 +91,15 @@ class VerifiedFile(BaseModel):
     version: StandingOut
 
     @classmethod
-    def of(cls, one: Standing, checked: FileCheck) -> VerifiedFile:
-        """Make it."""
+    def from_check(cls, standing: Standing, checked: FileCheck) -> VerifiedFile:
+        """Make it of the version and of what was found of the file."""
         verdict = checked.verdict
-        return cls(
-            outcome=checked.outcome,
-            stage=checked.stage,
+        return cls.of(
+            checked,
             sha256=verdict.sha256,
-            seals=[SealOut.of(seal) for seal in verdict.signatures],
-            findings=[FindingOut.model_validate(found.as_json()) for found in verdict.findings],
-            version=StandingOut.of(one),
+            seals=[SealOut.from_signature(seal) for seal in verdict.signatures],
+            findings=[found.as_json() for found in verdict.findings],
+            version=standing,
         )
 
 
@@ -138,7 +125,9 @@ def _refused(request: Request, error: Exception) -> Response:
     """Answer a refusal as a page."""
     assert isinstance(error, DocgenError)
     lang = language(request)
-    made = verifying.shown(lang, status=status_of(error), told=told(error, lang))
+    made = verifying.verification_page(
+        lang, status=status_of(error), lines=refusal_lines(error, lang)
+    )
     if seconds := getattr(error, "retry_after_s", None):
         made.headers["Retry-After"] = str(seconds)
     return made
@@ -146,7 +135,7 @@ def _refused(request: Request, error: Exception) -> Response:
 
 router = APIRouter(prefix="/verify", tags=["verification"])
 page_router = APIRouter(
-    prefix="/verify", route_class=answering(_refused, DocgenError), include_in_schema=False
+    prefix="/verify", route_class=page_route_class(_refused, DocgenError), include_in_schema=False
 )
 
 
@@ -170,24 +159,26 @@ async def check_file(
     request: Request, store: TheStore, work: Working, short_code: Code
 ) -> VerifiedFile:
     """Verify a PDF's seals, and tell whether it is the file on record; it is not kept."""
-    return VerifiedFile.of(*await _checked(request, store, work, short_code))
+    return VerifiedFile.from_check(*await _checked(request, store, work, short_code))
 
 
 @page_router.get("")
 def ask_code(request: Request, code: Annotated[str, Query(max_length=80)] = "") -> Response:
     """Show the form for a code, or go on to what was typed."""
     lang = language(request)
-    if wanted := verification.code_of(code):
-        plain = "".join(one for one in wanted if one.isascii() and one.isalnum()) or "-"
+    if typed := verification.code_of(code):
+        plain = "".join(one for one in typed if one.isascii() and one.isalnum()) or "-"
         return RedirectResponse(f"/verify/{plain}?lang={lang}", 303)
-    return verifying.shown(lang)
+    return verifying.verification_page(lang)
 
 
 @page_router.get("/{short_code}")
 def show_standing(request: Request, store: TheStore, short_code: Code) -> Response:
     """Show how a version stands, with the form for a file."""
     one = verification.standing(store, short_code, address_of(request))
-    return verifying.shown(language(request), code=verification.code_of(short_code), one=one)
+    return verifying.verification_page(
+        language(request), code=verification.code_of(short_code), one=one
+    )
 
 
 @page_router.post("/{short_code}")
@@ -197,7 +188,7 @@ async def show_check(
     """Show what was found of a file."""
     one, checked = await _checked(request, store, work, short_code)
     code = verification.code_of(short_code)
-    return verifying.shown(language(request), code=code, one=one, checked=checked)
+    return verifying.verification_page(language(request), code=code, one=one, checked=checked)
 
 
 async def _checked(

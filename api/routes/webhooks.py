@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, Field
+from pydantic import BeforeValidator, Field
 
-from api.http.bodies import JsonBody, RequestBody, parsed
+from api.http.bodies import (
+    AnswerBody,
+    EmptyBody,
+    ItemsBody,
+    JsonBody,
+    PageBody,
+    RequestBody,
+    parsed,
+    words_of,
+)
 from api.http.callers import TheActor, TheStore
-from api.http.changes import Answer, TheDesk
-from api.http.openapi import answers, content, problems
+from api.http.changes import Answer, TheRunner
+from api.http.openapi import EMPTY_CONTENT, answers, content, problems
 from api.routes.contracts import Cursor, Limit
 from docgen.store import tables
 from docgen.store.pagination import LIMIT
@@ -21,33 +30,25 @@ from docgen.webhooks import webhooks
 from docgen.webhooks.webhooks import WebhookPlace, WebhookWish
 
 
-class WebhookOut(BaseModel):
+class WebhookOut(AnswerBody):
     """A webhook; its secret is shown to nobody again."""
 
     id: str
     url: str
-    events: list[str]
+    events: Annotated[list[str], BeforeValidator(words_of)]
     enabled: bool
     disabled_at: datetime | None
     disabled_reason: str | None = Field(description="by_hand, receiver_gone (410) or given_up")
     former_secret_until: datetime | None = Field(
-        description="until when the secret before this one signs as well"
+        validation_alias="previous_until",
+        description="until when the secret before this one signs as well",
     )
     created_at: datetime
 
     @classmethod
-    def of(cls, row: tables.WebhookRow) -> WebhookOut:
-        """Make it."""
-        return cls(
-            id=row.id,
-            url=row.url,
-            events=row.events.split(),
-            enabled=row.disabled_at is None,
-            disabled_at=row.disabled_at,
-            disabled_reason=row.disabled_reason,
-            former_secret_until=row.previous_until,
-            created_at=row.created_at,
-        )
+    def from_row(cls, row: tables.WebhookRow, **secret: str) -> Self:
+        """Make it; with its `secret` only when that was just made."""
+        return cls.of(row, enabled=row.disabled_at is None, **secret)
 
 
 class WebhookMade(WebhookOut):
@@ -55,19 +56,12 @@ class WebhookMade(WebhookOut):
 
     secret: str = Field(description="whsec_… (Standard Webhooks)")
 
-    @classmethod
-    def with_secret(cls, row: tables.WebhookRow, secret: str) -> WebhookMade:
-        """Make it."""
-        return cls(**dict(WebhookOut.of(row)), secret=secret)
 
-
-class Webhooks(BaseModel):
+class Webhooks(ItemsBody[WebhookOut]):
     """All webhooks of a contract."""
 
-    items: list[WebhookOut]
 
-
-class DeliveryOut(BaseModel):
+class DeliveryOut(AnswerBody):
     """A message to a webhook, and what came of its last attempt."""
 
     id: str = Field(description="webhook-id, the same at every attempt")
@@ -85,17 +79,13 @@ class DeliveryOut(BaseModel):
     done_at: datetime | None
 
     @classmethod
-    def of(cls, row: tables.DeliveryRow) -> DeliveryOut:
-        """Make it."""
-        same = {name: getattr(row, name) for name in cls.model_fields if name != "message"}
-        return cls(**same, message=json.loads(row.body))
+    def from_row(cls, row: tables.DeliveryRow) -> DeliveryOut:
+        """Make it; the message is kept as the text that is sent."""
+        return cls.of(row, message=json.loads(row.body))
 
 
-class DeliveryPage(BaseModel):
+class DeliveryPage(PageBody[DeliveryOut]):
     """A page of messages."""
-
-    items: list[DeliveryOut]
-    next_cursor: str
 
 
 router = APIRouter(prefix="/contracts/{contract_id}/webhooks", tags=["webhooks"])
@@ -119,10 +109,6 @@ class ChangedWebhook(NewWebhook):
     enabled: bool
 
 
-class NoChoice(RequestBody):
-    """An empty object."""
-
-
 def place_of(contract_id: str, webhook_id: str) -> WebhookPlace:
     """Return where a webhook is."""
     return WebhookPlace(contract_id, webhook_id)
@@ -138,18 +124,18 @@ ThePlace = Annotated[WebhookPlace, Depends(place_of)]
     responses=answers(WebhookMade, 201) | CHANGING,
     openapi_extra=content(NewWebhook),
 )
-def create_webhook(desk: TheDesk, contract_id: str, data: JsonBody) -> Response:
+def create_webhook(runner: TheRunner, contract_id: str, data: JsonBody) -> Response:
     """Keep an address to be told; the answer shows its secret, this once."""
     wish = WebhookWish(**parsed(NewWebhook, data).model_dump())
-    if done := desk.earlier(data):
+    if done := runner.earlier(data):
         return done
-    wanted = webhooks.check(desk.store, desk.actor, WebhookPlace(contract_id), wish)
+    wanted = webhooks.check(runner.store, runner.actor, WebhookPlace(contract_id), wish)
 
     def create(unit: UnitOfWork) -> Answer:
-        row, secret = webhooks.create(unit, contract_id, wanted, desk.store.key)
-        return _answer(row, WebhookMade.with_secret(row, secret), 201)
+        row, secret = webhooks.create(unit, contract_id, wanted, runner.store.key)
+        return _answer(row, WebhookMade.from_row(row, secret=secret), 201)
 
-    return desk.change(data, create)
+    return runner.change(data, create)
 
 
 @router.get("", summary="回调列表 List webhooks", responses=answers(Webhooks) | READING)
@@ -157,7 +143,7 @@ def list_webhooks(store: TheStore, actor: TheActor, contract_id: str) -> Respons
     """List a contract's webhooks."""
     with store.reading() as session:
         found = webhooks.listed(session, actor, contract_id)
-        return Answer(Webhooks(items=[WebhookOut.of(row) for row in found])).response()
+        return Answer(Webhooks(items=[WebhookOut.from_row(row) for row in found])).response()
 
 
 @router.get(
@@ -167,7 +153,7 @@ def read_webhook(store: TheStore, actor: TheActor, place: ThePlace) -> Response:
     """Answer a webhook with its ETag."""
     with store.reading() as session:
         row = webhooks.visible(session, actor, place)
-        return _answer(row, WebhookOut.of(row)).response()
+        return _answer(row, WebhookOut.from_row(row)).response()
 
 
 @router.put(
@@ -176,18 +162,18 @@ def read_webhook(store: TheStore, actor: TheActor, place: ThePlace) -> Response:
     responses=answers(WebhookOut) | CHANGING | problems(412, 428),
     openapi_extra=content(ChangedWebhook),
 )
-def change_webhook(desk: TheDesk, place: ThePlace, data: JsonBody) -> Response:
+def change_webhook(runner: TheRunner, place: ThePlace, data: JsonBody) -> Response:
     """Replace address and events, enable or disable it; If-Match says which state was seen."""
     wish = WebhookWish(**parsed(ChangedWebhook, data).model_dump())
-    if done := desk.earlier(data):
+    if done := runner.earlier(data):
         return done
-    wanted = webhooks.check(desk.store, desk.actor, place, wish)
+    wanted = webhooks.check(runner.store, runner.actor, place, wish)
 
     def change(unit: UnitOfWork) -> Answer:
-        row = webhooks.change(unit, place, wanted, desk.if_match)
-        return _answer(row, WebhookOut.of(row))
+        row = webhooks.change(unit, place, wanted, runner.if_match)
+        return _answer(row, WebhookOut.from_row(row))
 
-    return desk.change(data, change)
+    return runner.change(data, change)
 
 
 @router.delete(
@@ -196,31 +182,25 @@ def change_webhook(desk: TheDesk, place: ThePlace, data: JsonBody) -> Response:
     summary="删除回调 Delete a webhook",
     responses=problems(401, 403, 404, 422, 429, 503),
 )
-def delete_webhook(desk: TheDesk, place: ThePlace) -> Response:
+def delete_webhook(runner: TheRunner, place: ThePlace) -> Response:
     """Delete a webhook with its log; what is not sent yet never will be."""
-
-    def remove(unit: UnitOfWork) -> Answer:
-        webhooks.remove(unit, place)
-        return Answer(None, 204)
-
-    return desk.change(b"", remove)
+    return runner.delete(lambda unit: webhooks.remove(unit, place))
 
 
 @router.post(
     "/{webhook_id}/secret",
     summary="更换密钥 Replace the secret",
     responses=answers(WebhookMade) | CHANGING,
-    openapi_extra=content(NoChoice),
+    openapi_extra=EMPTY_CONTENT,
 )
-def rotate_secret(desk: TheDesk, place: ThePlace, data: JsonBody) -> Response:
+def rotate_secret(runner: TheRunner, place: ThePlace, data: EmptyBody) -> Response:
     """Answer a new secret, this once; for 24 hours the former one signs as well."""
-    parsed(NoChoice, data)
 
     def rotate(unit: UnitOfWork) -> Answer:
-        row, secret = webhooks.rotate(unit, place, desk.store.key)
-        return _answer(row, WebhookMade.with_secret(row, secret))
+        row, secret = webhooks.rotate(unit, place, runner.store.key)
+        return _answer(row, WebhookMade.from_row(row, secret=secret))
 
-    return desk.change(data, rotate)
+    return runner.change(data, rotate)
 
 
 @router.post(
@@ -228,12 +208,11 @@ def rotate_secret(desk: TheDesk, place: ThePlace, data: JsonBody) -> Response:
     status_code=202,
     summary="发送测试消息 Send a test message",
     responses=answers(DeliveryOut, 202) | CHANGING,
-    openapi_extra=content(NoChoice),
+    openapi_extra=EMPTY_CONTENT,
 )
-def ping_webhook(desk: TheDesk, place: ThePlace, data: JsonBody) -> Response:
+def ping_webhook(runner: TheRunner, place: ThePlace, data: EmptyBody) -> Response:
     """Send `webhook.ping`; the log of messages tells what came of it."""
-    parsed(NoChoice, data)
-    return desk.change(data, lambda unit: _sending(unit, webhooks.ping(unit, place)))
+    return runner.change(data, lambda unit: _sending(unit, webhooks.ping(unit, place)))
 
 
 @router.get(
@@ -247,8 +226,8 @@ def list_deliveries(
     """List a webhook's messages and what came of them, the newest first."""
     with store.reading() as session:
         page = webhooks.deliveries(session, actor, place, cursor=cursor, limit=limit)
-        items = [DeliveryOut.of(row) for row in page.items]
-    return Answer(DeliveryPage(items=items, next_cursor=page.next_cursor)).response()
+        items = [DeliveryOut.from_row(row) for row in page.items]
+    return Answer(DeliveryPage.of(page, items=items)).response()
 
 
 @router.post(
@@ -256,12 +235,13 @@ def list_deliveries(
     status_code=202,
     summary="重发 Send a message again",
     responses=answers(DeliveryOut, 202) | CHANGING,
-    openapi_extra=content(NoChoice),
+    openapi_extra=EMPTY_CONTENT,
 )
-def resend(desk: TheDesk, place: ThePlace, delivery_id: str, data: JsonBody) -> Response:
+def resend(runner: TheRunner, place: ThePlace, delivery_id: str, data: EmptyBody) -> Response:
     """Send a message again, under the same webhook-id."""
-    parsed(NoChoice, data)
-    return desk.change(data, lambda unit: _sending(unit, webhooks.resend(unit, place, delivery_id)))
+    return runner.change(
+        data, lambda unit: _sending(unit, webhooks.resend(unit, place, delivery_id))
+    )
 
 
 def _answer(row: tables.WebhookRow, body: WebhookOut, status: int = 200) -> Answer:
@@ -271,4 +251,4 @@ def _answer(row: tables.WebhookRow, body: WebhookOut, status: int = 200) -> Answ
 
 def _sending(unit: UnitOfWork, message: tables.DeliveryRow) -> Answer:
     unit.session.flush()
-    return Answer(DeliveryOut.of(message), 202)
+    return Answer(DeliveryOut.from_row(message), 202)

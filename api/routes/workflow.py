@@ -14,9 +14,9 @@ from fastapi import APIRouter, Form, Request, Response, UploadFile
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from api.http.bodies import JsonBody, RequestBody, parsed
-from api.http.changes import Answer, ChangeRunner, TheDesk
-from api.http.openapi import answers, content, problems, record_content
+from api.http.bodies import EmptyBody, JsonBody, RequestBody, parsed
+from api.http.changes import Answer, ChangeRunner, TheRunner
+from api.http.openapi import EMPTY_CONTENT, answers, content, problems, record_content
 from api.http.work import Work
 from api.routes.attachments import UNMATCHED, scan_of
 from api.routes.record_bodies import RecordOut
@@ -41,10 +41,6 @@ hand_in = APIRouter(prefix="/records", tags=["workflow"])
 
 REFUSALS = problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503, 507)
 LONG = problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 500, 503, 504, 507)
-
-
-class Nothing(RequestBody):
-    """An empty object."""
 
 
 class Opined(RequestBody):
@@ -87,16 +83,16 @@ class SignedPaper(SignerIn):
     openapi_extra=record_content(),
 )
 async def hand_in_record(
-    request: Request, desk: TheDesk, work: Working, data: JsonBody, code: Code = ""
+    request: Request, runner: TheRunner, work: Working, data: JsonBody, code: Code = ""
 ) -> Response:
     """Make a record and submit it at once; one with errors is refused whole, and nothing kept."""
-    if done := await run_in_threadpool(desk.earlier, data):
+    if done := await run_in_threadpool(runner.earlier, data):
         return done
-    record_id = await run_in_threadpool(_handed_in, desk, data, code)
-    return await _submitted(request, desk, work, (record_id, "*", data), 201)
+    record_id = await run_in_threadpool(_handed_in, runner, data, code)
+    return await _submitted(request, runner, work, (record_id, "*", data), 201)
 
 
-def _handed_in(desk: ChangeRunner, data: bytes, code: str) -> str:
+def _handed_in(runner: ChangeRunner, data: bytes, code: str) -> str:
     """Keep the draft if it has no errors; its id, the same for the same Idempotency-Key."""
 
     def create(unit: UnitOfWork) -> Answer:
@@ -107,7 +103,7 @@ def _handed_in(desk: ChangeRunner, data: bytes, code: str) -> str:
             raise RecordRefused(found)
         return Answer(RecordOut.whole(record, version), 201)
 
-    kept = desk.change(data, create, step="create:")
+    kept = runner.change(data, create, step="create:")
     return str(json.loads(bytes(kept.body))["id"])
 
 
@@ -115,78 +111,77 @@ def _handed_in(desk: ChangeRunner, data: bytes, code: str) -> str:
     "/submit",
     summary="提交 Submit",
     responses=answers(RecordOut) | LONG,
-    openapi_extra=content(Nothing),
+    openapi_extra=EMPTY_CONTENT,
 )
 async def submit_record(
-    request: Request, desk: TheDesk, work: Working, record_id: str, data: JsonBody
+    request: Request, runner: TheRunner, work: Working, record_id: str, data: EmptyBody
 ) -> Response:
     """Check the draft whole, make its documents, and fix content and files by their hashes."""
-    parsed(Nothing, data)
-    if done := await run_in_threadpool(desk.earlier, data):
+    if done := await run_in_threadpool(runner.earlier, data):
         return done
-    return await _submitted(request, desk, work, (record_id, desk.if_match, data))
+    return await _submitted(request, runner, work, (record_id, runner.if_match, data))
 
 
 async def _submitted(
     request: Request,
-    desk: ChangeRunner,
+    runner: ChangeRunner,
     work: Work,
     given: tuple[str, str, bytes],
     status: int = 200,
 ) -> Response:
     """Submit a draft (its id, the state that was seen, the request's body)."""
     record_id, etag, data = given
-    prepared = await run_in_threadpool(submission.prepare, desk.store, desk.actor, record_id, etag)
-    made = await _documents(request, desk.store, work, prepared.order)
-    mark = signing.author_mark(desk.actor, prepared.record_hash)
-    sealed = await run_in_threadpool(signed_pdf.begun, desk.store, made, mark)
+    prepared = await run_in_threadpool(
+        submission.prepare, runner.store, runner.actor, record_id, etag
+    )
+    made = await _documents(request, runner.store, work, prepared.order)
+    mark = signing.author_mark(runner.actor, prepared.record_hash)
+    sealed = await run_in_threadpool(signed_pdf.begun, runner.store, made, mark)
 
     def finish(unit: UnitOfWork) -> Answer:
         record, version = submission.finish(unit, prepared, made, sealed)
         return _answer(unit, record, version, status, warnings=prepared.warnings)
 
-    return await run_in_threadpool(desk.change, data, finish)
+    return await run_in_threadpool(runner.change, data, finish)
 
 
 @router.post(
     "/archive",
     summary="归档 Archive",
     responses=answers(RecordOut) | LONG,
-    openapi_extra=content(Nothing),
+    openapi_extra=EMPTY_CONTENT,
 )
 async def archive_record(
-    request: Request, desk: TheDesk, work: Working, record_id: str, data: JsonBody
+    request: Request, runner: TheRunner, work: Working, record_id: str, data: EmptyBody
 ) -> Response:
     """Make it final, with copies that print the sign-offs; else tell everything that is missing."""
-    parsed(Nothing, data)
-    if done := await run_in_threadpool(desk.earlier, data):
+    if done := await run_in_threadpool(runner.earlier, data):
         return done
-    return await _archived(request, desk, work, record_id, data)
+    return await _archived(request, runner, work, record_id, data)
 
 
 async def _archived(
-    request: Request, desk: ChangeRunner, work: Work, record_id: str, data: bytes
+    request: Request, runner: ChangeRunner, work: Work, record_id: str, data: bytes
 ) -> Response:
-    prepared = await run_in_threadpool(archiving.prepare, desk.store, desk.actor, record_id)
-    made = await _documents(request, desk.store, work, prepared.order)
+    prepared = await run_in_threadpool(archiving.prepare, runner.store, runner.actor, record_id)
+    made = await _documents(request, runner.store, work, prepared.order)
 
     def finish(unit: UnitOfWork) -> Answer:
         record, version = archiving.finish(unit, prepared, made)
         return _answer(unit, record, version)
 
-    return await run_in_threadpool(desk.change, data, finish)
+    return await run_in_threadpool(runner.change, data, finish)
 
 
 @router.post(
     "/review",
     summary="开始审阅 Begin the review",
     responses=answers(RecordOut) | REFUSALS,
-    openapi_extra=content(Nothing),
+    openapi_extra=EMPTY_CONTENT,
 )
-def begin_review(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
+def begin_review(runner: TheRunner, record_id: str, data: EmptyBody) -> Response:
     """Say that the review has begun."""
-    parsed(Nothing, data)
-    return desk.change(data, lambda unit: _answer(unit, *review.begin(unit, record_id)))
+    return runner.change(data, lambda unit: _answer(unit, *review.begin(unit, record_id)))
 
 
 @router.post(
@@ -196,11 +191,11 @@ def begin_review(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
     responses=answers(RecordOut, 201) | REFUSALS,
     openapi_extra=content(Opined),
 )
-def sign(desk: TheDesk, record_id: str, number: Number, data: JsonBody) -> Response:
+def sign(runner: TheRunner, record_id: str, number: Number, data: JsonBody) -> Response:
     """Give the caller's own sign-off: the leader's review, the project manager's receipt."""
     word = review.SignoffWish(**parsed(Opined, data).model_dump())
     where = (record_id, number)
-    return _signed(desk, data, lambda unit, lock: review.own_word(unit, where, word, lock=lock))
+    return _signed(runner, data, lambda unit, lock: review.own_word(unit, where, word, lock=lock))
 
 
 @router.post(
@@ -211,7 +206,7 @@ def sign(desk: TheDesk, record_id: str, number: Number, data: JsonBody) -> Respo
     openapi_extra=content(OnPaper),
 )
 def record_paper_signature(
-    desk: TheDesk, record_id: str, number: Number, data: JsonBody
+    runner: TheRunner, record_id: str, number: Number, data: JsonBody
 ) -> Response:
     """Record a customer's signature on paper: name, date, opinion, and the scan of the page."""
     given = parsed(OnPaper, data)
@@ -219,7 +214,7 @@ def record_paper_signature(
     paper = review.PaperSignature(given.role, given.name, given.signed_on, given.scan_id, given.org)
     where = (record_id, number)
     return _signed(
-        desk, data, lambda unit, lock: review.paper_word(unit, where, paper, word, lock=lock)
+        runner, data, lambda unit, lock: review.paper_word(unit, where, paper, word, lock=lock)
     )
 
 
@@ -232,7 +227,7 @@ def record_paper_signature(
 async def upload_signed_paper(
     request: Request,
     *,
-    desk: TheDesk,
+    runner: TheRunner,
     work: Working,
     record_id: str,
     number: Number,
@@ -241,11 +236,11 @@ async def upload_signed_paper(
     """Keep the scan and record the signature that it shows; then archive, if that is asked for."""
     data = await given.file.read(MOST_BYTES["scan"] + 1)
     content = repr((given.model_dump(exclude={"file"}), hashlib.sha256(data).hexdigest())).encode()
-    if done := await run_in_threadpool(desk.earlier, content):
+    if done := await run_in_threadpool(runner.earlier, content):
         return done
     upload = await work.inspect(request, given.file.filename or "", data, "scan")
     scan = await scan_of(request, work, upload, data, unmatched=given.unmatched)
-    await run_in_threadpool(desk.store.blobs.put, data)
+    await run_in_threadpool(runner.store.blobs.put, data)
     where = (record_id, number)
     word = review.SignoffWish(given.opinion, given.comment)
     paper = review.PaperSignature(given.role, given.name, given.signed_on, None, given.org)
@@ -258,9 +253,9 @@ async def upload_signed_paper(
         return review.paper_word(unit, where, replace(paper, scan_id=row.id), word, lock=True)
 
     step = "sign:" if given.archive else ""
-    sign_it = partial(_signed, desk, content, ask, step=step, proof=upload.sha256)
+    sign_it = partial(_signed, runner, content, ask, step=step, proof=upload.sha256)
     answer = await run_in_threadpool(sign_it)
-    return await _archived(request, desk, work, record_id, content) if given.archive else answer
+    return await _archived(request, runner, work, record_id, content) if given.archive else answer
 
 
 @router.post(
@@ -269,19 +264,19 @@ async def upload_signed_paper(
     responses=answers(RecordOut) | REFUSALS,
     openapi_extra=content(ReasonIn),
 )
-def void_record(desk: TheDesk, record_id: str, data: JsonBody) -> Response:
+def void_record(runner: TheRunner, record_id: str, data: JsonBody) -> Response:
     """End a version that is not archived, for a reason."""
     given = parsed(ReasonIn, data)
-    return desk.change(
+    return runner.change(
         data, lambda unit: _answer(unit, *review.void(unit, record_id, given.reason))
     )
 
 
 def _signed(
-    desk: ChangeRunner, content: bytes, ask: signing.Ask, *, step: str = "", proof: str = ""
+    runner: ChangeRunner, content: bytes, ask: signing.Ask, *, step: str = "", proof: str = ""
 ) -> Response:
     """Seal and keep a sign-off, once for each Idempotency-Key."""
-    if not step and (done := desk.earlier(content)):
+    if not step and (done := runner.earlier(content)):
         return done
 
     def change(work: Callable[[UnitOfWork], review.PendingSignoff]) -> Response:
@@ -289,9 +284,9 @@ def _signed(
             given = work(unit)
             return _answer(unit, given.record, given.version, 201)
 
-        return desk.change(content, give, step=step)
+        return runner.change(content, give, step=step)
 
-    return signing.sign(desk.store, desk.actor, ask, change, proof=proof)
+    return signing.sign(runner.store, runner.actor, ask, change, proof=proof)
 
 
 async def _documents(
@@ -314,6 +309,5 @@ def _answer(
     warnings: Sequence[Problem] = (),
 ) -> Answer:
     unit.session.flush()
-    given = records.signoffs(unit.session, record.id, version.number)
-    body = RecordOut.whole(record, version, given, warnings)
-    return Answer(body, status, record.etag, f"/api/v1/records/{record.id}")
+    signoffs = records.signoffs(unit.session, record.id, version.number)
+    return RecordOut.whole(record, version, signoffs, warnings).answer(record, status)

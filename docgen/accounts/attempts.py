@@ -18,6 +18,8 @@ from docgen.store.database import insert_into
 from docgen.store.tables import AttemptRow
 from docgen.store.unit_of_work import UnitOfWork
 
+# Five guesses a lock make 35 on the first day and five on each later one (NIST SP 800-63B 5.2.2
+# allows 100 in a row).
 FIRST_LOCK, LONGEST_LOCK = timedelta(minutes=15), timedelta(days=1)
 FORGOTTEN = timedelta(days=2)  # after the last failure; longer than any lock
 
@@ -98,6 +100,7 @@ def _counted(row: AttemptRow, limit: int, now: datetime) -> bool:
 
 def lock_of(rounds: int) -> timedelta:
     """Return how long the n-th lock lasts: a quarter of an hour, doubling up to a day."""
+    # The exponent is bounded, or a timedelta would overflow after years of guessing.
     return min(FIRST_LOCK * (1 << min(rounds - 1, 10)), LONGEST_LOCK)
 
 

@@ -40,11 +40,11 @@ SIGNATURES = JWSRegistry(
     algorithms=["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"],
     strict_check_header=False,
 )
-LIFETIME = timedelta(minutes=10)
+LIFETIME = timedelta(minutes=10)  # for a password and a second factor at the provider
 MOST_WAITING = 10_000  # people on their way to the provider and back
-TIMEOUT_S = 10
+TIMEOUT_S = 10  # of each request to the provider; a person waits for several of them
 LEEWAY_S = 60  # by which the provider's clock may differ
-DISCOVERY = "/.well-known/openid-configuration"
+DISCOVERY = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0, 4
 CALLBACK = "/api/v1/oidc/callback"
 SUBJECT = re.compile(r"[ -~]{1,255}")  # Core, 2
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -112,9 +112,9 @@ def depart(store: Store, provider: Provider, address: str) -> Departure:
     """Send somebody to the provider. DocgenError: oidc_unavailable; Overloaded."""
     state, browser = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     with _exchange(provider) as client:
-        told = _discovered(client, provider)
+        metadata = _discovered(client, provider)
         url, _ = client.create_authorization_url(
-            told["authorization_endpoint"],
+            metadata["authorization_endpoint"],
             state=state,
             nonce=_derived(store.key, "nonce", browser),
             code_verifier=_derived(store.key, "verifier", browser),
@@ -130,9 +130,9 @@ def arrive(store: Store, provider: Provider, given: Return, *, address: str, old
     Raises NotSignedIn (oidc_failed), NotAllowed (oidc_unknown_person), oidc_unavailable.
     """
     with store.change(nobody(address)) as unit:
-        _take(unit, given)
+        _use_departure(unit, given)
     try:
-        person = _asked(store, provider, given)
+        person = _identity(store, provider, given)
         with store.change(nobody(address)) as unit:
             user = _account(unit, person)
             unit.actor = actor_for(user, address)
@@ -155,7 +155,7 @@ def _remember(unit: UnitOfWork, state: str, browser: str) -> None:
     session.add(row)
 
 
-def _take(unit: UnitOfWork, given: Return) -> None:
+def _use_departure(unit: UnitOfWork, given: Return) -> None:
     """Use a departure up: once, within its time, by the browser that left. NotSignedIn."""
     taken = delete(OidcLoginRow).where(
         OidcLoginRow.state_hash == hash_of(given.state),
@@ -166,25 +166,25 @@ def _take(unit: UnitOfWork, given: Return) -> None:
         raise _failed(given.error)
 
 
-def _asked(store: Store, provider: Provider, given: Return) -> OidcIdentity:
+def _identity(store: Store, provider: Provider, given: Return) -> OidcIdentity:
     """Exchange the code, and believe what the provider has signed."""
     if given.error or not given.code:
         raise _failed(given.error)
     with _exchange(provider) as client:
-        told = _discovered(client, provider)
+        metadata = _discovered(client, provider)
         token = client.fetch_token(
-            told["token_endpoint"],
+            metadata["token_endpoint"],
             grant_type="authorization_code",
             code=given.code,
             code_verifier=_derived(store.key, "verifier", given.browser),
             allow_redirects=False,
         )
-        keys: Any = _got(client, told["jwks_uri"])
+        keys: Any = _get_json(client, metadata["jwks_uri"])
         claims = _claims(token, KeySet.import_key_set(keys), provider)
         claims.params["nonce"] = _derived(store.key, "nonce", given.browser)
         claims.validate(now=int(store.clock().timestamp()), leeway=LEEWAY_S)
-        if "email" not in claims and _is_safe(place := str(told.get("userinfo_endpoint"))):
-            claims.update(_more(client, place, claims["sub"]))
+        if "email" not in claims and _is_safe(place := str(metadata.get("userinfo_endpoint"))):
+            claims.update(_userinfo(client, place, claims["sub"]))
     if not SUBJECT.fullmatch(str(claims["sub"])):
         raise NotSignedIn("oidc_failed")
     email = claims.get("email") if claims.get("email_verified") is True else ""
@@ -203,12 +203,12 @@ def _claims(token: Any, keys: KeySet, provider: Provider) -> CodeIDToken:
     return CodeIDToken(signed.claims, signed.header, options, params)
 
 
-def _more(client: OAuth2Session, place: str, subject: object) -> dict[str, Any]:
+def _userinfo(client: OAuth2Session, place: str, subject: object) -> dict[str, Any]:
     """Ask for the e-mail address where the id_token leaves it out (Core 5.3.2: of the same sub)."""
-    told = _got(client, place, withhold_token=False)
-    if told.get("sub") != subject:
+    claims = _get_json(client, place, withhold_token=False)
+    if claims.get("sub") != subject:
         raise NotSignedIn("oidc_failed")
-    return {name: told[name] for name in ("email", "email_verified") if name in told}
+    return {name: claims[name] for name in ("email", "email_verified") if name in claims}
 
 
 def _account(unit: UnitOfWork, person: OidcIdentity) -> UserRow:
@@ -233,7 +233,7 @@ def _account(unit: UnitOfWork, person: OidcIdentity) -> UserRow:
 
 @contextmanager
 def _exchange(provider: Provider) -> Iterator[OAuth2Session]:
-    """Talk to the provider; what goes wrong there is told as ours, without its words."""
+    """Talk to the provider; its errors are raised as ours, without its words."""
     if not _PLACES.acquire(blocking=False):
         raise Overloaded("sign_in_busy")
     try:
@@ -258,22 +258,22 @@ def _exchange(provider: Provider) -> Iterator[OAuth2Session]:
 
 
 def _discovered(client: OAuth2Session, provider: Provider) -> dict[str, Any]:
-    told = _got(client, provider.issuer.rstrip("/") + DISCOVERY)
-    if told.get("issuer") != provider.issuer or not all(
-        _is_safe(str(told.get(name))) for name in ENDPOINTS
+    metadata = _get_json(client, provider.issuer.rstrip("/") + DISCOVERY)
+    if metadata.get("issuer") != provider.issuer or not all(
+        _is_safe(str(metadata.get(name))) for name in ENDPOINTS
     ):
         host = urlsplit(provider.issuer).hostname
         raise DocgenError("oidc_unavailable", host=host)
-    return told
+    return metadata
 
 
-def _got(client: OAuth2Session, url: str, *, withhold_token: bool = True) -> dict[str, Any]:
+def _get_json(client: OAuth2Session, url: str, *, withhold_token: bool = True) -> dict[str, Any]:
     answer = client.get(url, withhold_token=withhold_token, allow_redirects=False)
     answer.raise_for_status()
-    told = answer.json()
-    if answer.status_code != 200 or not isinstance(told, dict):
+    body = answer.json()
+    if answer.status_code != 200 or not isinstance(body, dict):
         raise requests.RequestException("no JSON object")
-    return told
+    return body
 
 
 def _derived(key: bytes, purpose: str, browser: str) -> str:
@@ -288,7 +288,7 @@ def _is_safe(url: str) -> bool:
 
 
 def _failed(reason: str | None) -> NotSignedIn:
-    """Say that it did not work; of the provider's words only its error code is told."""
+    """Say that it did not work; of what the provider answered only the error code is repeated."""
     if reason and ERROR.fullmatch(reason):
         return NotSignedIn("oidc_failed.by_code", value=reason)
     return NotSignedIn("oidc_failed")

@@ -12,12 +12,13 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from docgen.errors import InputUnreadable, Overloaded
 
+# Characters; NIST SP 800-63B 5.1.1.2 wants at least 8, and room for 64.
 LEAST, MOST = 10, 200
 COMMON = frozenset({"password", "changeme", "docgen", "admin", "qwerty", "123456", "letmein"})
 # Each computation takes 64 MiB and a core: a flood of guesses must not take all there are.
 AT_ONCE, PATIENCE_S = 4, 5
 _PLACES = threading.BoundedSemaphore(AT_ONCE)
-_HASHER = PasswordHasher()
+_HASHER = PasswordHasher()  # its defaults are RFC 9106's second recommendation: 64 MiB, 3 passes
 
 
 def hashed(password: str, username: str) -> str:
@@ -30,6 +31,7 @@ def hashed(password: str, username: str) -> str:
 def check(password: str, username: str) -> None:
     """Refuse a weak password. InputUnreadable: password_weak."""
     plain = password.casefold()
+    # "password2026!" is as easy to guess as "password".
     stripped = plain.strip("0123456789!@#$%^&*._-")
     weak = stripped in COMMON or username.casefold() in plain or len(set(plain)) < 5
     if not LEAST <= len(password) <= MOST or weak:
@@ -39,9 +41,9 @@ def check(password: str, username: str) -> None:
 def matches(password_hash: str | None, password: str) -> bool:
     """Compare; takes as long when there is nothing to compare with."""
     with _place():
-        nobodys = _nobodys()
+        unknown = _unknown_user_hash()
         try:
-            _HASHER.verify(password_hash or nobodys, password)
+            _HASHER.verify(password_hash or unknown, password)
         except (VerificationError, InvalidHashError):
             return False
     return password_hash is not None
@@ -53,7 +55,7 @@ def outdated(password_hash: str) -> bool:
 
 
 @cache
-def _nobodys() -> str:
+def _unknown_user_hash() -> str:
     """Return what an unknown user's password is compared with, so that both take as long."""
     return _HASHER.hash("nobody has this password")
 

@@ -18,9 +18,10 @@ from docgen.errors import NotSignedIn
 from docgen.store.tables import SessionRow, UserRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 
+# Two hours of a meeting without a click, and a working day: nobody stays signed in overnight.
 IDLE, LONGEST = timedelta(hours=2), timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)  # a request writes nothing more often than that
-COOKIE_BYTES = 32
+COOKIE_BYTES = 32  # of randomness, so a plain sha256 is enough to keep it by
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from docgen.store.tables import ApiTokenRow, UserRow
 from docgen.store.unit_of_work import UnitOfWork
 from schemas.vocabulary import Role
 
-PREFIX = "dgt_"
-TOKEN_BYTES = 32
+PREFIX = "dgt_"  # by which scanners of repositories find a token that was committed
+TOKEN_BYTES = 32  # of randomness, so a plain sha256 is enough to keep it by
 TOKEN_ID = re.compile(r"[!-~]{1,32}")
 ADMIN = "admin"
-DAYS, MOST_DAYS = 90, 366
+DAYS, MOST_DAYS = 90, 366  # usual and longest life: a program's token is renewed once a year
 
 # Made once: putting a query together takes longer than a small one takes to run.
 _BEARER = (

@@ -87,7 +87,7 @@ def listed(
     query = select(UserRow).order_by(UserRow.username)
     if cursor:
         query = query.where(UserRow.username > str(decoded(cursor, KIND)))
-    return paged(session.scalars(query.limit(limit + 1)), limit, KIND, _username)
+    return paged(session.scalars(query.limit(limit + 1)), limit, KIND, lambda user: user.username)
 
 
 def every(session: Database) -> Sequence[UserRow]:
@@ -151,10 +151,6 @@ def _put(user: UserRow, changes: Changes, now: datetime) -> dict[str, Any]:
     if changes.email is not None:
         told["email"], user.email = "changed", changes.email or None
     return told
-
-
-def _username(user: UserRow) -> str:
-    return user.username
 
 
 def _admins() -> Select[str]:

@@ -31,7 +31,7 @@ from docgen.intake.sheets.order import ConversionRequest
 from docgen.intake.sheets.previews import Drafted
 from docgen.intake.sheets.report import ConversionReport
 from docgen.pipeline import RenderRequest as Rendering
-from docgen.records.numbers import Series, given_to, reserve
+from docgen.records.numbers import Series, last_serials, reserve
 from docgen.renderers.isolation import Children
 from docgen.store.database import insert_into
 from docgen.store.scratch import scratch
@@ -129,7 +129,7 @@ def _begin(store: Store, held: ChunkLease) -> _Begun | None:
             batch.created_at,
             tuple(UploadedSheet(one.name, one.sha256, one.size_bytes) for one in uploads),
             session.get(SheetLedgerRow, contract.id),
-            given_to(session, model_of(contract).customer_code),
+            last_serials(session, model_of(contract).customer_code),
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from typing import Annotated
 
@@ -14,22 +13,15 @@ from rich.table import Table
 
 from docgen.access import ROLES, SERVICE
 from docgen.accounts import passwords, tokens, users
-from docgen.cli.console import errors_told, out, print_json
+from docgen.cli.console import command_group, out, print_json, print_result
 from docgen.cli.options import AsJson
-from docgen.settings import Settings, load_settings
+from docgen.cli.stores import changing, opened_store, reading
+from docgen.settings import Settings
 from docgen.store.tables import ApiTokenRow, UserRow
 from docgen.store.unit_of_work import Store
 
-users_app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="账号：添加、列出、停用、设密码。Accounts: add, list, disable, password.",
-)
-tokens_app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="API 令牌：生成、列出、吊销。API tokens: create, list, revoke.",
-)
+users_app = command_group("账号：添加、列出、停用、设密码。Accounts: add, list, disable, password.")
+tokens_app = command_group("API 令牌：生成、列出、吊销。API tokens: create, list, revoke.")
 Username = Annotated[str, typer.Argument(help="登录名")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="从标准输入读密码，否则询问")]
 
@@ -48,24 +40,20 @@ def add_command(
 
     退出码: 0 完成; 1 被拒绝; 3 数据目录或数据库不可用。
     """
-    with errors_told(as_json), closing(Store.open(load_settings())) as store:
+    with opened_store(as_json) as store:
         kept = None if no_password else passwords.hashed(_password(password_stdin), username)
         new = users.NewUser(username, name or username, role, email or None, kept)
         with store.change(SERVICE) as unit:
             user = users.add(unit, new)
-            told = {"id": user.id, "username": user.username, "role": user.role}
-    _tell(told, f"已添加 {username}（{role}）。Added.", as_json)
+            added = {"id": user.id, "username": user.username, "role": user.role}
+    print_result(added, f"已添加 {username}（{role}）。Added.", as_json=as_json)
 
 
 @users_app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """列出账号。List accounts."""
-    with (
-        errors_told(as_json),
-        closing(Store.open(load_settings())) as store,
-        store.reading() as session,
-    ):
-        rows = [_told(user) for user in users.every(session)]
+    with reading(as_json) as session:
+        rows = [_user_json(user) for user in users.every(session)]
     if as_json:
         print_json({"users": rows})
         return
@@ -84,14 +72,10 @@ def disable_command(username: Username, as_json: AsJson = False) -> None:
 
     退出码: 0 完成; 1 被拒绝; 3 数据目录或数据库不可用。
     """
-    with (
-        errors_told(as_json),
-        closing(Store.open(load_settings())) as store,
-        store.change(SERVICE) as unit,
-    ):
+    with changing(as_json) as unit:
         user = users.by_username(unit.session, username, lock=True)
-        told = _told(users.change(unit, user, users.Changes(disabled=True)))
-    _tell(told, f"已停用 {username}。Disabled.", as_json)
+        changed = _user_json(users.change(unit, user, users.Changes(disabled=True)))
+    print_result(changed, f"已停用 {username}。Disabled.", as_json=as_json)
 
 
 @users_app.command("password")
@@ -102,12 +86,12 @@ def password_command(
 
     退出码: 0 完成; 1 被拒绝; 3 数据目录或数据库不可用。
     """
-    with errors_told(as_json), closing(Store.open(load_settings())) as store:
+    with opened_store(as_json) as store:
         kept = passwords.hashed(_password(password_stdin), username)
         with store.change(SERVICE) as unit:
             user = users.by_username(unit.session, username, lock=True)
-            told = _told(users.change(unit, user, users.Changes(password_hash=kept)))
-    _tell(told, f"已为 {username} 设新密码。Set.", as_json)
+            changed = _user_json(users.change(unit, user, users.Changes(password_hash=kept)))
+    print_result(changed, f"已为 {username} 设新密码。Set.", as_json=as_json)
 
 
 @tokens_app.command("create")
@@ -124,30 +108,22 @@ def token_command(
 
     退出码: 0 完成; 1 被拒绝; 3 数据目录或数据库不可用。
     """
-    with (
-        errors_told(as_json),
-        closing(Store.open(load_settings())) as store,
-        store.change(SERVICE) as unit,
-    ):
+    with changing(as_json) as unit:
         user = users.by_username(unit.session, username)
         token, text = tokens.create(unit, user, name, scopes=scope or (), days=days)
-        told = {"id": token.id, "token": text, "expires_at": token.expires_at.isoformat()}
+        created = {"id": token.id, "token": text, "expires_at": token.expires_at.isoformat()}
     if as_json:
-        print_json(told)
+        print_json(created)
     else:
-        sys.stdout.write(told["token"] + "\n")
+        sys.stdout.write(text + "\n")  # alone on its line, so that a script can take it
 
 
 @tokens_app.command("list")
 def list_tokens_command(username: Username, as_json: AsJson = False) -> None:
     """列出令牌，从不显示令牌本身。List tokens, never their texts."""
-    with (
-        errors_told(as_json),
-        closing(Store.open(load_settings())) as store,
-        store.reading() as session,
-    ):
+    with reading(as_json) as session:
         user = users.by_username(session, username)
-        rows = [_token_told(token) for token in tokens.listed(session, user.id)]
+        rows = [_token_json(token) for token in tokens.listed(session, user.id)]
     if as_json:
         print_json({"tokens": rows})
         return
@@ -169,14 +145,10 @@ def revoke_command(
 
     退出码: 0 完成; 1 被拒绝; 3 数据目录或数据库不可用。
     """
-    with (
-        errors_told(as_json),
-        closing(Store.open(load_settings())) as store,
-        store.change(SERVICE) as unit,
-    ):
+    with changing(as_json) as unit:
         user = users.by_username(unit.session, username)
         tokens.revoke(unit, token_id, user.id)
-    _tell({"id": token_id}, "已吊销。Revoked.", as_json)
+    print_result({"id": token_id}, "已吊销。Revoked.", as_json=as_json)
 
 
 def setup_code(settings: Settings) -> str:
@@ -197,14 +169,7 @@ def _password(from_stdin: bool) -> str:
     return getpass.getpass("密码 Password: ")
 
 
-def _tell(told: Mapping[str, object], text: str, as_json: bool) -> None:
-    if as_json:
-        print_json(told)
-    else:
-        out.print(escape(text))
-
-
-def _token_told(token: ApiTokenRow) -> dict[str, object]:
+def _token_json(token: ApiTokenRow) -> dict[str, object]:
     return {
         "id": token.id,
         "name": token.name,
@@ -215,7 +180,7 @@ def _token_told(token: ApiTokenRow) -> dict[str, object]:
     }
 
 
-def _told(user: UserRow) -> dict[str, object]:
+def _user_json(user: UserRow) -> dict[str, object]:
     return {
         "username": user.username,
         "name": user.name,

@@ -13,20 +13,18 @@ from docgen.access import SERVICE
 from docgen.archive import evidence
 from docgen.archive.evidence import EvidencePage
 from docgen.archive.exporting import Export, contract_id_of
-from docgen.archive.restoring import Restored, restore
+from docgen.archive.restoring import restore
 from docgen.backup.place import need_store
-from docgen.cli.console import REFUSED, errors_told, out, print_json
+from docgen.cli.console import REFUSED, command_group, errors_told, out, print_json
 from docgen.cli.options import AsJson
-from docgen.cli.packages import tell_findings
+from docgen.cli.packages import print_findings
 from docgen.cli.signing import trusted_of
 from docgen.errors import NotFound
 from docgen.pipeline.children import children
 from docgen.settings import load_settings
 from docgen.store.unit_of_work import Store
 
-archive_app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="归档包。Archive packages."
-)
+archive_app = command_group("归档包。Archive packages.")
 
 
 STATES = {
@@ -57,7 +55,7 @@ def export_command(
             return pool.run(evidence.render, page, size_bytes=evidence.size_of(page))
 
         with closing(Store.open(settings)) as store:
-            contract_id = _known(store, contract_no)
+            contract_id = _contract_id(store, contract_no)
             export = Export(store, SERVICE, contract_id, render, closing=closing_)
             lines = list(export.written(to))
             with store.change(SERVICE) as unit:
@@ -90,17 +88,13 @@ def restore_command(
         print_json({"packages": [one.as_json() for one in found]})
     else:
         for one in found:
-            _tell(one)
+            out.print(f"{STATES[one.state]}: {escape(one.doc_no or one.place)}")
+            print_findings(one.verdict)
     if any(one.state == "refused" for one in found):
         raise typer.Exit(REFUSED)
 
 
-def _tell(one: Restored) -> None:
-    out.print(f"{STATES[one.state]}: {escape(one.doc_no or one.place)}")
-    tell_findings(one.verdict)
-
-
-def _known(store: Store, contract_no: str) -> str:
+def _contract_id(store: Store, contract_no: str) -> str:
     found = contract_id_of(store, contract_no)
     if not found:
         raise NotFound("not_found.contract_no", value=contract_no)

@@ -17,13 +17,8 @@ class CommandEntry:
 
     module: str
     name: str
-    zh: str
-    en: str
-
-    @property
-    def help(self) -> str:
-        """The first line of the command's own help."""
-        return self.zh + self.en
+    help: str
+    """The first line of the command's own help, without what would need its module."""
 
     def load(self, name: str) -> Any:
         """Import and make the command."""
@@ -41,146 +36,102 @@ ENTRIES = {
     "render": CommandEntry(
         "render",
         "render_command",
-        "把单据 JSON 生成 Word、Excel、PDF。",
-        "Render records as documents.",
+        "把单据 JSON 生成 Word、Excel、PDF。Render records as documents.",
     ),
     "convert": CommandEntry(
         "convert",
         "convert_command",
-        "把 Excel、WPS、CSV 表格转成单据和文档。",
-        "Convert spreadsheets to records and documents.",
+        "把 Excel、WPS、CSV 表格转成单据和文档。Convert spreadsheets to records and documents.",
     ),
     "mapping": CommandEntry(
-        "sheets",
-        "app",
-        "表格映射：保存、查看。",
-        "Mappings of spreadsheets: save, show.",
+        "sheets", "app", "表格映射：保存、查看。Mappings of spreadsheets: save, show."
     ),
     "intake-template": CommandEntry(
         "sheets",
         "intake_template_command",
-        "生成给人填写的 Excel 登记表。",
-        "Make a workbook for people to fill in.",
+        "生成给人填写的 Excel 登记表。Make a workbook for people to fill in.",
     ),
     "validate": CommandEntry(
         "records",
         "validate_command",
-        "检查单据，一次列出全部错误。",
-        "Check records and tell all errors at once.",
+        "检查单据，一次列出全部错误。Check records and tell all errors at once.",
     ),
     "check-coverage": CommandEntry(
         "records",
         "coverage_command",
-        "核对档案是否覆盖合同的全部维保对象。",
-        "Check that archives cover the contract's objects.",
+        "核对档案是否覆盖合同的全部维保对象。Check that archives cover the contract's objects.",
     ),
     "new": CommandEntry(
-        "records",
-        "new_command",
-        "生成一份待填的单据。",
-        "Make a starting record to fill in.",
+        "records", "new_command", "生成一份待填的单据。Make a starting record to fill in."
     ),
     "schema": CommandEntry(
         "records",
         "schema_command",
-        "输出 JSON Schema 2020-12（含标签和单位）。",
-        "Print a record type's JSON Schema.",
+        "输出 JSON Schema 2020-12（含标签和单位）。Print a record type's JSON Schema.",
     ),
     "extract": CommandEntry(
         "records",
         "extract_command",
-        "取回文档中的单据，并说明是否完好。",
-        "Get the record back and say whether it is intact.",
+        "取回文档中的单据，并说明是否完好。Get the record back and say whether it is intact.",
     ),
     "template": CommandEntry(
-        "templates",
-        "app",
-        "模板：生成、检查、列出。",
-        "Templates: scaffold, lint, list.",
+        "templates", "app", "模板：生成、检查、列出。Templates: scaffold, lint, list."
     ),
     "doctor": CommandEntry(
         "serving",
         "doctor_command",
-        "检查运行环境，缺什么、怎样补上。",
-        "Say what is missing and how to get it.",
+        "检查运行环境，缺什么、怎样补上。Say what is missing and how to get it.",
     ),
     "serve": CommandEntry(
         "serving",
         "serve_command",
-        "启动 API 服务。",
-        "Serve the API, on loopback unless told otherwise.",
+        "启动 API 服务。Serve the API, on loopback unless told otherwise.",
     ),
     "worker": CommandEntry(
         "worker",
         "worker_command",
-        "处理批量任务，可在多台机器上各起若干。",
-        "Work on batches, on any number of machines.",
+        "处理批量任务，可在多台机器上各起若干。Work on batches, on any number of machines.",
     ),
     "migrate": CommandEntry(
         "operations",
         "migrate_command",
-        "把数据库结构升到本版本所需。",
-        "Bring the database's tables to what this version needs.",
+        "把数据库结构升到本版本所需。Bring the database's tables to what this version needs.",
     ),
     "backup": CommandEntry(
         "operations",
         "backup_command",
-        "把全部数据备份成一个文件，服务不必停。",
-        "Back everything up to one file, while it serves.",
+        "把全部数据备份成一个文件，服务不必停。Back everything up to one file, while it serves.",
     ),
     "restore": CommandEntry(
         "operations",
         "restore_command",
-        "核对备份并恢复到空的数据目录与数据库。",
-        "Check a backup and restore it into an empty store.",
+        "核对备份并恢复到空的数据目录与数据库。Check a backup and restore it into an empty store.",
     ),
     "sweep": CommandEntry(
         "operations",
         "sweep_command",
-        "清除无用的文件、预览和过期的会话。",
-        "Remove what nothing needs any more.",
+        "清除无用的文件、预览和过期的会话。Remove what nothing needs any more.",
     ),
-    "audit": CommandEntry(
-        "operations",
-        "audit_app",
-        "审计链。",
-        "The audit trail.",
-    ),
-    "seal": CommandEntry(
-        "signing",
-        "seal_app",
-        "签章密钥。",
-        "The key of the seal.",
-    ),
+    "audit": CommandEntry("operations", "audit_app", "审计链。The audit trail."),
+    "seal": CommandEntry("signing", "seal_app", "签章密钥。The key of the seal."),
     "verify": CommandEntry(
         "signing",
         "verify_command",
-        "离线核对 PDF 或归档包。",
-        "Verify a PDF's signatures, or archive packages, offline.",
+        "离线核对 PDF 或归档包。Verify a PDF's signatures, or archive packages, offline.",
     ),
-    "archive": CommandEntry(
-        "archive",
-        "archive_app",
-        "归档包。",
-        "Archive packages.",
-    ),
+    "archive": CommandEntry("archive", "archive_app", "归档包。Archive packages."),
     "contract": CommandEntry(
         "contracts",
         "app",
-        "合同：建立，并为其中人员建账号。",
-        "Contracts: make one, with accounts for its people.",
+        "合同：建立，并为其中人员建账号。Contracts: make one, with accounts for its people.",
     ),
     "user": CommandEntry(
         "accounts",
         "users_app",
-        "账号：添加、列出、停用、设密码。",
-        "Accounts: add, list, disable, password.",
+        "账号：添加、列出、停用、设密码。Accounts: add, list, disable, password.",
     ),
     "token": CommandEntry(
-        "accounts",
-        "tokens_app",
-        "API 令牌：生成、列出、吊销。",
-        "API tokens: create, list, revoke.",
+        "accounts", "tokens_app", "API 令牌：生成、列出、吊销。API tokens: create, list, revoke."
     ),
 }
 

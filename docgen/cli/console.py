@@ -36,6 +36,19 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
+def command_group(text: str) -> typer.Typer:
+    """Return a group of commands, which shows its help when none of them is named."""
+    return typer.Typer(no_args_is_help=True, add_completion=False, help=text)
+
+
+def print_result(value: Any, text: str, *, as_json: bool) -> None:
+    """Print what a command did: the value for machines, or the text (no markup) for people."""
+    if as_json:
+        print_json(value)
+    else:
+        out.print(escape(text))
+
+
 def print_json(value: Any) -> None:
     """Write one JSON value to standard output, in UTF-8 whatever the terminal's encoding."""
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,21 +15,19 @@ from sqlalchemy import select
 
 from docgen.access import ROLES, SERVICE, Actor
 from docgen.accounts import tokens, users
-from docgen.cli.console import errors_told, out, print_json
+from docgen.cli.console import command_group, out, print_json
 from docgen.cli.options import AsJson
 from docgen.cli.sources import read_agreed
+from docgen.cli.stores import opened_store
 from docgen.contracts import contracts
 from docgen.errors import InputUnreadable
-from docgen.settings import load_settings
 from docgen.store.tables import UserRow
-from docgen.store.unit_of_work import Store, UnitOfWork
+from docgen.store.unit_of_work import UnitOfWork
 from schemas.contract import Contract, Person
 from schemas.vocabulary import Role
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="合同：建立，并为其中人员建账号。Contracts: make one, with accounts for its people.",
+app = command_group(
+    "合同：建立，并为其中人员建账号。Contracts: make one, with accounts for its people."
 )
 
 
@@ -61,21 +58,17 @@ def add_command(
 
     退出码: 0 完成; 1 被拒绝; 3 数据目录或数据库不可用。
     """
-    with (
-        errors_told(as_json),
-        closing(Store.open(load_settings())) as store,
-        store.change(SERVICE) as unit,
-    ):
+    with opened_store(as_json) as store, store.change(SERVICE) as unit:
         data, model = read_agreed(file, store.settings)
         accounts = list(_accounts(unit, model))
         contract = contracts.create(_as_pm(unit, accounts), data)
         for account in accounts:
             contracts.add_member(_as_pm(unit, accounts), contract.id, account.username)
-        told = {"id": contract.id, "contract_no": contract.contract_no}
+        created = {"id": contract.id, "contract_no": contract.contract_no}
     if as_json:
-        print_json(told | {"people": [asdict(account) for account in accounts]})
+        print_json(created | {"people": [asdict(account) for account in accounts]})
         return
-    out.print(f"合同 {escape(contract.contract_no)} 已建立。Made. id: {told['id']}")
+    out.print(f"合同 {escape(contract.contract_no)} 已建立。Made. id: {created['id']}")
     out.print(_table(accounts))
 
 

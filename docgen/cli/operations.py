@@ -16,14 +16,14 @@ from docgen.backup.manifest import KEY, Manifest
 from docgen.backup.place import need_store, opened
 from docgen.backup.restoring import restore
 from docgen.backup.writing import write
-from docgen.cli.console import REFUSED, err, errors_told, out, print_json
+from docgen.cli.console import REFUSED, command_group, err, errors_told, out, print_json
 from docgen.cli.options import AsJson
 from docgen.operations.sweeping import sweep
 from docgen.settings import Settings, load_settings
 from docgen.store import migrations
 from docgen.store.unit_of_work import Store
 
-audit_app = typer.Typer(no_args_is_help=True, add_completion=False, help="审计链。The audit trail.")
+audit_app = command_group("审计链。The audit trail.")
 
 
 def migrate_command(as_json: AsJson = False) -> None:

@@ -14,7 +14,7 @@ from docgen.archive.verifying import verify
 from docgen.cli.console import REFUSED, err, out, print_json
 from docgen.cli.sources import shown
 
-ZIP = b"PK\x03\x04"
+ZIP = b"PK\x03\x04"  # signature of a local file header (APPNOTE.TXT 4.3.7)
 
 
 def is_package(path: Path) -> bool:
@@ -33,24 +33,23 @@ def verify_packages(path: Path, known: Sequence[x509.Certificate], *, as_json: b
 
     Raises InputUnreadable, and Exit when something was found.
     """
-    told, good = [], 0
-    count = 0
+    verdicts, good, count = [], 0, 0
     for verdict in verify(path, known):
         count += 1
         good += verdict.good
         if as_json:
-            told.append(verdict.as_json())
+            verdicts.append(verdict.as_json())
         else:
-            _tell(verdict)
+            _print_verdict(verdict)
     if as_json:
-        print_json({"file": shown(path), "good": good == count, "packages": told})
+        print_json({"file": shown(path), "good": good == count, "packages": verdicts})
     else:
         out.print(f"{good} / {count} 完好 good")
     if good != count:
         raise typer.Exit(REFUSED)
 
 
-def tell_findings(verdict: PackageVerdict) -> None:
+def print_findings(verdict: PackageVerdict) -> None:
     """Tell what was found in a package."""
     for found in verdict.findings:
         err.print(
@@ -59,7 +58,7 @@ def tell_findings(verdict: PackageVerdict) -> None:
         err.print(f"    [dim]{escape(found.message('en'))}[/]")
 
 
-def _tell(verdict: PackageVerdict) -> None:
+def _print_verdict(verdict: PackageVerdict) -> None:
     name = escape(verdict.doc_no or verdict.place)
     if verdict.good:
         out.print(f"[green]✓[/] {name}")
@@ -68,4 +67,4 @@ def _tell(verdict: PackageVerdict) -> None:
         err.print(f"[yellow]![/] {name}: 内容一致，签章人不可信 consistent, not trusted")
     else:
         err.print(f"[red]✗[/] {name} {escape(verdict.place)}")
-    tell_findings(verdict)
+    print_findings(verdict)

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from docgen.cli.console import errors_told, out, print_json
+from docgen.cli.console import command_group, errors_told, out, print_json
 from docgen.cli.options import AsJson, ContractFile, Force, record_type
 from docgen.cli.sources import read_agreed, shown
 from docgen.errors import SettingWrong
@@ -21,11 +21,7 @@ from docgen.intake.sheets.order import ConversionRequest
 from docgen.pipeline.children import children
 from docgen.settings import load_settings
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="表格映射：保存、查看。Mappings of spreadsheets: save, show.",
-)
+app = command_group("表格映射：保存、查看。Mappings of spreadsheets: save, show.")
 
 
 @app.command("save")

@@ -12,7 +12,7 @@ import typer
 from asn1crypto import x509
 from rich.markup import escape
 
-from docgen.cli.console import REFUSED, err, errors_told, out, print_json
+from docgen.cli.console import REFUSED, command_group, err, errors_told, out, print_json
 from docgen.cli.options import AsJson
 from docgen.cli.packages import is_package, verify_packages
 from docgen.cli.sources import read_bytes, shown
@@ -24,9 +24,7 @@ from docgen.signing.known_certificates import remember
 from docgen.signing.verify import Signature, SignatureVerdict, Stamp, verify_pdf
 from docgen.store.folder import prepare
 
-seal_app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="签章密钥。The key of the seal."
-)
+seal_app = command_group("签章密钥。The key of the seal.")
 
 
 @seal_app.command("init")

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from docgen.authoring.lint import LintFinding, lint
 from docgen.authoring.scaffold import scaffold
-from docgen.cli.console import REFUSED, errors_told, out, print_json
+from docgen.cli.console import REFUSED, command_group, errors_told, out, print_json
 from docgen.cli.options import AsJson, Force, chosen_formats, record_type
 from docgen.cli.sources import shown
 from docgen.errors import DocgenError
@@ -23,11 +23,7 @@ from docgen.settings import load_settings
 from docgen.templates.catalog import FORMATS, Template, every, find
 from docgen.templates.theme import Theme, load_theme
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="模板：生成、检查、列出。Templates: scaffold, lint, list.",
-)
+app = command_group("模板：生成、检查、列出。Templates: scaffold, lint, list.")
 
 
 @app.command("list")

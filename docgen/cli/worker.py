@@ -15,7 +15,7 @@ from docgen.cli.console import errors_told
 from docgen.errors import SettingWrong
 from docgen.logs import set_up_logging
 from docgen.pipeline.children import children
-from docgen.settings import Settings, load_settings
+from docgen.settings import load_settings
 from docgen.store.unit_of_work import Store
 from docgen.templates.catalog import FORMATS
 
@@ -27,7 +27,8 @@ def worker_command() -> None:
     """
     with errors_told():
         settings = load_settings()
-        _need_server(settings)
+        if not settings.database.startswith("postgresql"):  # beside SQLite the service works itself
+            raise SettingWrong("worker_needs_postgresql", place="DOCGEN_DATABASE")
         store = Store.open(settings)
     set_up_logging(settings.log)
     # One child more than work on batches at once, for whoever waits.
@@ -53,9 +54,3 @@ def _stop(crew: Crew, task: asyncio.Task[None]) -> None:
     """Let what is under way end, and begin nothing else."""
     crew.stopping.set()
     task.cancel()
-
-
-def _need_server(settings: Settings) -> None:
-    """Refuse to work beside SQLite, where the service itself works. SettingWrong."""
-    if not settings.database.startswith("postgresql"):
-        raise SettingWrong("worker_needs_postgresql", place="DOCGEN_DATABASE")

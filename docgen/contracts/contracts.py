@@ -87,7 +87,9 @@ def listed(
     )
     if cursor:
         query = query.where(ContractRow.contract_no > str(decoded(cursor, "contracts")))
-    return paged(session.scalars(query.limit(limit + 1)), limit, "contracts", _number)
+    return paged(
+        session.scalars(query.limit(limit + 1)), limit, "contracts", lambda row: row.contract_no
+    )
 
 
 def model_of(row: ContractRow) -> ContractModel:
@@ -167,7 +169,3 @@ def _fixed(session: Session, row: ContractRow, model: ContractModel) -> Iterator
 @lru_cache(maxsize=64)
 def _model(body: str) -> ContractModel:
     return ContractModel.model_validate_json(body)
-
-
-def _number(row: ContractRow) -> str:
-    return row.contract_no

@@ -26,10 +26,10 @@ from docgen.workflow.signoff_rules import not_a_customer
 from schemas.problems import Problem, error
 from schemas.vocabulary import Role
 
-TOKEN_BYTES = 32
-DAYS, MOST_DAYS = 14, 90
+TOKEN_BYTES = 32  # 256 bits: nobody finds a link by trying, so a plain hash keeps it
+DAYS, MOST_DAYS = 14, 90  # a link is a key to a document, so it does not outlive a quarter
 REMIND_DAYS = (3, 7)
-MOST_DOCUMENTS = 200
+MOST_DOCUMENTS = 200  # of one visit; the page lists them all at once
 MAKERS = (Ability.write_records, Ability.receive, Ability.review)
 
 
@@ -110,10 +110,10 @@ def make(
         created_at=unit.now,
         expires_at=unit.now + timedelta(days=terms.days),
     )
-    return opened_for(unit, link, [(record.id, version.number) for record, version in found])
+    return store_link(unit, link, [(record.id, version.number) for record, version in found])
 
 
-def opened_for(
+def store_link(
     unit: UnitOfWork, link: LinkRow, where: Sequence[tuple[str, int]], **detail: str
 ) -> IssuedLink:
     """Keep a new link for versions, with its first token."""
@@ -146,7 +146,7 @@ def listed(
     return [(link, item) for link, item in session.execute(query)]
 
 
-def known(session: Session, actor: Actor, link_id: str, *, lock: bool = False) -> LinkRow:
+def visible_link(session: Session, actor: Actor, link_id: str, *, lock: bool = False) -> LinkRow:
     """Return a link of the actor's contracts. Raises NotFound."""
     actor.need(Ability.read)
     query = (
@@ -160,7 +160,7 @@ def known(session: Session, actor: Actor, link_id: str, *, lock: bool = False) -
     return link
 
 
-def asked(session: Session, link: LinkRow, position: int = 0) -> list[LinkedDocument]:
+def documents_of(session: Session, link: LinkRow, position: int = 0) -> list[LinkedDocument]:
     """Return the documents of a link in their order, or one of them; one query, no contents."""
     query = (
         select(LinkItemRow, RecordRow, VersionRow)
@@ -185,22 +185,22 @@ def resend(unit: UnitOfWork, link_id: str) -> IssuedLink:
     Raises NotFound, NotAllowed, Conflict (link_ended, link_nothing_waiting).
     """
     need_maker(unit.actor)
-    old = known(unit.session, unit.actor, link_id, lock=True)
+    old = visible_link(unit.session, unit.actor, link_id, lock=True)
     if old.ended_at:
         raise Conflict("link_ended")
     waiting = waiting_of(unit.session, old)
     end(unit, old, "resent")
     assert unit.actor.user_id
-    return opened_for(unit, successor(unit, old, unit.actor.user_id), waiting, before=old.id)
+    return store_link(unit, successor(unit, old, unit.actor.user_id), waiting, before=old.id)
 
 
 def revoke(unit: UnitOfWork, link_id: str) -> None:
     """End a link at once; a second time is no error. Raises NotFound, NotAllowed."""
     need_maker(unit.actor)
-    link = known(unit.session, unit.actor, link_id, lock=True)
+    link = visible_link(unit.session, unit.actor, link_id, lock=True)
     if link.ended_at is None:
         end(unit, link, "revoked")
-        for one in asked(unit.session, link):
+        for one in documents_of(unit.session, link):
             note(unit, "revoked", link, one.item)
 
 
@@ -222,7 +222,7 @@ def waiting_of(session: Session, link: LinkRow) -> list[tuple[str, int]]:
     """Return the versions that wait for the link's person. Conflict: link_nothing_waiting."""
     waiting = [
         (one.record.id, one.version.number)
-        for one in asked(session, link)
+        for one in documents_of(session, link)
         if one.item.done_at is None and one.version.state in OPEN
     ]
     if not waiting:

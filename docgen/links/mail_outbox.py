@@ -1,4 +1,4 @@
-"""The outbox of mail about signing links: left with the change, claimed, tried again, given up.
+"""The outbox of mail about signing links: written with a change, claimed by a sender, retried.
 
 A waiting message is sealed, for it holds the link; when it is over nothing of it remains.
 """
@@ -12,7 +12,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from docgen.links.links import IssuedLink, LinkedDocument, asked, new_token, next_reminder, note
+from docgen.links.links import (
+    IssuedLink,
+    documents_of,
+    new_token,
+    next_reminder,
+    note,
+)
 from docgen.mail.messages import Letter, until
 from docgen.mail.smtp import SendResult
 from docgen.records.states import OPEN
@@ -21,13 +27,15 @@ from docgen.store.tables import ContractRow, LinkRow, MailRow, UserRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 from schemas.problems import Problem, warning
 
-LEASE = timedelta(minutes=2)
+LEASE = timedelta(minutes=2)  # after it another process may send the message
+# RFC 5321 4.5.4.1: half an hour between tries, and no giving up within days; people who wait
+# for a link ask sooner, so the first tries come faster and the last after some 20 hours.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720))
 
 
 @dataclass(frozen=True)
 class MailClaim:
-    """A message that whoever holds this sends now, and nobody else before `until`."""
+    """A message claimed for sending; no other process sends it before `until`."""
 
     mail_id: str
     recipient: str
@@ -35,14 +43,14 @@ class MailClaim:
     until: datetime
 
 
-def invited(unit: UnitOfWork, store: Store, made: IssuedLink, base_url: str) -> MailRow | None:
+def invite(unit: UnitOfWork, store: Store, made: IssuedLink, base_url: str) -> MailRow | None:
     """Leave an invitation for a link's person, if they have an e-mail and we a mail server."""
     if not made.link.email or not store.settings.smtp:
         return None
     return _leave(unit, store, made, base_url, kind="invitation")
 
 
-def unsent(store: Store, link: LinkRow, *, wished: bool) -> list[Problem]:
+def mail_warnings(store: Store, link: LinkRow, *, wished: bool) -> list[Problem]:
     """Warn that nobody gets mail, where an e-mail or reminders (`wished`) were given."""
     if not store.settings.smtp and (link.email or wished):
         return [warning("email" if link.email else "remind_days", "mail_not_sent")]
@@ -104,7 +112,7 @@ def record(unit: UnitOfWork, claimed: MailClaim, handed: SendResult) -> bool:
     return True
 
 
-def newest(session: Session, link_ids: list[str]) -> dict[str, MailRow]:
+def newest_mails(session: Session, link_ids: list[str]) -> dict[str, MailRow]:
     """Return the last message of each link that has one."""
     query = select(MailRow).where(MailRow.link_id.in_(link_ids)).order_by(MailRow.seq)
     return {mail.link_id: mail for mail in session.scalars(query)}
@@ -114,7 +122,7 @@ def _over(unit: UnitOfWork, mail: MailRow, state: str) -> None:
     mail.state, mail.next_at, mail.done_at, mail.sealed = state, None, unit.now, ""
     link = unit.session.get_one(LinkRow, mail.link_id)
     action = "sent" if state == "sent" else "not_sent"
-    for one in asked(unit.session, link):
+    for one in documents_of(unit.session, link):
         note(unit, action, link, one.item, kind=mail.kind, to=mail.recipient, why=mail.failure)
 
 
@@ -122,7 +130,7 @@ def _leave(
     unit: UnitOfWork, store: Store, made: IssuedLink, base_url: str, *, kind: str
 ) -> MailRow:
     session, link = unit.session, made.link
-    documents = asked(session, link)
+    documents = documents_of(session, link)
     letter = Letter(
         kind,
         link.name,
@@ -153,7 +161,11 @@ def _reminded(unit: UnitOfWork, store: Store, link: LinkRow) -> int:
     """Remind somebody of what still waits, or never again when nothing does."""
     link.reminded += 1
     link.remind_at = next_reminder(link, link.reminded)
-    waiting = [one for one in asked(unit.session, link) if _waits(one)]
+    waiting = [
+        one
+        for one in documents_of(unit.session, link)
+        if one.item.done_at is None and one.version.state in OPEN
+    ]
     if not waiting or link.expires_at <= unit.now:
         link.remind_at = None
         return 0
@@ -163,7 +175,3 @@ def _reminded(unit: UnitOfWork, store: Store, link: LinkRow) -> int:
     for item in items:
         note(unit, "reminded", link, item, to=link.email, times=link.reminded)
     return 1
-
-
-def _waits(one: LinkedDocument) -> bool:
-    return one.item.done_at is None and one.version.state in OPEN

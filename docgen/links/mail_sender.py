@@ -21,7 +21,7 @@ from docgen.store.unit_of_work import Store
 
 log = logging.getLogger("docgen.mail")
 
-POLL_S, STOP_S = 2.0, 1.5
+POLL_S, STOP_S = 2.0, 1.5  # seconds between two looks; how long the end may take
 
 
 class MailSender:

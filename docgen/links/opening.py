@@ -1,4 +1,4 @@
-"""Coming with a signing link: which link it is, whether it counts, its code, what was opened.
+"""Access through a signing link: finding it, whether it may be used, its code, what was opened.
 
 Whoever has no valid token is told nothing but that there is no such link.
 """
@@ -18,7 +18,7 @@ from docgen.accounts import attempts
 from docgen.accounts.attempts import GuessedSecret
 from docgen.accounts.tokens import hash_of
 from docgen.errors import Conflict, DocgenError, NotAllowed, NotFound
-from docgen.links.links import LinkedDocument, asked, code_hash, note
+from docgen.links.links import LinkedDocument, code_hash, documents_of, note
 from docgen.records.records import signoffs
 from docgen.records.states import OPEN
 from docgen.signing import signed_pdf
@@ -26,13 +26,13 @@ from docgen.store.tables import ContractRow, LinkItemRow, LinkRow, LinkTokenRow,
 from docgen.store.unit_of_work import Store, UnitOfWork
 from schemas.envelope import Status
 
-TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-GUESSES = 5
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes in base64url without padding (RFC 4648 5)
+GUESSES = 5  # at an access code before it is locked; a code has at least six characters
 
 
 @dataclass(frozen=True)
 class LinkVisitor:
-    """Who comes: the token of the address, the proof that the code was given, and where from."""
+    """A visitor: the token of the address, the proof that the code was given, and where from."""
 
     token: str
     proof: str = ""
@@ -42,7 +42,7 @@ class LinkVisitor:
 
 @dataclass(frozen=True)
 class OpenedLink:
-    """A link that counts, with what its page tells of it; `count` is of its documents."""
+    """A usable link, with what its page shows; `count` is the number of its documents."""
 
     link: LinkRow
     contract: ContractRow
@@ -51,14 +51,14 @@ class OpenedLink:
 
 
 def enter(
-    session: Session, comer: LinkVisitor, now: datetime, key: bytes, *, lock: bool = False
+    session: Session, visitor: LinkVisitor, now: datetime, key: bytes, *, lock: bool = False
 ) -> OpenedLink:
-    """Let somebody in whose link counts, and who has given its code.
+    """Check a visitor: the link must be usable now, and its access code given.
 
     Raises NotFound (link_unknown), Conflict (why it does not count), NotAllowed (link_code_needed).
     """
-    link = counting(session, comer.token, now, lock=lock)
-    if link.code_hash and not hmac.compare_digest(proof_of(key, link), comer.proof):
+    link = usable_link(session, visitor.token, now, lock=lock)
+    if link.code_hash and not hmac.compare_digest(proof_of(key, link), visitor.proof):
         raise NotAllowed("link_code_needed")
     maker = session.get_one(UserRow, link.created_by).name
     contract = session.get_one(ContractRow, link.contract_id)
@@ -68,17 +68,18 @@ def enter(
 
 def at(session: Session, link: LinkRow, position: int) -> LinkedDocument:
     """Return one document of a link. NotFound: link_other_document."""
-    found = asked(session, link, position)
+    found = documents_of(session, link, position)
     if not found:
         raise NotFound("link_other_document")
     return found[0]
 
 
-def counting(session: Session, token: str, now: datetime, *, lock: bool = False) -> LinkRow:
-    """Return the link of a token if it counts now. Raises NotFound, Conflict."""
+def usable_link(session: Session, token: str, now: datetime, *, lock: bool = False) -> LinkRow:
+    """Return the link of a token if it may be used now. Raises NotFound, Conflict (why not)."""
     link = found(session, token, lock=lock)
     if link.ended_how == "delegated":
-        raise Conflict("link_delegated", name=_colleague(session, link))
+        colleague = select(LinkRow.name).where(LinkRow.before_id == link.id)
+        raise Conflict("link_delegated", name=session.scalars(colleague).one())
     if link.ended_how == "resent":
         raise Conflict("link_replaced")
     if link.ended_at:
@@ -89,7 +90,7 @@ def counting(session: Session, token: str, now: datetime, *, lock: bool = False)
 
 
 def found(session: Session, token: str, *, lock: bool = False) -> LinkRow:
-    """Return the link of a token, whether it counts or not. NotFound: link_unknown."""
+    """Return the link of a token, usable or not. NotFound: link_unknown."""
     hashed = hash_of(token)
     kept = session.get(LinkTokenRow, hashed) if TOKEN.fullmatch(token) else None
     if kept is None or not hmac.compare_digest(kept.token_hash, hashed):
@@ -121,14 +122,14 @@ def check_form(key: str, given: str) -> None:
         raise NotAllowed("link_form_foreign")
 
 
-def give_code(store: Store, comer: LinkVisitor, code: str) -> str:
+def give_code(store: Store, visitor: LinkVisitor, code: str) -> str:
     """Try an access code; return the proof that it was right. Counted before it is judged.
 
     Raises NotFound, Conflict, NotAllowed (link_code_wrong), Overloaded (link_code_locked).
     """
     with store.reading() as session:
-        link = counting(session, comer.token, store.clock())
-    target, actor = GuessedSecret("link", link.id, GUESSES), actor_of(link, comer.address)
+        link = usable_link(session, visitor.token, store.clock())
+    target, actor = GuessedSecret("link", link.id, GUESSES), actor_of(link, visitor.address)
     with store.change(actor) as unit:
         try:
             locking = attempts.begin(unit, target)
@@ -143,41 +144,43 @@ def give_code(store: Store, comer: LinkVisitor, code: str) -> str:
         if right:
             attempts.forget(unit.session, target)
             return proof_of(store.key, link)
-        for one in asked(unit.session, link):
+        for one in documents_of(unit.session, link):
             note(unit, "code_locked" if locking else "code_wrong", link, one.item)
     raise NotAllowed("link_code_wrong")
 
 
-def look(store: Store, comer: LinkVisitor, position: int) -> tuple[OpenedLink, LinkedDocument, str]:
+def visible_document(
+    store: Store, visitor: LinkVisitor, position: int
+) -> tuple[OpenedLink, LinkedDocument, str]:
     """Return a document of a link with its PDF's sha256. Nothing is put on record.
 
     Raises as `enter`, and NotFound (link_other_document), Conflict (link_document_closed, …).
     """
     with store.reading() as session:
-        entered = enter(session, comer, store.clock(), store.key)
+        entered = enter(session, visitor, store.clock(), store.key)
         one = at(session, entered.link, position)
-        return entered, one, shown_of(session, one)
+        return entered, one, pdf_sha256_of(session, one)
 
 
-def open_document(store: Store, comer: LinkVisitor, position: int) -> str:
+def open_document(store: Store, visitor: LinkVisitor, position: int) -> str:
     """Return the sha256 of a document's PDF, whose pages are shown now.
 
     The first time is put on record: now, and not when its page was asked for, which programs that
-    preview links do, too. Raises as `look`.
+    preview links do, too. Raises as `visible_document`.
     """
-    entered, one, sha256 = look(store, comer, position)
+    entered, one, sha256 = visible_document(store, visitor, position)
     if one.item.opened_at is None:
-        with store.change(actor_of(entered.link, comer.address)) as unit:
-            _remember(unit, entered.link, position, (sha256, comer.user_agent))
+        with store.change(actor_of(entered.link, visitor.address)) as unit:
+            _remember(unit, entered.link, position, (sha256, visitor.user_agent))
     return sha256
 
 
-def shown_of(session: Session, one: LinkedDocument) -> str:
+def pdf_sha256_of(session: Session, one: LinkedDocument) -> str:
     """Return the sha256 of a document's PDF as it stands, with the seals that it has.
 
     Conflict: link_document_closed, for a version that nobody may sign and this person did not.
     """
-    if refusal := not_to_sign(session, one) if one.item.done_at is None else None:
+    if refusal := refusal_to_sign(session, one) if one.item.done_at is None else None:
         raise refusal
     base = signed_pdf.base_of(session, one.version)
     if base is None:
@@ -185,7 +188,7 @@ def shown_of(session: Session, one: LinkedDocument) -> str:
     return base.sha256
 
 
-def not_to_sign(session: Session, one: LinkedDocument) -> DocgenError | None:
+def refusal_to_sign(session: Session, one: LinkedDocument) -> DocgenError | None:
     """Return why a document cannot be signed (now), if so."""
     if one.item.done_at:
         return Conflict("link_used")
@@ -204,15 +207,15 @@ def signed_by(session: Session, one: LinkedDocument) -> SignoffRow | None:
     return next((signoff for signoff in given if signoff.role == role), None)
 
 
-def taken(
-    unit: UnitOfWork, comer: LinkVisitor, position: int, *, key: bytes, lock: bool
+def link_document(
+    unit: UnitOfWork, visitor: LinkVisitor, position: int, *, key: bytes, lock: bool
 ) -> tuple[LinkRow, LinkedDocument]:
     """Return a link and one of its documents; with `lock` both are held until the commit.
 
     Raises as `enter`, and NotFound (link_other_document).
     """
     session = unit.session
-    link = enter(session, comer, unit.now, key, lock=lock).link
+    link = enter(session, visitor, unit.now, key, lock=lock).link
     one = at(session, link, position)
     if lock:
         session.refresh(one.item)
@@ -229,8 +232,3 @@ def _remember(unit: UnitOfWork, link: LinkRow, position: int, seen: tuple[str, s
     if item.opened_at is None:
         item.opened_at, item.shown_sha256 = unit.now, seen[0]
         note(unit, "opened", link, item, pdf=seen[0], user_agent=seen[1])
-
-
-def _colleague(session: Session, link: LinkRow) -> str:
-    query = select(LinkRow.name).where(LinkRow.before_id == link.id)
-    return session.scalars(query).one()

@@ -13,14 +13,14 @@ from docgen.errors import Conflict, InputUnreadable
 from docgen.links.links import (
     IssuedLink,
     LinkedDocument,
-    asked,
+    documents_of,
     end,
     note,
-    opened_for,
+    store_link,
     successor,
     waiting_of,
 )
-from docgen.links.opening import LinkVisitor, actor_of, enter, not_to_sign, taken
+from docgen.links.opening import LinkVisitor, actor_of, enter, link_document, refusal_to_sign
 from docgen.store.tables import LinkItemRow, LinkRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.uploads import Upload
@@ -30,8 +30,8 @@ from docgen.workflow.review import LinkSigner, PendingSignoff, SignoffWish
 from schemas.envelope import Opinion
 from schemas.vocabulary import Role
 
-MOST_HANDED_ON = 3
-AGENT_LENGTH = 300
+MOST_HANDED_ON = 3  # times, so that a link cannot wander about without an end
+AGENT_LENGTH = 300  # of the column that keeps what the browser calls itself
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ class Colleague:
     phone: str | None = None
 
 
-def sign(store: Store, comer: LinkVisitor, position: int, said: SigningStatement) -> LinkedDocument:
+def sign(
+    store: Store, visitor: LinkVisitor, position: int, said: SigningStatement
+) -> LinkedDocument:
     """Give a link's word on one of its documents, sealed and with its evidence.
 
     Raises as `docgen.links.opening.enter` and `docgen.workflow.review.link_word`; Conflict:
@@ -81,26 +83,26 @@ def sign(store: Store, comer: LinkVisitor, position: int, said: SigningStatement
     link_not_opened; InputUnreadable (link_name_differs). Then nothing is changed.
     """
     with store.reading() as session:
-        entered = enter(session, comer, store.clock(), store.key)
+        entered = enter(session, visitor, store.clock(), store.key)
     _check_hand(entered.link, said)
     for data in (said.hand.image, said.hand.strokes):
         if data:
             store.blobs.put(data)
-    actor = actor_of(entered.link, comer.address)
+    actor = actor_of(entered.link, visitor.address)
 
     def ask(unit: UnitOfWork, lock: bool) -> PendingSignoff:
-        link, one = taken(unit, comer, position, key=store.key, lock=lock)
+        link, one = link_document(unit, visitor, position, key=store.key, lock=lock)
         _may_be_signed(unit, one)
         signer = LinkSigner(Role[link.role], link.name, link.created_by, link.org)
         return review.link_word(unit, (one.record, one.version), signer, said.word)
 
     def change(keep: Callable[[UnitOfWork], PendingSignoff]) -> LinkedDocument:
         with store.change(actor) as unit:
-            link, one = taken(unit, comer, position, key=store.key, lock=True)
+            link, one = link_document(unit, visitor, position, key=store.key, lock=True)
             note(unit, "consented", link, one.item, consent=said.consent_hash)
             given = keep(unit)
             unit.session.flush()
-            _keep_evidence(unit, (link, one), said, comer)
+            _keep_evidence(unit, (link, one), said, visitor)
             one.item.signoff_id = given.signed.id
             _signed(unit, link, one, said)
             return one
@@ -108,13 +110,13 @@ def sign(store: Store, comer: LinkVisitor, position: int, said: SigningStatement
     return signing.sign(store, actor, ask, change, image=said.hand.image)
 
 
-def delegate(unit: UnitOfWork, comer: LinkVisitor, to: Colleague, key: bytes) -> IssuedLink:
+def delegate(unit: UnitOfWork, visitor: LinkVisitor, to: Colleague, key: bytes) -> IssuedLink:
     """End a link and make one for a colleague, for all that still waits; the trace is kept.
 
     Raises as `enter`, and Conflict (link_nothing_waiting, link_delegated_often).
     """
     session = unit.session
-    old = enter(session, comer, unit.now, key, lock=True).link
+    old = enter(session, visitor, unit.now, key, lock=True).link
     query = select(func.count()).where(
         LinkRow.first_id == old.first_id, LinkRow.ended_how == "delegated"
     )
@@ -131,14 +133,14 @@ def delegate(unit: UnitOfWork, comer: LinkVisitor, to: Colleague, key: bytes) ->
         email=to.email,
         phone=to.phone,
     )
-    for one in asked(session, old):
+    for one in documents_of(session, old):
         if (one.record.id, one.version.number) in waiting:
             note(unit, "delegated", old, one.item, to=to.name, reason=to.reason, link_to=new.id)
-    return opened_for(unit, new, waiting, before=old.id)
+    return store_link(unit, new, waiting, before=old.id)
 
 
 def _may_be_signed(unit: UnitOfWork, one: LinkedDocument) -> None:
-    if refusal := not_to_sign(unit.session, one):
+    if refusal := refusal_to_sign(unit.session, one):
         raise refusal
     if one.item.opened_at is None:
         raise Conflict("link_not_opened")
@@ -156,6 +158,7 @@ def _check_hand(link: LinkRow, said: SigningStatement) -> None:
 
 
 def _plain(name: str) -> str:
+    # NFKC (UAX #15) makes full-width letters plain; spaces and case do not tell people apart.
     return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 
@@ -163,13 +166,13 @@ def _keep_evidence(
     unit: UnitOfWork,
     signed: tuple[LinkRow, LinkedDocument],
     said: SigningStatement,
-    comer: LinkVisitor,
+    visitor: LinkVisitor,
 ) -> None:
     link, one = signed
     item, hand = one.item, said.hand
     item.done_at, item.how = unit.now, hand.how
     item.consent, item.consent_hash = said.consent, said.consent_hash
-    item.user_agent, item.address = comer.user_agent[:AGENT_LENGTH], comer.address
+    item.user_agent, item.address = visitor.user_agent[:AGENT_LENGTH], visitor.address
     image = _attached(unit, signed, hand.image, ("signature.png", "image/png"))
     strokes = _attached(unit, signed, hand.strokes, ("strokes.json", "application/json"))
     item.image_id, item.strokes_id = image, strokes

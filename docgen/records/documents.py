@@ -19,6 +19,7 @@ from docgen.store.tables import ContractRow, DocumentRow, RecordRow, RenderingRo
 from docgen.store.unit_of_work import Store, UnitOfWork
 
 SIGNED = "signed"
+# States in which the content of a version can change no more.
 FIXED = frozenset({"submitted", "in_review", "returned", "approved", "archived"})
 
 
@@ -35,7 +36,7 @@ class StoredDocument:
 
 @dataclass(frozen=True)
 class DocumentRequest:
-    """A document that was asked for: where it lies already, or the order that makes it.
+    """A requested document: the sha256 of the stored file, or the order that renders it.
 
     `fixed` says that the version is submitted, so that the file belongs to it for good.
     """
@@ -67,7 +68,7 @@ def order_for(
     )
 
 
-def wanted(
+def find(
     store: Store,
     actor: Actor,
     record_id: str,

@@ -24,6 +24,7 @@ from schemas.secrets import secret_problems
 from schemas.setting import Setting
 from schemas.values import parse_day
 
+# What no later edit could mend, because the database or the answer cannot hold it.
 HELD_BACK = frozenset({"lone_surrogate", "too_many_rows", "too_long", "character_not_xml"})
 
 
@@ -61,7 +62,7 @@ def read_draft(
     if not isinstance(plain, dict):
         raise InputUnreadable("not_an_object.record")
     model = _model(plain, code or doc_no[:2])
-    problems = [*secret_problems(plain), *_ours(plain)]
+    problems = [*secret_problems(plain), *_service_fields(plain)]
     contract = _contract(session, actor, plain)
     if contract is None:
         problems.append(error("contract_no", "unknown_contract", plain.get("contract_no")))
@@ -104,7 +105,7 @@ def _model(plain: dict[str, Any], code: str) -> type[Record]:
     raise InputUnreadable("no_record_type", place="/doc_no", value=wanted, choices=" ".join(known))
 
 
-def _ours(plain: dict[str, Any]) -> list[Problem]:
+def _service_fields(plain: dict[str, Any]) -> list[Problem]:
     """Name what only the service may say."""
     found = []
     if plain.get("status", "draft") not in ("draft", "草稿"):
@@ -144,4 +145,5 @@ def _asset_nos(node: Any) -> list[str]:
     own = [node["asset_no"]] if isinstance(node.get("asset_no"), str) else []
     many = [one for one in node.get("asset_nos") or [] if isinstance(one, str)]
     below = [found for child in node.values() for found in _asset_nos(child)]
+    # As long as the column of the index; a longer number is an error of its own.
     return [number[:200] for number in (*own, *many)] + below

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from sqlalchemy import case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from docgen.errors import Conflict, RecordRefused
@@ -15,7 +14,7 @@ from docgen.store.tables import RecordRow, SerialRow
 from schemas.problems import error
 from schemas.values import base_number
 
-LAST_SERIAL = 999
+LAST_SERIAL = 999  # a document number has three digits for it (schemas.values.DOC_NO_PATTERN)
 Series = tuple[str, str, date]
 """A type, a customer and a day."""
 
@@ -47,14 +46,14 @@ def claim(session: Session, doc_no: str, day: date) -> None:
         raise RecordRefused([error("doc_no", "number_taken", doc_no)])
 
 
-def given_to(session: Session, customer_code: str) -> dict[Series, int]:
+def last_serials(session: Session, customer_code: str) -> dict[Series, int]:
     """Return the last serial of every series of a customer."""
     query = select(SerialRow).where(SerialRow.customer_code == customer_code)
     return {(one.code, one.customer_code, one.day): one.last for one in session.scalars(query)}
 
 
 def reserve(session: Session, doc_nos: Iterable[str], seen: Mapping[Series, int]) -> bool:
-    """Take numbers that were chosen by what `given_to` told; False when others took some since.
+    """Take numbers that were chosen after `last_serials`; False when others took some since.
 
     The rows of all their series are locked, in one order, until the commit.
     """
@@ -84,8 +83,7 @@ def _reserved(session: Session, series: Series, seen: int, upto: int) -> bool:
 
 def _advanced(session: Session, code: str, customer_code: str, day: date, *, at_least: int) -> int:
     """Move the series on: to `at_least` if that is further, or by one when it is 0."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    made = insert(SerialRow).values(
+    serial = insert_into(session, SerialRow).values(
         code=code, customer_code=customer_code, day=day, last=at_least or 1
     )
     change = (
@@ -93,7 +91,8 @@ def _advanced(session: Session, code: str, customer_code: str, day: date, *, at_
         if not at_least
         else {"last": case((SerialRow.last > at_least, SerialRow.last), else_=at_least)}
     )
-    query = made.on_conflict_do_update(
+    # One statement, so that two writers at once cannot both read the same last serial.
+    query = serial.on_conflict_do_update(
         index_elements=["code", "customer_code", "day"], set_=change
     ).returning(SerialRow.last)
     return session.execute(query).scalar_one()

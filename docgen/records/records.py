@@ -94,8 +94,8 @@ def create(
     unit.session.flush()
     unit.session.add(version)
     _index(unit, record, draft)
-    unit.note("record.created", ("record", record.id), record.contract_id, doc_no=record.doc_no)
-    unit.tell("record.created", record.contract_id, id=record.id, doc_no=record.doc_no)
+    note_record(unit, "record.created", record, doc_no=record.doc_no)
+    announce_record(unit, "record.created", record, version)
     return record, version, draft.problems
 
 
@@ -111,7 +111,7 @@ def change(
     record.doc_date, record.prepared_by = draft.day, _prepared_by(draft)
     touched(unit, record)
     _index(unit, record, draft)
-    unit.note("record.changed", ("record", record.id), record.contract_id, etag=record.etag)
+    note_record(unit, "record.changed", record, etag=record.etag)
     return record, version, draft.problems
 
 
@@ -172,7 +172,7 @@ def listed(
     narrowed = _narrowed(session, query, chosen, actor)
     if cursor:
         narrowed = narrowed.where(RecordRow.seq < int(decoded(cursor, KIND)))
-    return paged(session.scalars(narrowed.limit(limit + 1)), limit, KIND, _seq)
+    return paged(session.scalars(narrowed.limit(limit + 1)), limit, KIND, lambda record: record.seq)
 
 
 def versions(session: Session, actor: Actor, record_id: str) -> Sequence[VersionRow]:
@@ -192,8 +192,20 @@ def contract_of(session: Session, record: RecordRow) -> ContractRow:
     return session.get_one(ContractRow, record.contract_id)
 
 
+def note_record(unit: UnitOfWork, action: str, record: RecordRow, **detail: object) -> None:
+    """Put what was done to a record into the audit trail."""
+    unit.note(action, ("record", record.id), record.contract_id, **detail)
+
+
+def announce_record(
+    unit: UnitOfWork, event: str, record: RecordRow, version: VersionRow, **detail: object
+) -> None:
+    """Leave a message for the contract's webhooks about a version of a record."""
+    unit.tell(event, record.contract_id, id=record.id, doc_no=version.doc_no, **detail)
+
+
 def touched(unit: UnitOfWork, record: RecordRow) -> None:
-    """Count a change of the record."""
+    """Advance the record's ETag counter and its time of change."""
     record.etag += 1
     record.updated_at = unit.now
 
@@ -281,7 +293,3 @@ def _same_record(record: RecordRow, draft: Draft, given: Any) -> None:
 def _prepared_by(draft: Draft) -> str:
     given = draft.plain.get("prepared_by")
     return given[:200] if isinstance(given, str) else ""
-
-
-def _seq(record: RecordRow) -> int:
-    return record.seq

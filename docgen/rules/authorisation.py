@@ -11,8 +11,11 @@ from docgen.rules.partial import Plain, line, moment, raw_rows
 from schemas.problems import Problem, Step, error, warning
 from schemas.values import base_number
 
+# As schemas.values.DOC_NO_PATTERN has it, for this one type.
 SQ_NUMBER = re.compile(r"SQ-[A-Z0-9]{2,12}-\d{8}-\d{3}(-R\d{1,2})?")
+# Fields that say when work was done, whichever record type they stand in.
 TIMES = ("changed_at", "started_at", "ended_at", "work_started_at", "start", "end")
+# Lists whose rows are work under the authorisation of the record around them.
 INHERITING = ("config_changes", "sessions")
 
 Path = tuple[Step, ...]

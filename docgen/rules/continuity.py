@@ -62,6 +62,7 @@ def _key(change: ParamChange) -> tuple[str, str]:
     return change.asset_no, change.param_name.casefold()
 
 
+# States of a check item that say nothing of the thing itself.
 UNSEEN = (CheckState.not_checked, CheckState.not_applicable)
 
 

@@ -40,13 +40,13 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session that changes nothing."""
-        with _faults_told(), self.engine.connect() as connection:
+        with _faults_store_fault(), self.engine.connect() as connection:
             yield Session(bind=connection, autoflush=False)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """Give a connection that sees one state of the whole database, and reads it in pieces."""
-        with _faults_told(), self.engine.connect() as connection:
+        with _faults_store_fault(), self.engine.connect() as connection:
             if not self.is_sqlite:  # where WAL gives every transaction one state
                 connection = connection.execution_options(
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -68,7 +68,7 @@ class Database:
             raise StoreFault("store_busy")
         try:
             engine = self.engine.execution_options(docgen_writes=True)
-            with _faults_told(), engine.begin() as connection:
+            with _faults_store_fault(), engine.begin() as connection:
                 yield connection
         finally:
             if self._writing is not None:
@@ -131,16 +131,16 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _faults_told() -> Iterator[None]:
+def _faults_store_fault() -> Iterator[None]:
     """Tell a full disk, a lock and a lost database apart from faults of the program."""
     try:
         yield
     except OperationalError as fault:
-        raise _told(fault) from fault
+        raise _store_fault(fault) from fault
     except InternalError as fault:
         if not any(sign in str(fault.orig) for sign in READ_ONLY):
             raise
-        raise _told(fault) from fault
+        raise _store_fault(fault) from fault
     except DatabaseError as fault:
         if not any(sign in str(fault.orig) for sign in DAMAGED):
             raise
@@ -149,7 +149,7 @@ def _faults_told() -> Iterator[None]:
         raise StoreFault("store_busy") from fault
 
 
-def _told(fault: DBAPIError) -> StoreFault:
+def _store_fault(fault: DBAPIError) -> StoreFault:
     text = str(fault.orig)
     if "locked" in text or "deadlock" in text:
         return StoreFault("store_busy")

@@ -11,7 +11,8 @@ from docgen.errors import OutputRefused, SettingWrong
 from docgen.files.output import write_aside
 
 KEY_NAME = "secret.key"
-KEY_BYTES = 32
+KEY_BYTES = 32  # 256 bits, as much as the Fernet key that is derived from it
+# What manuals and compose files put in the place of a key.
 EXAMPLES = ("changeme", "change-me", "secret", "password", "example", "docgen", "please", "your")
 
 
@@ -36,7 +37,7 @@ def secret_key(folder: Path, given: str, *, make: bool) -> bytes:
         if not make:
             raise SettingWrong("secret_missing", place="DOCGEN_SECRET_KEY")
         write_aside(path, secrets.token_hex(KEY_BYTES).encode())
-        path.chmod(0o600)
+        path.chmod(0o600)  # readable by nobody but the owner
     return _derived(path.read_text("ascii").strip())
 
 
@@ -44,4 +45,5 @@ def _derived(text: str) -> bytes:
     plain = text.casefold()
     if len(text) < KEY_BYTES or len(set(text)) < 10 or any(word in plain for word in EXAMPLES):
         raise SettingWrong("secret_weak", place="DOCGEN_SECRET_KEY")
+    # Fernet wants 32 bytes in URL-safe base64 (its specification, "Key Format").
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())

@@ -21,10 +21,11 @@ from docgen.store.blobs import open_blobs
 from docgen.store.database import SQLITE_NAME, Database, sqlite_url
 from docgen.store.folder import secret_key
 
-FREE_MB = 1000
+FREE_MB = 1000  # below it a contract's documents, or a backup, may not fit any more
+# Before this no docgen existed: a machine without a battery clock starts in 1970 or 2000.
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
-APART = timedelta(seconds=5)
-OLDEST_POSTGRES = 14
+APART = timedelta(seconds=5)  # far below the two minutes for which a message of mail is claimed
+OLDEST_POSTGRES = 14  # of 2021; PostgreSQL mends a release for five years
 PROBE = b"docgen doctor\n"
 
 
@@ -52,9 +53,9 @@ def examine(settings: Settings) -> Iterator[HealthFinding]:
     if folder.is_dir():
         yield _folder(folder)
         yield _space(folder)
-    yield _told("密钥 secret key", lambda: _key(settings, folder))
-    yield _told("数据库 database", lambda: _database(settings, folder))
-    yield _told("文件存储 blobs", lambda: _blobs(settings, folder))
+    yield _finding("密钥 secret key", lambda: _key(settings, folder))
+    yield _finding("数据库 database", lambda: _database(settings, folder))
+    yield _finding("文件存储 blobs", lambda: _blobs(settings, folder))
 
 
 def _folder(folder: Path) -> HealthFinding:
@@ -78,8 +79,8 @@ def _space(folder: Path) -> HealthFinding:
 def _clock(settings: Settings) -> HealthFinding:
     subject, now = "时钟 clock", datetime.now(UTC)
     if settings.now:
-        told = f"DOCGEN_NOW={settings.now.isoformat()}，只用于重现 only to reproduce"
-        return HealthFinding(subject, True, told)
+        detail = f"DOCGEN_NOW={settings.now.isoformat()}，只用于重现 only to reproduce"
+        return HealthFinding(subject, True, detail)
     return HealthFinding(
         subject, now > EARLIEST, now.isoformat(timespec="seconds"), "启用时间同步 NTP"
     )
@@ -104,6 +105,7 @@ def _version(session: Session) -> str:
     """Return the version, of PostgreSQL after a look at its clock. Raises StoreFault."""
     if session.get_bind().dialect.name == "sqlite":
         return f"SQLite {session.scalar(text('SELECT sqlite_version()'))}"
+    # 170004 is release 17.4: the major number is all but the last four digits since release 10.
     number = int(session.scalar(text("SHOW server_version_num")) or 0)
     version = f"PostgreSQL {number // 10000}.{number % 10000}"
     if number // 10000 < OLDEST_POSTGRES:
@@ -124,7 +126,7 @@ def _blobs(settings: Settings, folder: Path) -> str:
     return settings.blobs or str(folder / "blobs")
 
 
-def _told(subject: str, look: Callable[[], str]) -> HealthFinding:
+def _finding(subject: str, look: Callable[[], str]) -> HealthFinding:
     try:
         return HealthFinding(subject, True, look())
     except DocgenError as wrong:

@@ -26,6 +26,7 @@ class Repeatable:
 def wait_for(session: Session, request: Repeatable) -> None:
     """Let no other request with this key be carried out meanwhile (SQLite has one writer)."""
     if session.get_bind().dialect.name != "sqlite":
+        # An advisory lock has one signed 64-bit key (PostgreSQL, 9.28.10).
         digest = hashlib.sha256(f"{request.user_id} {request.key}".encode()).digest()
         lock = int.from_bytes(digest[:8], "big", signed=True)
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})

@@ -1,4 +1,4 @@
-"""Who keeps whom out: a backup holds off the sweep, whose bytes it is about to read."""
+"""Locks between backup and sweep: no bytes are swept while a backup is about to read them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from docgen.errors import OutputRefused
 from docgen.store.database import Database
 
 NAME = "sweep.lock"
-_LOCK = 0x73776570  # of PostgreSQL's advisory locks
+_LOCK = 0x73776570  # of PostgreSQL's advisory locks, "swep" in ASCII
 
 
 @contextmanager
@@ -41,8 +41,9 @@ def _held(database: Database, *, shared: bool, wait: bool) -> Iterator[bool]:
     # In a connection of its own: a snapshot begins only after the lock is held.
     call = f"pg_{'' if wait else 'try_'}advisory_xact_lock{'_shared' if shared else ''}(:lock)"
     with database.reading() as session:
-        told = session.scalar(text(f"SELECT {call}"), {"lock": _LOCK})
-        yield told is not False
+        # The variants that wait return void, which arrives as "" or None: they hold the lock.
+        locked = session.scalar(text(f"SELECT {call}"), {"lock": _LOCK})
+        yield locked is not False
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def _flocked(path: Path, *, shared: bool, wait: bool) -> Iterator[bool]:
 
 def _locked(handle: int, kind: int) -> bool:
     try:
-        fcntl.flock(handle, kind)
+        fcntl.flock(handle, kind)  # released when the file is closed, by a crash as well
     except BlockingIOError:
         return False
     return True

@@ -15,7 +15,7 @@ from docgen.errors import StoreFault
 from docgen.store.database import Database
 
 FOLDER = Path(__file__).with_name("alembic")
-_LOCK = 0x646F6367  # of PostgreSQL's advisory locks: two processes never migrate at once
+_LOCK = 0x646F6367  # "docg", an advisory lock of PostgreSQL: one process migrates at a time
 
 
 def migrate(database: Database) -> tuple[str, str]:
@@ -88,6 +88,7 @@ def _install_procrastinate(connection: Connection) -> None:
 
 def _config(connection: Connection) -> Config:
     config = Config()
+    # ConfigParser, beneath Alembic, reads a single % as the beginning of a reference.
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from docgen.errors import InputUnreadable
 
 T = TypeVar("T")
-LIMIT, MOST = 50, 200
+LIMIT, MOST = 50, 200  # items of a page: what is usual, and what one answer may hold
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Page(Generic[T]):
 
 
 def paged(found: Iterable[T], limit: int, kind: str, key: Callable[[T], str | int]) -> Page[T]:
-    """Make a page of at most `limit` out of items of which there may be one more."""
+    """Make a page of the first `limit` items; one item more tells that another page follows."""
     items = list(found)
     if len(items) <= limit:
         return Page(items)
@@ -34,10 +34,12 @@ def paged(found: Iterable[T], limit: int, kind: str, key: Callable[[T], str | in
 def decoded(cursor: str, kind: str) -> str | int:
     """Return the key in a cursor. InputUnreadable: bad_cursor."""
     try:
+        # RFC 4648 5 lets the padding be left out of addresses; Python wants it back.
         padded = cursor + "=" * (-len(cursor) % 4)
         found_kind, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if found_kind != kind or not isinstance(key, str | int) or isinstance(key, bool):
             raise ValueError(kind)
+        # PostgreSQL compares with a 32-bit integer, and a larger one would be its error.
         if isinstance(key, int) and not 0 <= key < 2**31:
             raise ValueError(key)
         if isinstance(key, str) and b"\0" in key.encode():  # PostgreSQL has no NUL, UTF-8 no halves

@@ -21,12 +21,14 @@ from docgen.store.content_address import SHA256, checked, shard
 if TYPE_CHECKING:  # obstore ships these for checkers only
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
+# Bucket names: Amazon S3 User Guide, "General purpose bucket naming rules" (3 to 63 characters).
 PLACE = re.compile(
     r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])"
     r"(?P<prefix>(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)/?"
 )
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")  # first hit wins
 ASIDE = "removed"
+# Long enough for a server that restarts; then the caller is told that the store is unusable.
 RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
 CLIENT: ClientConfig = {
     "connect_timeout": timedelta(seconds=5),

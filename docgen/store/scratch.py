@@ -1,4 +1,4 @@
-"""A folder for work in hand, gone when it is done; a disk that takes nothing more is a fault."""
+"""Temporary folders for one piece of work; a full disk is reported as StoreFault."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from docgen.errors import StoreFault
 
+# No space left, and the user's quota used up.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
 def scratch(name: str) -> Iterator[Path]:
-    """Give a folder of its own. StoreFault: no_space, scratch_unusable."""
+    """Make a folder that is removed at the end. StoreFault: no_space, scratch_unusable."""
     try:
         with TemporaryDirectory(prefix=f"docgen-{name}-") as folder:
             yield Path(folder)

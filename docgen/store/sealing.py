@@ -1,4 +1,4 @@
-"""What the database must not hold open: texts sealed under the service's key, and opened again."""
+"""Encryption, under the service's key, of texts that the database must not hold in clear."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from docgen.errors import StoreFault
 
 
 def sealed(key: bytes, text: str) -> str:
-    """Return `text` as only `key` can open it (Fernet: AES-CBC with an HMAC)."""
+    """Encrypt `text` with `key` (Fernet: AES-128-CBC with HMAC-SHA256)."""
     return Fernet(key).encrypt(text.encode()).decode("ascii")
 
 
 def opened(key: bytes, token: str) -> str:
-    """Return what was sealed. StoreFault: sealed_otherwise, under another key or changed since."""
+    """Decrypt a text. StoreFault: sealed_otherwise (another key, or changed since)."""
     try:
         return Fernet(key).decrypt(token).decode()
     except InvalidToken as wrong:

@@ -21,7 +21,14 @@ from docgen.errors import Conflict
 from docgen.pipeline import RenderRequest
 from docgen.records.documents import StoredDocument, keep_documents, order_for
 from docgen.records.in_force import locked
-from docgen.records.records import contract_of, signoffs, touched, visible
+from docgen.records.records import (
+    announce_record,
+    contract_of,
+    note_record,
+    signoffs,
+    touched,
+    visible,
+)
 from docgen.records.states import Step, refuse, wrong_state
 from docgen.signing import signed_pdf
 from docgen.store.tables import RecordRow, SignoffRow, VersionRow
@@ -89,22 +96,16 @@ def finish(
     keep_documents(unit, version, "archived", made)
     if is_ticket:
         log_ticket(unit, record, json.loads(version.archived_body))
-    unit.note(
+    note_record(
+        unit,
         "record.archived",
-        ("record", record.id),
-        record.contract_id,
+        record,
         doc_no=version.doc_no,
         record_hash=version.record_hash,
         archived_hash=version.archived_hash,
         files={name: one.sha256 for name, one in made.items()},
     )
-    unit.tell(
-        "record.archived",
-        record.contract_id,
-        id=record.id,
-        doc_no=version.doc_no,
-        record_hash=version.record_hash,
-    )
+    announce_record(unit, "record.archived", record, version, record_hash=version.record_hash)
     return record, version
 
 
@@ -135,7 +136,7 @@ def finished(plain: dict[str, Any], code: str, given: list[SignoffRow]) -> dict[
 
 
 def _printed(one: SignoffRow) -> dict[str, Any]:
-    told = {
+    signoff = {
         "role": one.role,
         "name": one.name,
         "org": one.org,
@@ -144,7 +145,7 @@ def _printed(one: SignoffRow) -> dict[str, Any]:
         "signed_on": one.signed_on.isoformat(),
         "method": one.method,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in signoff.items() if value is not None}
 
 
 def _delivered(

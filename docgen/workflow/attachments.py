@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from docgen.access import Ability, Actor
 from docgen.errors import Conflict, NotFound
-from docgen.records.records import need_author, touched, visible
+from docgen.records.records import need_author, note_record, touched, visible
 from docgen.records.states import Step, refuse, wrong_state
 from docgen.signing import paper
 from docgen.store.tables import AttachmentRow, RecordRow, VersionRow
@@ -19,7 +19,7 @@ from docgen.store.unit_of_work import UnitOfWork
 from docgen.uploads import Purpose, Upload
 from docgen.uploads.scans import ScannedCode
 
-MOST_FILES = 50
+MOST_FILES = 50  # of a version, its scans and the pictures of signatures included
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ def add(
     assert unit.actor.user_id
     row = kept(unit, version, purpose, upload, by=unit.actor.user_id, note=note, matched=matched)
     touched(unit, record)
-    unit.note(
+    note_record(
+        unit,
         "file.added",
-        ("record", record.id),
-        record.contract_id,
+        record,
         file=row.id,
         purpose=purpose,
         sha256=row.sha256,
-        **_told(scan, row),
+        **_scan_detail(scan, row),
     )
     return record, row
 
@@ -133,9 +133,7 @@ def remove(unit: UnitOfWork, where: tuple[str, int], file_id: str) -> RecordRow:
         raise NotFound("not_found.attachment")
     unit.session.delete(row)
     touched(unit, record)
-    unit.note(
-        "file.removed", ("record", record.id), record.contract_id, file=row.id, sha256=row.sha256
-    )
+    note_record(unit, "file.removed", record, file=row.id, sha256=row.sha256)
     return record
 
 
@@ -152,9 +150,7 @@ def opened(unit: UnitOfWork, where: tuple[str, int], file_id: str) -> Attachment
     """Return a file to be read, with its access in the audit trail. Raises NotFound."""
     record, version = visible(unit.session, unit.actor, *where)
     row = _of(unit.session, version, file_id)
-    unit.note(
-        "file.read", ("record", record.id), record.contract_id, file=row.id, sha256=row.sha256
-    )
+    note_record(unit, "file.read", record, file=row.id, sha256=row.sha256)
     return row
 
 
@@ -164,7 +160,7 @@ def _matched(version: VersionRow, scan: Scan) -> paper.Matched:
     )
 
 
-def _told(scan: Scan | None, row: AttachmentRow) -> dict[str, str | bool | None]:
+def _scan_detail(scan: Scan | None, row: AttachmentRow) -> dict[str, str | bool | None]:
     """Return what the audit trail says of a scan: what was matched, and the word given for it."""
     if scan is None:
         return {}

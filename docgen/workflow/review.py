@@ -7,7 +7,7 @@ from datetime import date
 
 from docgen.access import Ability
 from docgen.errors import NotAllowed, RecordRefused
-from docgen.records.records import signoffs, touched, visible
+from docgen.records.records import announce_record, note_record, signoffs, touched, visible
 from docgen.records.states import Step, refuse, wrong_state
 from docgen.signing.signed_pdf import Sealed
 from docgen.signing.signed_pdf import keep as keep_sealed
@@ -80,7 +80,7 @@ def begin(unit: UnitOfWork, record_id: str) -> tuple[RecordRow, VersionRow]:
     _own_role(unit, record)
     refuse(Step.begin_review, wrong_state(Step.begin_review, version.state))
     _move(unit, record, version, "in_review")
-    unit.note("review.begun", ("record", record.id), record.contract_id, doc_no=version.doc_no)
+    note_record(unit, "review.begun", record, doc_no=version.doc_no)
     return record, version
 
 
@@ -94,7 +94,8 @@ def own_word(
     """
     record, version = _under_review(unit, where, lock=lock)
     role = _own_role(unit, record)
-    _need_another(unit, record, version)
+    if unit.actor.user_id in (record.created_by, version.submitted_by):  # in whatever role
+        raise NotAllowed("own_record")
     signed = SignoffRow(
         role=role,
         name=unit.actor.name,
@@ -177,10 +178,10 @@ def keep(unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None) -> Pend
     if sealed:
         keep_sealed(unit, version, sealed)
     unit.session.add(signed)
-    unit.note(
+    note_record(
+        unit,
         "record.signed",
-        ("record", record.id),
-        record.contract_id,
+        record,
         doc_no=version.doc_no,
         record_hash=version.record_hash,
         role=signed.role,
@@ -203,14 +204,8 @@ def void(unit: UnitOfWork, record_id: str, reason: str) -> tuple[RecordRow, Vers
     refuse(Step.void, wrong_state(Step.void, version.state))
     version.reason, version.ended_at = reason, unit.now
     _move(unit, record, version, "void")
-    unit.note(
-        "record.voided",
-        ("record", record.id),
-        record.contract_id,
-        doc_no=version.doc_no,
-        reason=reason,
-    )
-    unit.tell("record.voided", record.contract_id, id=record.id, doc_no=version.doc_no)
+    note_record(unit, "record.voided", record, doc_no=version.doc_no, reason=reason)
+    announce_record(unit, "record.voided", record, version)
     return record, version
 
 
@@ -220,12 +215,6 @@ def _under_review(
     record, version = visible(unit.session, unit.actor, *where, lock=lock)
     refuse(Step.sign, wrong_state(Step.sign, version.state))
     return record, version
-
-
-def _need_another(unit: UnitOfWork, record: RecordRow, version: VersionRow) -> None:
-    """Raise NotAllowed when the actor wrote or submitted the record, in whatever role."""
-    if unit.actor.user_id in (record.created_by, version.submitted_by):
-        raise NotAllowed("own_record")
 
 
 def _own_role(unit: UnitOfWork, record: RecordRow) -> Role:
@@ -277,15 +266,8 @@ def _settle(
         state, event = "in_review", "record.signed"
     _move(unit, record, version, state)
     if event != "record.signed":
-        unit.note(event, ("record", record.id), record.contract_id, doc_no=version.doc_no)
-    unit.tell(
-        event,
-        record.contract_id,
-        id=record.id,
-        doc_no=version.doc_no,
-        role=given[-1].role,
-        opinion=given[-1].opinion,
-    )
+        note_record(unit, event, record, doc_no=version.doc_no)
+    announce_record(unit, event, record, version, role=given[-1].role, opinion=given[-1].opinion)
 
 
 def _move(unit: UnitOfWork, record: RecordRow, version: VersionRow, state: str) -> None:

@@ -1,4 +1,4 @@
-"""Signing a version: asked whether it may be, sealed outside any transaction, then asked and kept.
+"""Signing a version: checked, sealed outside any transaction, then checked again and stored.
 
 Two people who sign at the same moment both sign: the later seal is set again in the newer bytes.
 """
@@ -21,7 +21,7 @@ from schemas.envelope import Opinion, SignMethod
 from schemas.vocabulary import Role
 
 T = TypeVar("T")
-TRIES = 5
+TRIES = 5  # each lost to somebody who signed meanwhile
 Ask = Callable[[UnitOfWork, bool], PendingSignoff]
 
 
@@ -34,7 +34,7 @@ def sign(
     image: bytes | None = None,
     proof: str = "",
 ) -> T:
-    """Have `ask` tell what is given (its flag: whether to lock), seal it, and have it kept.
+    """Build a sign-off with `ask` (its flag: lock the version), seal it, store it with `change`.
 
     `change` makes the change in one transaction with what it is given. `image` is a drawn
     signature, `proof` the sha256 of a scan that comes with the change. Raises what `ask` and

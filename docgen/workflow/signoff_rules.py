@@ -54,7 +54,8 @@ def too_early(record: RecordRow, signed: SignoffRow, before: list[SignoffRow]) -
     """
     awaited = tuple(role for role in missing_roles(record, before) if role in CUSTOMERS)
     agrees = signed.opinion != Opinion.disagree
-    if signed.role != Role.pm or not agrees or not awaited or not _is_ticket(record):
+    is_ticket = issubclass(record_model(record.code), Ticket)
+    if signed.role != Role.pm or not agrees or not awaited or not is_ticket:
         return []
     return [error("role", "receipt_before_signature", Role.pm, roles=_joined(awaited))]
 
@@ -74,10 +75,6 @@ def misfits(
         for one in errors_of(found.problems)
         if one.path[0] in places
     ]
-
-
-def _is_ticket(record: RecordRow) -> bool:
-    return issubclass(record_model(record.code), Ticket)
 
 
 def _leads_somewhere(body: str, pointer: str) -> bool:

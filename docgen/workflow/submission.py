@@ -22,7 +22,14 @@ from docgen.pipeline import RenderRequest
 from docgen.records.cross_record import cross_problems
 from docgen.records.documents import StoredDocument, keep_documents, order_for
 from docgen.records.in_force import locked
-from docgen.records.records import contract_of, editable, touched, visible
+from docgen.records.records import (
+    announce_record,
+    contract_of,
+    editable,
+    note_record,
+    touched,
+    visible,
+)
 from docgen.records.states import Step
 from docgen.rules.partial import part, raw_rows
 from docgen.signing.signed_pdf import Sealed, keep
@@ -104,22 +111,16 @@ def finish(
     if sealed:
         keep(unit, version, sealed)
     files = {name: one.sha256 for name, one in made.items()}
-    unit.note(
+    note_record(
+        unit,
         "record.submitted",
-        ("record", record.id),
-        record.contract_id,
+        record,
         doc_no=version.doc_no,
         record_hash=version.record_hash,
         files=files,
         signed_pdf=sealed.made.sha256 if sealed else None,
     )
-    unit.tell(
-        "record.submitted",
-        record.contract_id,
-        id=record.id,
-        doc_no=version.doc_no,
-        record_hash=version.record_hash,
-    )
+    announce_record(unit, "record.submitted", record, version, record_hash=version.record_hash)
     return record, version
 
 
