@@ -1,12 +1,12 @@
 # Every target installs what it needs first; the second time that takes no time.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check serve bench wheel clean
+.PHONY: help demo test test-full check serve bench wheel clean
 
 python := .venv/bin/python
 export PYTHONUTF8 := 1
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 demo: ## Render every sample into out/
 	@.ci/setup
@@ -14,6 +14,9 @@ demo: ## Render every sample into out/
 
 test: ## Run all tests with the coverage gate
 	@.ci/test
+
+test-full: ## Run all tests with faults, fuzz and soaks at full size
+	@DOCGEN_TESTS=full .ci/test
 
 check: ## Check format, lint, types and architecture, then run the tests
 	@.ci/check
