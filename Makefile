@@ -15,7 +15,7 @@ demo: ## Render every sample into out/
 test: ## Run all tests with the coverage gate
 	@.ci/test
 
-test-full: ## Run the tests with faults, fuzz and random examples at full size: an hour or more
+test-full: ## Run all tests with faults, fuzz and soaks at full size
 	@DOCGEN_TESTS=full .ci/test
 
 check: ## Check format, lint, types and architecture, then run the tests
