@@ -12,6 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +25,7 @@ from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
 PATIENCE_S = 60.0
+POLL_S = 0.02  # how soon a server here notices that it is to end; half a second without it
 CLIENT_ID, CLIENT_SECRET = "docgen", "c2lsZW50LXByb3ZpZGVyLXNlY3JldA"
 DISCOVERY = "/.well-known/openid-configuration"
 
@@ -76,6 +78,12 @@ def deny(url: str) -> str:
     return str(answer.headers["location"])
 
 
+@cache
+def _published() -> RSAKey:
+    """Return an honest provider's key, made once: finding its primes takes longer than a test."""
+    return RSAKey.generate_key(2048, {"kid": "k1", "use": "sig"})
+
+
 @dataclass
 class Impostor:
     """A provider whose answers tests choose; it checks client and PKCE as a strict one does."""
@@ -87,9 +95,7 @@ class Impostor:
     header: dict[str, Any] = field(default_factory=lambda: {"alg": "RS256", "kid": "k1"})
     key: Any = None  # that signs; the published one unless told otherwise
     answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
-    published: RSAKey = field(
-        default_factory=lambda: RSAKey.generate_key(2048, {"kid": "k1", "use": "sig"})
-    )
+    published: RSAKey = field(default_factory=_published)
     discovery: dict[str, Any] = field(default_factory=dict)
     token: dict[str, Any] = field(default_factory=dict)
     userinfo: dict[str, Any] = field(default_factory=dict)
@@ -178,7 +184,7 @@ def impostor() -> Iterator[Impostor]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         made.issuer = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(POLL_S,))
         thread.start()
         try:
             yield made

@@ -24,6 +24,7 @@ from tests.links import link, path_of
 from tests.photographs import Camera, photographed, signed
 from tests.photographs import page as printed
 from tests.service import Team, draft
+from tests.sizes import FULL
 from tests.test_verification import short
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.slow]
@@ -103,10 +104,13 @@ def by_paper(case: Case, record: Any, day: str) -> None:
     case.team.made(answer)
 
 
-ways = pytest.mark.parametrize("sign", [by_link, by_paper], ids=["link", "paper"])
+def ways(usual: Way) -> pytest.MarkDecorator:
+    """Sign in both ways, or in the usual one: each way, and each case, comes once in any run."""
+    chosen = [by_link, by_paper] if FULL else [usual]
+    return pytest.mark.parametrize("sign", chosen, ids=lambda way: way.__name__)
 
 
-@ways
+@ways(by_paper)
 def test_case_2_an_inspection(case: Case, sign: Way, tmp_path: Path) -> None:
     team = case.team
     team.clock.at("03-07 18:40")
@@ -134,7 +138,7 @@ def test_case_2_an_inspection(case: Case, sign: Way, tmp_path: Path) -> None:
     others_agree(case, record, tmp_path, roles={"engineer", "leader", "cust_owner"}, pyhanko=False)
 
 
-@ways
+@ways(by_link)
 def test_case_8_a_defect(case: Case, sign: Way, tmp_path: Path) -> None:
     team = case.team
     team.clock.at("03-11 16:45")

@@ -103,10 +103,10 @@ def test_an_administrator_sees_no_contract(team: Team) -> None:
     assert team.get("root", "/records").status_code == 403
 
 
-@pytest.mark.parametrize("name", ["nobody", "%00", "%ff", "ZHANGWEI", "a" * 300])
-def test_an_account_that_is_not_there(team: Team, name: str) -> None:
-    assert team.get("root", f"/users/{name}").status_code == 404
-    assert team.get("zhangwei", f"/users/{name}").status_code == 403
+def test_an_account_that_is_not_there(team: Team) -> None:
+    for name in ("nobody", "%00", "%ff", "ZHANGWEI", "a" * 300):
+        assert team.get("root", f"/users/{name}").status_code == 404, name
+        assert team.get("zhangwei", f"/users/{name}").status_code == 403, name
 
 
 def test_a_repeated_request_adds_one_account_and_keeps_no_password(team: Team) -> None:

@@ -91,9 +91,10 @@ def test_wrong_expired_and_revoked_are_told_alike(people: Team) -> None:
     ],
 )
 def test_scopes_are_those_of_the_role(
-    people: Team, username: str, scopes: list[str], status: int
+    office: Team, username: str, scopes: list[str], status: int
 ) -> None:
-    client, headers = signed_in(people, username)
+    give_password(office, username)
+    client, headers = signed_in(office, username)
     body = {"name": "ci", "scopes": scopes}
     answer = client.post("/api/v1/me/tokens", json=body, headers=headers)
     assert answer.status_code in (status, 400 if status == 422 else status)
@@ -138,16 +139,15 @@ def test_a_token_makes_and_revokes_none_and_sets_no_password(people: Team) -> No
         assert (answer.status_code, answer.json()["code"]) == (403, "session_needed"), path
 
 
-@pytest.mark.parametrize("token_id", ["nothing", "%00", "a" * 40, "%ff"])
-def test_another_persons_token_is_not_there(people: Team, token_id: str) -> None:
+def test_another_persons_token_is_not_there(people: Team) -> None:
     theirs = made(people, "root")
     client, headers = signed_in(people)
     answers = [
         client.delete(f"/api/v1/me/tokens/{one}", headers=headers)
-        for one in (theirs["id"], token_id)
+        for one in (theirs["id"], "nothing", "%00", "a" * 40, "%ff")
     ]
-    assert [answer.status_code for answer in answers] == [404, 404]
-    assert answers[0].content == answers[1].content
+    assert [answer.status_code for answer in answers] == [404] * 5
+    assert len({answer.content for answer in answers}) == 1
     assert with_token(people, theirs["token"], "GET", "/me") == 200
 
 

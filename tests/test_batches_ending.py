@@ -6,7 +6,6 @@ import base64
 import json
 from pathlib import Path
 
-import pytest
 from sqlalchemy import func, select
 
 from docgen.batches.ending import kept, sweep_batches
@@ -88,12 +87,12 @@ def test_batches_that_ended_are_left_out(office: Team) -> None:
     assert [f"/batches/{one}" for one in listed] == [second]
 
 
-@pytest.mark.parametrize("key", ["x", "2026-03-20T10:00:00+00:00 \0", "0001-01-01T00:00+23:00", 1])
-def test_a_cursor_of_batches_is_ours_or_refused(team: Team, key: str | int) -> None:
+def test_a_cursor_of_batches_is_ours_or_refused(team: Team) -> None:
     opened(team)
-    cursor = base64.urlsafe_b64encode(json.dumps(["batches", key]).encode()).decode()
-    answer = team.get("zhangwei", f"/batches?cursor={cursor}")
-    assert (answer.status_code, answer.json()["code"]) == (422, "bad_cursor")
+    for key in ("x", "2026-03-20T10:00:00+00:00 \0", "0001-01-01T00:00+23:00", 1):
+        cursor = base64.urlsafe_b64encode(json.dumps(["batches", key]).encode()).decode()
+        answer = team.get("zhangwei", f"/batches?cursor={cursor}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "bad_cursor"), key
 
 
 def walked(team: Team, query: str) -> list[str]:

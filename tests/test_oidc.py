@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,13 +56,27 @@ def settings_for(issuer: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def firm(request: pytest.FixtureRequest, tmp_path: Path, issuer: str) -> Iterator[Team]:
+@contextmanager
+def set_up(folder: Path, issuer: str, url: str = "") -> Iterator[Team]:
     """A team whose engineer has an e-mail address, with the provider set up."""
-    url = request.getfixturevalue("database") if request.param == "postgresql" else ""
-    with at_work(tmp_path / "data", url, **settings_for(issuer)) as team:
+    with at_work(folder, url, **settings_for(issuer)) as team:
         team.store.clock = Wandering()
         give_mail(team, "zhangwei", MAIL)
+        yield team
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def firm(request: pytest.FixtureRequest, tmp_path: Path, issuer: str) -> Iterator[Team]:
+    """That team over each database."""
+    url = request.getfixturevalue("free_url") if request.param == "postgresql" else ""
+    with set_up(tmp_path / "data", issuer, url) as team:
+        yield team
+
+
+@pytest.fixture
+def small_firm(tmp_path: Path, issuer: str) -> Iterator[Team]:
+    """That team over SQLite."""
+    with set_up(tmp_path / "data", issuer) as team:
         yield team
 
 
@@ -133,16 +148,16 @@ def test_a_verified_address_links_an_account_once(firm: Team, issuer: str) -> No
     ],
 )
 def test_nobody_else_comes_in_or_is_added(
-    firm: Team, issuer: str, claims: dict[str, object]
+    small_firm: Team, issuer: str, claims: dict[str, object]
 ) -> None:
     tell_of(issuer, "s-3", **claims)
-    client = browser(firm)
+    client = browser(small_firm)
     answer = sign_on(client, "s-3")
     assert (answer.status_code, answer.json()["code"]) == (403, "oidc_unknown_person")
     assert client.get("/api/v1/me").status_code == 401
-    assert subject_of(firm, "zhangwei") is None
-    with firm.store.reading() as session:
-        assert len(users.every(session)) == len(firm.tokens)
+    assert subject_of(small_firm, "zhangwei") is None
+    with small_firm.store.reading() as session:
+        assert len(users.every(session)) == len(small_firm.tokens)
 
 
 def test_an_address_of_two_accounts_links_neither(firm: Team, issuer: str) -> None:
@@ -165,8 +180,8 @@ def test_a_disabled_account_stays_out(firm: Team, issuer: str) -> None:
 # ---------------------------------------------------------------- the way there and back
 
 
-def test_what_is_sent_to_the_provider(firm: Team, issuer: str) -> None:
-    client = browser(firm)
+def test_what_is_sent_to_the_provider(small_firm: Team, issuer: str) -> None:
+    client = browser(small_firm)
     url = leave(client)
     sent = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
     assert url.startswith(f"{issuer}/oauth2/authorize?")
@@ -176,10 +191,10 @@ def test_what_is_sent_to_the_provider(firm: Team, issuer: str) -> None:
     assert sent["code_challenge_method"] == "S256"
     assert min(len(sent[name]) for name in ("state", "nonce", "code_challenge")) >= 43
     assert CLIENT_SECRET not in url
-    kept = everything_kept(firm)
+    kept = everything_kept(small_firm)
     for secret in (sent["state"], sent["nonce"], client.cookies["docgen_oidc"]):
         assert secret not in kept
-    another = parse_qs(urlsplit(leave(browser(firm))).query)
+    another = parse_qs(urlsplit(leave(browser(small_firm))).query)
     assert {name for name in sent if another[name][0] == sent[name]} == {
         "response_type",
         "client_id",
@@ -213,8 +228,8 @@ def test_a_return_counts_once_in_time_and_in_the_same_browser(firm: Team, issuer
         assert len(session.scalars(select(OidcLoginRow)).all()) == 1, "the old ones are forgotten"
 
 
-def test_a_refusal_at_the_provider_is_told(firm: Team) -> None:
-    client = browser(firm)
+def test_a_refusal_at_the_provider_is_told(small_firm: Team) -> None:
+    client = browser(small_firm)
     answer = come_back(client, deny(leave(client)))
     assert (answer.status_code, answer.json()["code"]) == (401, "oidc_failed")
     assert "access_denied" in answer.json()["title"]
@@ -223,8 +238,8 @@ def test_a_refusal_at_the_provider_is_told(firm: Team) -> None:
 @pytest.mark.parametrize(
     "query", ["", "?code=x", "?state=x", "?code=x&state=y", "?error=a<b>", "?state=%00&code=%ff"]
 )
-def test_a_return_from_nowhere(firm: Team, query: str) -> None:
-    answer = browser(firm).get(f"/api/v1/oidc/callback{query}")
+def test_a_return_from_nowhere(small_firm: Team, query: str) -> None:
+    answer = browser(small_firm).get(f"/api/v1/oidc/callback{query}")
     assert (answer.status_code, answer.json()["code"]) == (401, "oidc_failed")
     assert "a<b>" not in answer.text
 

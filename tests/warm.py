@@ -30,7 +30,7 @@ from docgen.templates.catalog import FORMATS
 T = TypeVar("T")
 PATIENT: dict[str, Any] = {"wall_s": 150, "cpu_s": 60}
 """Limits of rendering for machines that do much else; what limits do has tests of its own."""
-AT_ONCE = 3
+AT_ONCE = 2
 _pool: list[Children] = []
 _folders: list[Path] = []
 
