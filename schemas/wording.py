@@ -73,7 +73,7 @@ def filled(name: str, given: Mapping[str, Any], part: str, lang: str) -> str:
 
 def in_language(value: Any, lang: str) -> Any:
     """Give what has two languages in one of them, and anything else as it is."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and value.keys() == {*LANGUAGES}:  # else a value from outside
         return value[lang]
     return value.label(lang) if has_label(value) else value
 

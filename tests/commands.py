@@ -42,8 +42,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def surroundings(**changes: object) -> dict[str, str]:
-    """The environment of a command; a change to None takes a variable away."""
+    """The environment of a command; a change to None takes a variable away.
+
+    Without what a command that ran in this process left for its children.
+    """
     made = {name: text for name, text in os.environ.items() if not name.startswith("DOCGEN_")}
+    made.pop("PYTHONSAFEPATH", None)
     made |= {"DOCGEN_NOW": NOW} | {name: str(value) for name, value in changes.items()}
     return {name: text for name, text in made.items() if changes.get(name, "") is not None}
 

@@ -25,7 +25,9 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Argon2 with less work: hundreds of guesses would take minutes."""
     hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr(passwords, "_HASHER", hasher)
-    monkeypatch.setattr(passwords, "_nobodys", lambda: hasher.hash("nobody has this password"))
+    monkeypatch.setattr(
+        passwords, "_unknown_user_hash", lambda: hasher.hash("nobody has this password")
+    )
 
 
 @pytest.fixture

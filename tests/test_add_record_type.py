@@ -202,7 +202,7 @@ def test_the_type_is_unknown_where_nothing_was_added(project: Path, tmp_path: Pa
 
 def test_a_module_and_its_row_in_the_table_make_a_format(project: Path, tmp_path: Path) -> None:
     (project / "docgen" / "renderers" / "text.py").write_text(RENDERER, "utf-8")
-    table = project / "docgen" / "templates.py"
+    table = project / "docgen" / "templates" / "catalog.py"
     row = '        Format("txt", "text.txt", "docgen.renderers.text", "text/plain"),\n'
     mark = '        Format("pdf", '
     text = table.read_text("utf-8")

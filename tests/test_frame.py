@@ -108,6 +108,9 @@ def test_an_import_in_the_other_direction_is_found(
     for package in PACKAGES:
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
+        for module in (ROOT / package).iterdir():  # the layers name them
+            if module.suffix == ".py" or (module / "__init__.py").is_file():
+                (tmp_path / package / f"{module.stem}.py").touch()
     (tmp_path / importer / "wrong.py").write_text(f"import {imported}\n", "utf-8")
     report = lint_imports(tmp_path)
     assert report.returncode == 1

@@ -90,7 +90,7 @@ def test_doctor_needs_a_database_that_answers(tmp_path: Path) -> None:
 def test_sigterm_lets_requests_finish_and_ends_with_0(tmp_path: Path) -> None:
     body = (samples_dir() / "ZX/basic.json").read_bytes()
     with (
-        served(tmp_path, environment(tmp_path / "data")) as service,
+        served(tmp_path, environment(tmp_path / "data") | {"DOCGEN_LOG": "json"}) as service,
         ThreadPoolExecutor(1) as pool,
     ):
         before = service.log.read_text("utf-8")

@@ -259,9 +259,13 @@ def test_people_who_are_unknown_come_back_disabled(package: Made, tmp_path: Path
         path = tmp_path / "package.zip"
         path.write_bytes(package.data)
         with other.store.database.writing() as session:
-            session.connection().exec_driver_sql(
-                "UPDATE users SET username = 'someone.else' WHERE username = 'zhangwei'"
-            )
+            for statement in (
+                "PRAGMA defer_foreign_keys = ON",
+                "UPDATE api_tokens SET user_id = 'other' WHERE user_id IN (SELECT id FROM users"
+                + " WHERE username = 'zhangwei')",
+                "UPDATE users SET id = 'other', username = 'someone' WHERE username = 'zhangwei'",
+            ):
+                session.connection().exec_driver_sql(statement)
         list(restore(other.store, path, package.roots))
         users = other.get("root", "/users?limit=200").json()["items"]
         disabled = {one["username"] for one in users if one["disabled"]}

@@ -56,7 +56,7 @@ def _asked_before(folder: Path) -> list[str]:
     (folder / "probe.py").write_text("import sys; print(*sys.modules)", "utf-8")
     command = [sys.executable, "-m", "probe"]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=True
+        command, cwd=folder, env=surroundings(), capture_output=True, text=True, check=True
     ).stdout.split()
 
 
