@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pebble import ProcessFuture
+from pebble.pool.base_pool import PoolStatus
 
 from docgen.errors import RecordRefused, RenderFailed, TemplateFaulty
 from docgen.pipeline import RenderedFile, RenderRequest, render
@@ -223,6 +225,29 @@ def test_stopping_ends_a_hanging_child() -> None:
     pool.submit(exec, "while True: pass", size_bytes=0)
     pool.stop()
     assert not alive(pid)
+
+
+def test_who_waits_when_children_are_stopped_is_told_so() -> None:
+    """One that is worked on, and one that waits its turn."""
+    pool = Children(1)
+    waiting = [pool.submit(time.sleep, 600, size_bytes=0) for _ in range(2)]
+    pool.stop()
+    for future in waiting:
+        with pytest.raises(RenderFailed) as told:
+            outcome(future)
+        assert told.value.code in {"render_stopped", "render_died"}  # where Pebble saw it die
+
+
+def test_who_waits_for_a_pool_that_broke_is_told_so() -> None:
+    with Children(1) as pool:
+        pool.run(os.getpid, size_bytes=0)
+        pool._pool._context.status = PoolStatus.ERROR  # as Pebble does when an idle child dies
+        lost: ProcessFuture[None] = ProcessFuture()  # left in the queue of such a pool
+        pool._unfinished.add(lost)
+        assert pool.run(os.getpid, size_bytes=0)
+        with pytest.raises(RenderFailed) as told:
+            outcome(lost)
+        assert told.value.code == "render_died"
 
 
 def test_what_comes_after_the_stop_is_told_so() -> None:

@@ -13,7 +13,9 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import InvalidStateError
 from concurrent.futures import TimeoutError as TimedOut
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.context import ForkServerContext
@@ -88,9 +90,10 @@ class Children:
         self._workers = workers
         self._context = _Context()
         self._context.set_forkserver_preload(["docgen.pipeline.preloaded", *preload])
-        self._changing = threading.Lock()
+        self._changing = threading.RLock()
         self._pool = self._new_pool()
         self._stopped = False
+        self._unfinished: set[ProcessFuture[Any]] = set()
 
     def _new_pool(self) -> ProcessPool:
         return ProcessPool(
@@ -113,15 +116,19 @@ class Children:
         if kind is not None:
             self.stop()
             return
-        self._stopped = True
-        self._pool.close()
+        with self._changing:  # no work comes in between the look at the pool and its end
+            self._stopped = True
+            self._pool.close()
         self._pool.join()
+        self._give_up("render_stopped")
 
     def stop(self) -> None:
-        """End all children at once, whatever they are doing."""
-        self._stopped = True
-        self._pool.stop()
+        """End all children at once, whatever they are doing; who waits for them is told so."""
+        with self._changing:
+            self._stopped = True
+            self._pool.stop()
         self._pool.join()
+        self._give_up("render_stopped")
 
     def submit(self, work: Callable[..., T], *args: Any, size_bytes: int) -> ProcessFuture[T]:
         """Start `work(*args)` in a child; take its result with `outcome`.
@@ -129,25 +136,38 @@ class Children:
         RenderFailed: render_stopped, once `stop` was called.
         """
         limits = self.limits
-        try:
-            return self._working_pool().schedule(
-                _run_limited,
-                args=(limits.cpu_for(size_bytes), work, *args),
-                timeout=limits.wall_for(size_bytes),
-            )
-        except RuntimeError as wrong:  # raised by Pebble for a pool that was closed or stopped
-            if not self._stopped:
-                raise
-            raise RenderFailed("render_stopped") from wrong
+        with self._changing:
+            try:
+                future: ProcessFuture[T] = self._working_pool().schedule(
+                    _run_limited,
+                    args=(limits.cpu_for(size_bytes), work, *args),
+                    timeout=limits.wall_for(size_bytes),
+                )
+            except RuntimeError as wrong:  # raised by Pebble for a pool that was closed or stopped
+                if not self._stopped:
+                    raise
+                raise RenderFailed("render_stopped") from wrong
+            self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
+        return future
 
     def _working_pool(self) -> ProcessPool:
         """Return the pool, or a new one: Pebble's stays broken once an idle child was killed."""
-        with self._changing:
-            if not self._pool.active and not self._stopped:
-                self._pool.stop()
-                self._pool.join()
-                self._pool = self._new_pool()
-            return self._pool
+        if not self._pool.active and not self._stopped:
+            self._pool.stop()
+            self._pool.join()
+            self._give_up("render_died.cut_off", reason="the pool of children broke")
+            self._pool = self._new_pool()
+        return self._pool
+
+    def _give_up(self, code: str, **values: str) -> None:
+        """Fail what the pool that has ended did not: Pebble drops it, and who waits waits for ever.
+
+        pebble.ProcessPool.stop ends its threads with tasks in their queue or under way.
+        """
+        for future in tuple(self._unfinished):
+            with suppress(InvalidStateError):  # it ended, or was cancelled, in this moment
+                future.set_exception(RenderFailed(code, **values))
 
     def run(self, work: Callable[..., T], *args: Any, size_bytes: int) -> T:
         """Start `work` and wait for it; every failure is a DocgenError."""
