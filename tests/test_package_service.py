@@ -262,7 +262,7 @@ def test_people_who_are_unknown_come_back_disabled(package: Made, tmp_path: Path
             for statement in (
                 "PRAGMA defer_foreign_keys = ON",
                 "UPDATE api_tokens SET user_id = 'other' WHERE user_id IN (SELECT id FROM users"
-                + " WHERE username = 'zhangwei')",
+                " WHERE username = 'zhangwei')",
                 "UPDATE users SET id = 'other', username = 'someone' WHERE username = 'zhangwei'",
             ):
                 session.connection().exec_driver_sql(statement)
