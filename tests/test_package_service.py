@@ -261,8 +261,10 @@ def test_people_who_are_unknown_come_back_disabled(package: Made, tmp_path: Path
         with other.store.database.writing() as session:
             for statement in (
                 "PRAGMA defer_foreign_keys = ON",
-                "UPDATE api_tokens SET user_id = 'other' WHERE user_id IN (SELECT id FROM users"
-                " WHERE username = 'zhangwei')",
+                (
+                    "UPDATE api_tokens SET user_id = 'other' WHERE user_id IN (SELECT id FROM users"
+                    " WHERE username = 'zhangwei')"
+                ),
                 "UPDATE users SET id = 'other', username = 'someone' WHERE username = 'zhangwei'",
             ):
                 session.connection().exec_driver_sql(statement)
