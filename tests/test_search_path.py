@@ -55,8 +55,9 @@ def folder(tmp_path: Path, log: Path) -> Path:
 def _asked_before(folder: Path) -> list[str]:
     (folder / "probe.py").write_text("import sys; print(*sys.modules)", "utf-8")
     command = [sys.executable, "-m", "probe"]
+    plain = surroundings(COVERAGE_PROCESS_CONFIG=None)  # what coverage asks for is not Python's
     return subprocess.run(
-        command, cwd=folder, env=surroundings(), capture_output=True, text=True, check=True
+        command, cwd=folder, env=plain, capture_output=True, text=True, check=True
     ).stdout.split()
 
 
