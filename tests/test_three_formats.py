@@ -22,6 +22,7 @@ from schemas.setting import Setting
 from tests.office import converted
 from tests.readers import docx_text, pdf_text, squeezed, xlsx_cells, xlsx_text
 from tests.sizes import FULL
+from tests.warm import PATIENT
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SAMPLES = sorted(
@@ -41,7 +42,7 @@ def name_of(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Children]:
-    with children(Settings(jobs=1), FORMATS) as made:
+    with children(Settings(jobs=1, **PATIENT), FORMATS) as made:
         yield made
 
 
