@@ -258,7 +258,7 @@ def test_a_broken_request_is_answered(tmp_path: Path) -> None:
 def test_stopping_ends_the_children_after_the_last_answer(
     tmp_path: Path, pool: ThreadPoolExecutor
 ) -> None:
-    with serving(tmp_path, DOCGEN_CPU_S="5") as server:
+    with serving(tmp_path, DOCGEN_CPU_S="2") as server:
         hanging: Future[Answer] = pool.submit(server.post, "render/ZX.pdf", "ZX")
         assert until(lambda: rendering(server))
         below = family(server.process.pid)
@@ -270,7 +270,7 @@ def test_stopping_ends_the_children_after_the_last_answer(
 
 
 def test_a_killed_server_leaves_no_children(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
-    with serving(tmp_path, DOCGEN_CPU_S="5") as server:
+    with serving(tmp_path, DOCGEN_CPU_S="2") as server:
         hanging: Future[Any] = pool.submit(server.post, "render/ZX.pdf", "ZX")
         assert until(lambda: rendering(server))
         below = family(server.process.pid)
