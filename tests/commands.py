@@ -28,7 +28,7 @@ from docgen.cli.console import out
 from docgen.paths import samples_dir, templates_dir
 from docgen.pipeline import _theme
 from docgen.templates.catalog import templates_digest
-from tests.kept_child import child_kept
+from tests.kept_child import LIMITS, child_kept
 
 SAMPLES = samples_dir()
 TEMPLATES = templates_dir()
@@ -39,6 +39,12 @@ ZX = SAMPLES / "ZX" / "basic.json"
 PROGRAM = (sys.executable, "-m", "docgen")
 NOW = "2026-11-01T09:00"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+EASY = {
+    "DOCGEN_JOBS": "1",
+    "DOCGEN_WALL_S": f"{LIMITS.wall_s}",
+    "DOCGEN_CPU_S": f"{LIMITS.cpu_s}",
+}
+"""What gives a command the child that is kept; its limits suit machines that do much else."""
 
 
 def surroundings(**changes: object) -> dict[str, str]:
@@ -62,7 +68,7 @@ def docgen(
     early = {name for name in env if name == "TZ" or name.startswith("PYTHON")}
     assert not early, f"{early} count when a process starts: call docgen_process"
     words = [os.fsdecode(_argument(one)) for one in arguments]
-    environ = surroundings(**{"DOCGEN_JOBS": 1} | env)
+    environ = surroundings(**EASY | env)
     return _unbroken(called(words, environ, cwd or Path.cwd(), _encoded(data)))
 
 
@@ -105,7 +111,7 @@ def _own_state() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     hook, width, said = sys.excepthook, out._width, structlog.get_config()
     logs = logging.getLogger()
-    log_handlers, log_level = logs.handlers, logs.level
+    log_handlers, levels = logs.handlers, {one: one.level for one in _loggers()}
     logs.handlers = []  # without any, warnings go to standard error
     logs.setLevel(logging.WARNING)
     structlog.reset_defaults()
@@ -116,9 +122,15 @@ def _own_state() -> Iterator[None]:
     finally:
         structlog.configure(**said)
         logs.handlers, sys.excepthook, out._width = log_handlers, hook, width
-        logs.setLevel(log_level)
+        for logger in _loggers():
+            logger.setLevel(levels.get(logger, logging.NOTSET))
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _loggers() -> list[logging.Logger]:
+    known = logging.getLogger().manager.loggerDict.values()
+    return [logging.getLogger(), *(one for one in known if isinstance(one, logging.Logger))]
 
 
 # ---------------------------------------------------------------- as a process

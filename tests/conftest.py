@@ -14,9 +14,9 @@ from docgen.templates.theme import default_folder
 from tests.sizes import FULL
 
 pytest_plugins = [
-    "tests.kept_child",
     "tests.postgres",
     "tests.warm",
+    "tests.kept_child",
     "tests.service",
     "tests.shop",
     "tests.signing_in",

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -22,8 +23,10 @@ import docgen.pipeline.children
 from docgen.pipeline import _theme
 from docgen.renderers.isolation import ChildLimits, Children
 from docgen.templates.catalog import FORMATS
+from tests.warm import PATIENT
 
 T = TypeVar("T")
+LIMITS = replace(ChildLimits(), **PATIENT)
 
 
 class KeptChild(Children):
@@ -31,7 +34,7 @@ class KeptChild(Children):
 
     def __init__(self) -> None:
         """Get ready for every format: whoever comes later finds the modules loaded."""
-        super().__init__(1, ChildLimits(), [made.module for made in FORMATS.values()])
+        super().__init__(1, LIMITS, [made.module for made in FORMATS.values()])
         self._given: list[ProcessFuture[Any]] = []
 
     def submit(self, work: Callable[..., T], *args: Any, size_bytes: int) -> ProcessFuture[T]:
@@ -72,7 +75,7 @@ _kept: list[KeptChild] = []
 
 def _children(workers: int, limits: ChildLimits, preload: Sequence[str]) -> Children:
     """Stand in for the class: only those with limits of their own, or several, are new."""
-    if workers != 1 or limits != ChildLimits():
+    if workers != 1 or limits != LIMITS:
         return Children(workers, limits, preload)
     if not _kept or _kept[-1].stopped:
         _kept[:] = [KeptChild()]

@@ -37,7 +37,8 @@ from docs import make_reference
 from schemas.catalog import record_types
 from schemas.values import LOG_LIMIT, ROW_LIMIT, TEXT_LIMIT
 from tests.answering import script
-from tests.commands import docgen
+from tests.commands import EASY, docgen
+from tests.warm import lent
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -105,7 +106,7 @@ def with_commands() -> list[Path]:
 @pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.name)
 def test_every_command_works(workspace: Path, page: Path) -> None:
     lines = "set -euxo pipefail\n" + "".join(block.text for block in blocks(page, "sh"))
-    done = script(lines, workspace, os.environ | {"DOCGEN_JOBS": "1"}, workspace / ".venv/bin")
+    done = script(lines, workspace, os.environ | EASY, workspace / ".venv/bin")
     assert done.returncode == 0, done.stdout[-3000:]
     assert "Traceback" not in done.stdout
 
@@ -172,7 +173,7 @@ def _form_part(folder: Path, part: str) -> tuple[str, Any]:
 def test_every_curl_example_works(workspace: Path, tmp_path: Path) -> None:
     commands = [line for block in blocks(DOCS / "api.md", "sh") for line in block.text.splitlines()]
     assert commands
-    with TestClient(create_app(Settings(jobs=2, data=tmp_path))) as client:
+    with TestClient(create_app(Settings(data=tmp_path), pools=lent)) as client:
         for command in commands:
             assert command.startswith("curl ")
             curled(client, command, workspace)
@@ -189,7 +190,7 @@ def test_the_way_to_the_archive_works(workspace: Path, tmp_path: Path, page: str
         if line.startswith("curl ")
     ]
     assert commands
-    settings = Settings(jobs=2, data=tmp_path / "data")
+    settings = Settings(data=tmp_path / "data")
     environ = {"DOCGEN_DATA": str(settings.data)}
     contract = str(workspace / "samples/contract/HT-2026-017.json")
     added = CliRunner(env=environ).invoke(app, ["contract", "add", contract, "--json"])
@@ -199,7 +200,7 @@ def test_the_way_to_the_archive_works(workspace: Path, tmp_path: Path, page: str
         for one in json.loads(added.stdout)["people"]
         if one["role"] in names
     }
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings, pools=lent)) as client:
         for command in commands:
             for name, token in tokens.items():
                 command = command.replace(name, token)
@@ -306,7 +307,7 @@ def test_the_apis_examples_are_its_answers(tmp_path: Path) -> None:
     headers = {"Content-Type": "application/json"}
     good = (samples_dir() / "ZX/basic.json").read_bytes()
     bad = (samples_dir() / "bad/QX.signature_missing.json").read_bytes()
-    with TestClient(create_app(Settings(jobs=2, data=tmp_path))) as client:
+    with TestClient(create_app(Settings(data=tmp_path), pools=lent)) as client:
         valid = client.post("/api/v1/validate/ZX", content=good, headers=headers).json()
         refused = client.post("/api/v1/validate/QX", content=bad, headers=headers).json()
     assert examples("api.md") == [valid, refused]
