@@ -55,3 +55,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         return (yield)
     finally:
         os.environ["COVERAGE_PROCESS_CONFIG"] = told
+
+
+def pytest_runtest_setup() -> None:
+    """Forget what an entrance that ran in this process told Python for its children."""
+    os.environ.pop("PYTHONSAFEPATH", None)
