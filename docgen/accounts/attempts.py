@@ -105,8 +105,12 @@ def lock_of(rounds: int) -> timedelta:
 
 
 def _row(session: Session, key_hash: str, now: datetime) -> AttemptRow:
-    """Return the count, locked for others until the commit; a new one begins at nothing."""
+    """Return the count, locked for others until the commit; a new one begins at nothing.
+
+    In one statement: between two, somebody who succeeds may delete the row.
+    """
     new = insert_into(session, AttemptRow).values(key_hash=key_hash, failures=0, failed_at=now)
-    session.execute(new.on_conflict_do_nothing())
-    query = select(AttemptRow).where(AttemptRow.key_hash == key_hash).with_for_update()
-    return session.scalars(query).one()
+    kept = new.on_conflict_do_update(
+        index_elements=[AttemptRow.key_hash], set_={"failures": AttemptRow.failures}
+    ).returning(AttemptRow)
+    return session.scalars(kept, execution_options={"populate_existing": True}).one()
