@@ -36,7 +36,7 @@ from docgen.signing import signed_pdf
 from docgen.signing.signed_pdf import SealMark
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.workflow import archiving, review, signing, submission
-from docgen.workflow.review import PendingSignoff, SignoffWish
+from docgen.workflow.review import PendingSignoff, StatedOpinion
 from schemas.envelope import Opinion
 from schemas.vocabulary import Role
 
@@ -159,7 +159,7 @@ def _files(store: Store, pool: Children, order: RenderRequest) -> dict[str, Stor
 
 def _receive(store: Store, manager: Actor, where: tuple[str, int]) -> None:
     def ask(unit: UnitOfWork, lock: bool) -> PendingSignoff:
-        return review.own_word(unit, where, SignoffWish(Opinion.agree), lock=lock)
+        return review.own_signoff(unit, where, StatedOpinion(Opinion.agree), lock=lock)
 
     def change(work: Callable[[UnitOfWork], PendingSignoff]) -> PendingSignoff:
         with store.change(manager) as unit:

@@ -40,7 +40,7 @@ from docgen.signing.seal import seal
 from docgen.signing.verify import verify_pdf
 from docgen.store import tables
 from docgen.store.unit_of_work import Store
-from docgen.workflow.review import SignoffWish
+from docgen.workflow.review import StatedOpinion
 from schemas.envelope import Opinion
 from schemas.vocabulary import Role
 
@@ -133,7 +133,7 @@ def _visit(folder: Path, count: int) -> float:
         with store.change(maker) as unit:
             made = links.make(unit, where, person, LinkTerms(), key=store.key)
         comer = LinkVisitor(made.token)
-        said = SigningStatement(SignoffWish(Opinion.agree), "bench", Hand(typed="刘洋"))
+        said = SigningStatement(StatedOpinion(Opinion.agree), "bench", Hand(typed="刘洋"))
         for position in range(1, count + 1):
             opening.open_document(store, comer, position)
 

@@ -9,13 +9,13 @@ from sqlalchemy import select
 from docgen.access import Actor
 from docgen.store.tables import RecordRow, UserRow
 from docgen.workflow import archiving, review, submission
-from docgen.workflow.review import PaperSignature, SignoffWish
+from docgen.workflow.review import PaperSignature, StatedOpinion
 from schemas.envelope import Opinion
 from schemas.values import parse_day
 from schemas.vocabulary import Role
 from tests.service import Team
 
-AGREED = SignoffWish(Opinion.agree)
+AGREED = StatedOpinion(Opinion.agree)
 
 
 def actor(team: Team, who: str) -> Actor:
@@ -33,22 +33,22 @@ def submit(team: Team, record: Any, who: str = "zhangwei") -> None:
         submission.finish(unit, prepared, {})
 
 
-def sign(team: Team, record: Any, who: str, word: SignoffWish = AGREED) -> None:
+def sign(team: Team, record: Any, who: str, stated: StatedOpinion = AGREED) -> None:
     """Sign the newest version as leader or pm."""
     with team.store.change(actor(team, who)) as unit:
         where = (record["id"], _newest(team, record))
-        review.keep(unit, review.own_word(unit, where, word, lock=True), None)
+        review.keep(unit, review.own_signoff(unit, where, stated, lock=True), None)
 
 
 def paper(
-    team: Team, record: Any, role: Role, name: str, day: str, word: SignoffWish = AGREED
+    team: Team, record: Any, role: Role, name: str, day: str, stated: StatedOpinion = AGREED
 ) -> None:
     """Record a customer's signature with a scan."""
     scan = team.scan(record)
     given = PaperSignature(role, name, parse_day(day), scan)
     with team.store.change(actor(team, "zhangwei")) as unit:
         where = (record["id"], _newest(team, record))
-        review.keep(unit, review.paper_word(unit, where, given, word, lock=True), None)
+        review.keep(unit, review.paper_signoff(unit, where, given, stated, lock=True), None)
 
 
 def archive(team: Team, record: Any, who: str = "zhangwei") -> None:

@@ -2,4 +2,15 @@
 
 import os
 
+import pytest
+
 FULL = os.environ.get("DOCGEN_TESTS") == "full"
+
+
+def one_database(fixture: str) -> pytest.MarkDecorator:
+    """Run a long walk through the whole application over PostgreSQL, at full size over both.
+
+    Each step of it is tried over both databases in the tests of its own subject.
+    """
+    chosen = ["sqlite", "postgresql"] if FULL else ["postgresql"]
+    return pytest.mark.parametrize(fixture, chosen, indirect=True)

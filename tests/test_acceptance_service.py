@@ -18,8 +18,9 @@ from tests import paperless
 from tests.paperless import change, problems
 from tests.readers import docx_text, pdf_text, squeezed, xlsx_text
 from tests.service import Team, draft
+from tests.sizes import one_database
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, one_database("team")]
 
 PAPER = {"role": "cust_owner", "name": "刘洋", "opinion": "agree"}
 

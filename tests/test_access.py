@@ -29,6 +29,7 @@ from docgen.store.tables import LinkRow, UserRow, WebhookRow
 from docgen.store.unit_of_work import UnitOfWork
 from tests.service import Team, draft, picture
 from tests.signing_in import ORIGIN, browser, give_password, sign_in, trail
+from tests.sizes import one_database
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
 
@@ -320,6 +321,7 @@ def told(answer: Response) -> tuple[object, ...]:
 # ---------------------------------------------------------------- the walk
 
 
+@one_database("team")
 def test_the_scene_is_complete(scene: Scene) -> None:
     roles = {
         scene.team.get(name, "/me").json()["role"]
@@ -334,6 +336,7 @@ def test_the_scene_is_complete(scene: Scene) -> None:
         assert scene.ask("other", Route("GET", path), scene.own).status_code == 200
 
 
+@one_database("team")
 @pytest.mark.slow
 def test_what_is_another_contracts_is_as_if_it_were_not(scene: Scene) -> None:
     wrong = [
@@ -358,6 +361,7 @@ def pairs(scene: Scene, route: Route) -> Iterator[tuple[str, dict[str, str], dic
         yield "theirs below ours", ours | {last: scene.theirs[last]}, ours | {last: nothing[last]}
 
 
+@one_database("team")
 def test_members_whose_tokens_only_read_change_nothing(scene: Scene) -> None:
     team, members = scene.team, f"/contracts/{scene.theirs['contract_id']}/members"
     for role in ("engineer", "expert", "pm", "leader"):
@@ -373,6 +377,7 @@ def test_members_whose_tokens_only_read_change_nothing(scene: Scene) -> None:
         assert len(trail(team)) == before, role
 
 
+@one_database("team")
 @pytest.mark.slow
 def test_lists_and_public_routes_tell_nothing_of_it(scene: Scene) -> None:
     secrets = {*scene.theirs.values(), "HT-2026-017", *scene.team.tokens.values()} - {"zhangwei"}
@@ -389,6 +394,7 @@ def test_lists_and_public_routes_tell_nothing_of_it(scene: Scene) -> None:
             assert not found, f"{caller}: {route}: {found}"
 
 
+@one_database("team")
 def test_a_record_for_another_contract_is_refused_as_for_none(scene: Scene) -> None:
     for caller in ("other", "otherpm"):
         answers = [

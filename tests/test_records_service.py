@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.service import Team, draft, picture
+from tests.sizes import one_database
 
 PDF = b"%PDF"
 
@@ -328,6 +329,7 @@ def test_keys_that_mean_something_to_programs_are_plainly_refused(office: Team) 
 
 
 @pytest.mark.slow
+@one_database("team")
 def test_three_requests_take_a_record_from_nothing_to_the_archive(team: Team) -> None:
     team.contract()
     again = {"Idempotency-Key": "hand-in-1"}

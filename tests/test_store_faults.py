@@ -23,10 +23,11 @@ from docgen.store.unit_of_work import Store
 from tests.commands import as_json
 from tests.service import at_work, draft
 from tests.serving import Served, served
+from tests.sizes import FULL
 from tests.stores import environment, filled_at, record_ids, store_at, token, whole
 
 ROOT = Path(__file__).resolve().parent.parent
-POSTS, CLIENTS = 300, 8
+POSTS, CLIENTS = 300 if FULL else 100, 8
 
 
 # ---------------------------------------------------------------- killed at every step (F11)

@@ -14,7 +14,7 @@ from sqlalchemy import select, text, update
 from docgen.errors import Conflict, DocgenError, RecordRefused, TransitionRefused
 from docgen.store.tables import RecordRow, UserRow
 from docgen.workflow import archiving, review, submission
-from docgen.workflow.review import SignoffWish
+from docgen.workflow.review import StatedOpinion
 from schemas.envelope import Opinion
 from schemas.vocabulary import Role
 from tests.paperless import AGREED, actor, archive, change, paper, problems, sign, submit
@@ -421,7 +421,7 @@ def test_a_returned_version_takes_no_paper(at_work: Team) -> None:
     record = at_work.record("XJ")
     submit(at_work, record)
     scan = at_work.scan(record)
-    sign(at_work, record, "chenjianguo", SignoffWish(Opinion.disagree, "请补充"))
+    sign(at_work, record, "chenjianguo", StatedOpinion(Opinion.disagree, "请补充"))
     given = {"role": "cust_owner", "name": "刘洋", "signed_on": "2026-03-10", "scan_id": scan}
     answer = at_work.post(
         "zhangwei",
@@ -443,11 +443,11 @@ def test_who_signs_after_a_disagreement_sees_it(at_work: Team) -> None:
     def second() -> None:
         with at_work.store.change(actor(at_work, "zhangwei")) as unit:
             where = (record["id"], 1)
-            review.keep(unit, review.paper_word(unit, where, given, AGREED, lock=True), None)
+            review.keep(unit, review.paper_signoff(unit, where, given, AGREED, lock=True), None)
 
     with at_work.store.change(actor(at_work, "chenjianguo")) as unit:
-        word = SignoffWish(Opinion.disagree, "请补充")
-        review.keep(unit, review.own_word(unit, (record["id"], 1), word, lock=True), None)
+        stated = StatedOpinion(Opinion.disagree, "请补充")
+        review.keep(unit, review.own_signoff(unit, (record["id"], 1), stated, lock=True), None)
         unit.session.flush()
         waiting = begun(at_work, second)
     assert isinstance(waiting(), TransitionRefused)

@@ -32,7 +32,7 @@ from docgen.links.opening import LinkVisitor, OpenedLink
 from docgen.links.signing import Colleague, Hand, SigningStatement
 from docgen.signing import pictures
 from docgen.store.unit_of_work import Store
-from docgen.workflow.review import SignoffWish
+from docgen.workflow.review import StatedOpinion
 from schemas.envelope import Opinion
 
 MOST_PAGES = 2000  # far above any document here; a larger number is not even looked up
@@ -237,8 +237,8 @@ def _statement(
         entered = opening.enter(session, visitor, store.clock(), store.key)
         one = opening.at(session, entered.link, asking.position)
     consent = showing.consent(entered.link, one, asking)
-    word = SignoffWish(Opinion[opinion], form.text("comment") or None)
-    return SigningStatement(word, consent, asking.hand)
+    stated = StatedOpinion(Opinion[opinion], form.text("comment") or None)
+    return SigningStatement(stated, consent, asking.hand)
 
 
 def _handed_on(store: Store, visitor: LinkVisitor, to: Colleague, base: str) -> IssuedLink:

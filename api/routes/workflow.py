@@ -193,9 +193,11 @@ def begin_review(runner: TheRunner, record_id: str, data: EmptyBody) -> Response
 )
 def sign(runner: TheRunner, record_id: str, number: Number, data: JsonBody) -> Response:
     """Give the caller's own sign-off: the leader's review, the project manager's receipt."""
-    word = review.SignoffWish(**parsed(Opined, data).model_dump())
+    stated = review.StatedOpinion(**parsed(Opined, data).model_dump())
     where = (record_id, number)
-    return _signed(runner, data, lambda unit, lock: review.own_word(unit, where, word, lock=lock))
+    return _signed(
+        runner, data, lambda unit, lock: review.own_signoff(unit, where, stated, lock=lock)
+    )
 
 
 @router.post(
@@ -210,11 +212,11 @@ def record_paper_signature(
 ) -> Response:
     """Record a customer's signature on paper: name, date, opinion, and the scan of the page."""
     given = parsed(OnPaper, data)
-    word = review.SignoffWish(given.opinion, given.comment, given.pointer)
+    stated = review.StatedOpinion(given.opinion, given.comment, given.pointer)
     paper = review.PaperSignature(given.role, given.name, given.signed_on, given.scan_id, given.org)
     where = (record_id, number)
     return _signed(
-        runner, data, lambda unit, lock: review.paper_word(unit, where, paper, word, lock=lock)
+        runner, data, lambda unit, lock: review.paper_signoff(unit, where, paper, stated, lock=lock)
     )
 
 
@@ -242,15 +244,15 @@ async def upload_signed_paper(
     scan = await scan_of(request, work, upload, data, unmatched=given.unmatched)
     await run_in_threadpool(runner.store.blobs.put, data)
     where = (record_id, number)
-    word = review.SignoffWish(given.opinion, given.comment)
+    stated = review.StatedOpinion(given.opinion, given.comment)
     paper = review.PaperSignature(given.role, given.name, given.signed_on, None, given.org)
 
     def ask(unit: UnitOfWork, lock: bool) -> review.PendingSignoff:
         if not lock:
             attachments.scanned(unit, where, scan)
-            return review.paper_word(unit, where, paper, word, lock=False)
+            return review.paper_signoff(unit, where, paper, stated, lock=False)
         _, row = attachments.add(unit, where, upload, note=given.note, scan=scan)
-        return review.paper_word(unit, where, replace(paper, scan_id=row.id), word, lock=True)
+        return review.paper_signoff(unit, where, replace(paper, scan_id=row.id), stated, lock=True)
 
     step = "sign:" if given.archive else ""
     sign_it = partial(_signed, runner, content, ask, step=step, proof=upload.sha256)

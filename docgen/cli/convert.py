@@ -181,16 +181,16 @@ SHOWN_CELLS = 8
 
 def tell(report: ConversionReport) -> None:
     """Say what was understood first, then what came of it."""
-    _tell_sheets(report)
+    _print_sheets(report)
     for file, error in report.refused:
         show_error(file, error)
-    _tell_faults(report.errors, "[red]✗[/]")
-    _tell_faults(report.warnings, "[yellow]![/]", dict(report.warned))
-    _tell_skips(report)
-    _tell_end(report)
+    _print_faults(report.errors, "[red]✗[/]")
+    _print_faults(report.warnings, "[yellow]![/]", dict(report.warned))
+    _print_skips(report)
+    _print_end(report)
 
 
-def _tell_sheets(report: ConversionReport) -> None:
+def _print_sheets(report: ConversionReport) -> None:
     told = ""
     for sheet in report.sheets:
         code = sheet["type"]
@@ -228,7 +228,7 @@ def _tell_sheets(report: ConversionReport) -> None:
         out.print(f"  [dim]{escape(file)}: {said.message('zh')} ({said.message('en')})[/]")
 
 
-def _tell_faults(faults: list[Fault], mark: str, counts: dict[str, int] | None = None) -> None:
+def _print_faults(faults: list[Fault], mark: str, counts: dict[str, int] | None = None) -> None:
     """Tell each kind once, with the cells that it is found in."""
     kinds: dict[tuple[str, str], list[Fault]] = defaultdict(list)
     for fault in faults:
@@ -245,7 +245,7 @@ def _tell_faults(faults: list[Fault], mark: str, counts: dict[str, int] | None =
         err.print(f"    [dim]{escape(first.hint('zh'))} {escape(first.hint('en'))}[/]")
 
 
-def _tell_skips(report: ConversionReport) -> None:
+def _print_skips(report: ConversionReport) -> None:
     counts: dict[str, int] = defaultdict(int)
     for skip in report.skips:
         counts[skip.reason] += skip.rows
@@ -254,7 +254,7 @@ def _tell_skips(report: ConversionReport) -> None:
         out.print(f"  跳过 skipped {number} × {why.message('zh')} {why.message('en')}")
 
 
-def _tell_end(report: ConversionReport) -> None:
+def _print_end(report: ConversionReport) -> None:
     for path in report.error_workbooks:
         out.print(f"错误已标在 errors are marked in: {escape(path)}")
     for path in report.combined:

@@ -57,7 +57,7 @@ def validate_command(
         order = RenderRequest(b"", settings.clock(), mask=mask_secrets, contract=agreed)
         with children(replace(settings, jobs=1), ()) as pool:
             results = [(source.name, *_validated(pool, order, source)) for source in sources(files)]
-    _tell_validated(results, as_json)
+    _print_validated(results, as_json)
     if any(error for _, _, error in results):
         raise typer.Exit(REFUSED)
 
@@ -74,7 +74,7 @@ def _validated(
         return [], error
 
 
-def _tell_validated(
+def _print_validated(
     results: list[tuple[str, list[Problem], DocgenError | None]], as_json: bool
 ) -> None:
     if as_json:
@@ -231,12 +231,12 @@ def extract_command(
         elif not target:
             print_json(found.record())
         if not as_json:
-            _tell_extracted(shown(file), found)
+            _print_extracted(shown(file), found)
     if not found.intact:
         raise typer.Exit(REFUSED)
 
 
-def _tell_extracted(name: str, found: Extracted) -> None:
+def _print_extracted(name: str, found: Extracted) -> None:
     """Say it on standard error: standard output holds the record."""
     words = {True: "[green]完好 intact[/]", False: "[red]已改动 changed[/]"}
     err.print(

@@ -128,7 +128,7 @@ def render_command(
             raise typer.Exit(INTERRUPTED) from None
         finally:
             _close(target, report, settings)
-    _tell(report, as_json)
+    _print_report(report, as_json)
     raise typer.Exit(max((exit_code(error) for _, _, error in report.errors), default=OK))
 
 
@@ -256,7 +256,7 @@ def _progress(quiet: bool) -> Progress:
     return Progress(*columns, console=err, disable=quiet or not err.is_terminal, transient=True)
 
 
-def _tell(report: RenderReport, as_json: bool) -> None:
+def _print_report(report: RenderReport, as_json: bool) -> None:
     if as_json:
         print_json(report.as_json())
         return

@@ -94,7 +94,7 @@ def lint_command(
         formats = {template.format for template in chosen}
         with children(replace(settings, jobs=1), formats) as pool:
             results = [(template, _linted(pool, template, theme)) for template in chosen]
-    _tell(results, as_json)
+    _print_report(results, as_json)
     failing = [f for _, found in results for f in found if f.level == "error" or strict]
     if failing:
         raise typer.Exit(REFUSED)
@@ -109,7 +109,7 @@ def _linted(pool: Children, template: Template, theme: Theme) -> list[LintFindin
         return [LintFinding(place, *error.wording())]
 
 
-def _tell(results: list[tuple[Template, list[LintFinding]]], as_json: bool) -> None:
+def _print_report(results: list[tuple[Template, list[LintFinding]]], as_json: bool) -> None:
     if as_json:
         entries = [finding.as_json() for _, found in results for finding in found]
         print_json(

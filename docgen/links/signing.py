@@ -1,4 +1,4 @@
-"""Signing through a link, and handing it on to a colleague; the evidence is kept with the word."""
+"""Signing through a link, with its evidence, and handing the link on to a colleague."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.uploads import Upload
 from docgen.workflow import review, signing
 from docgen.workflow.attachments import kept
-from docgen.workflow.review import LinkSigner, PendingSignoff, SignoffWish
+from docgen.workflow.review import LinkSigner, PendingSignoff, StatedOpinion
 from schemas.envelope import Opinion
 from schemas.vocabulary import Role
 
@@ -44,7 +44,7 @@ class Hand:
 
     @property
     def how(self) -> str:
-        """Say it in a word."""
+        """Return its name in the API."""
         return "drawn" if self.image else "typed" if self.typed else "none"
 
 
@@ -52,7 +52,7 @@ class Hand:
 class SigningStatement:
     """What somebody says, the statement that they confirmed (its text), and how they signed."""
 
-    word: SignoffWish
+    stated: StatedOpinion
     consent: str
     hand: Hand
 
@@ -76,9 +76,9 @@ class Colleague:
 def sign(
     store: Store, visitor: LinkVisitor, position: int, said: SigningStatement
 ) -> LinkedDocument:
-    """Give a link's word on one of its documents, sealed and with its evidence.
+    """Sign one of a link's documents, sealed and with its evidence.
 
-    Raises as `docgen.links.opening.enter` and `docgen.workflow.review.link_word`; Conflict:
+    Raises as `docgen.links.opening.enter` and `docgen.workflow.review.link_signoff`; Conflict:
     link_used (also to the later of two at once), link_role_signed, link_document_closed,
     link_not_opened; InputUnreadable (link_name_differs). Then nothing is changed.
     """
@@ -94,7 +94,7 @@ def sign(
         link, one = link_document(unit, visitor, position, key=store.key, lock=lock)
         _may_be_signed(unit, one)
         signer = LinkSigner(Role[link.role], link.name, link.created_by, link.org)
-        return review.link_word(unit, (one.record, one.version), signer, said.word)
+        return review.link_signoff(unit, (one.record, one.version), signer, said.stated)
 
     def change(keep: Callable[[UnitOfWork], PendingSignoff]) -> LinkedDocument:
         with store.change(actor) as unit:
@@ -149,11 +149,11 @@ def _may_be_signed(unit: UnitOfWork, one: LinkedDocument) -> None:
 def _check_hand(link: LinkRow, said: SigningStatement) -> None:
     """Want a comment on all but agreement; a drawing, or the person's own name, but to refuse."""
     hand = said.hand
-    if said.word.opinion != Opinion.agree and not said.word.comment:
+    if said.stated.opinion != Opinion.agree and not said.stated.comment:
         raise InputUnreadable("link_comment_missing")
     if hand.typed and _plain(hand.typed) != _plain(link.name):
         raise InputUnreadable("link_name_differs", name=link.name)
-    if hand.how == "none" and said.word.opinion != Opinion.disagree:
+    if hand.how == "none" and said.stated.opinion != Opinion.disagree:
         raise InputUnreadable("link_signature_missing")
 
 
@@ -208,14 +208,14 @@ def _attached(
 
 def _signed(unit: UnitOfWork, link: LinkRow, one: LinkedDocument, said: SigningStatement) -> None:
     item, hand = one.item, said.hand
-    disagrees = said.word.opinion == Opinion.disagree
+    disagrees = said.stated.opinion == Opinion.disagree
     note(
         unit,
         "declined" if disagrees else "signed",
         link,
         item,
         signoff=item.signoff_id,
-        opinion=said.word.opinion,
+        opinion=said.stated.opinion,
         how=hand.how,
         consent=item.consent_hash,
         shown=item.shown_sha256,

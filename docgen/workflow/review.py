@@ -32,7 +32,7 @@ OWN_ABILITY = {Role.leader: Ability.review, Role.pm: Ability.receive}
 
 
 @dataclass(frozen=True)
-class SignoffWish:
+class StatedOpinion:
     """What somebody says of a version. `pointer` anchors the comment to a field of the record."""
 
     opinion: Opinion
@@ -84,8 +84,8 @@ def begin(unit: UnitOfWork, record_id: str) -> tuple[RecordRow, VersionRow]:
     return record, version
 
 
-def own_word(
-    unit: UnitOfWork, where: tuple[str, int], word: SignoffWish, *, lock: bool
+def own_signoff(
+    unit: UnitOfWork, where: tuple[str, int], stated: StatedOpinion, *, lock: bool
 ) -> PendingSignoff:
     """Check the actor's own sign-off (leader: review, pm: receipt) on a version (id, number).
 
@@ -103,22 +103,22 @@ def own_word(
         method="electronic",
         signed_on=day_of(unit.now),
         recorded_by=unit.actor.user_id,
-        **vars(word),
+        **vars(stated),
     )
     return _checked(unit, record, version, signed)
 
 
-def paper_word(
+def paper_signoff(
     unit: UnitOfWork,
     where: tuple[str, int],
     paper: PaperSignature,
-    word: SignoffWish,
+    stated: StatedOpinion,
     *,
     lock: bool,
 ) -> PendingSignoff:
     """Check a customer's signature on paper on a version (id, number), with its scan.
 
-    Raises as `own_word`, and RecordRefused for a role that does not sign, a date before the
+    Raises as `own_signoff`, and RecordRefused for a role that does not sign, a date before the
     document's or to come, and a scan that was not uploaded for this version.
     """
     record, version = _under_review(unit, where, lock=lock)
@@ -139,13 +139,13 @@ def paper_word(
         signed_on=paper.signed_on,
         scan_id=paper.scan_id,
         recorded_by=unit.actor.user_id,
-        **vars(word),
+        **vars(stated),
     )
     return _checked(unit, record, version, signed)
 
 
-def link_word(
-    unit: UnitOfWork, found: tuple[RecordRow, VersionRow], signer: LinkSigner, word: SignoffWish
+def link_signoff(
+    unit: UnitOfWork, found: tuple[RecordRow, VersionRow], signer: LinkSigner, stated: StatedOpinion
 ) -> PendingSignoff:
     """Check what somebody says through a link, of the version that it was made for.
 
@@ -162,7 +162,7 @@ def link_word(
         method="electronic",
         signed_on=day_of(unit.now),
         recorded_by=signer.maker_id,
-        **vars(word),
+        **vars(stated),
     )
     return _checked(unit, record, version, signed)
 
