@@ -21,7 +21,8 @@ from docgen.store.anchor import NAME
 from docgen.store.blobs import FolderBlobs
 from docgen.store.database import Database, sqlite_url
 from docgen.store.unit_of_work import Store
-from tests.stores import Filled, settings_of
+from tests.settings import settings_of
+from tests.stores import Filled
 
 FILES = {"open", "os.rename", "os.mkdir", "os.utime", "os.truncate", "tempfile.mkstemp"}
 

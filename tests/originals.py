@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -22,10 +21,9 @@ from docgen.store import migrations
 from docgen.store.database import Database
 from docgen.store.unit_of_work import Store
 from tests.postgres import Server, shared_server
+from tests.settings import NOW, SECRET
 
 T = TypeVar("T")
-NOW = datetime.fromisoformat("2026-03-10T10:00:00+08:00")
-SECRET = "Zq7v1LwX0c9bTt3rKpE5mNn8yHg2sJdF"
 
 
 @dataclass(frozen=True)

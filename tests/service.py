@@ -26,7 +26,8 @@ from docgen.paths import samples_dir
 from docgen.pipeline.children import children
 from docgen.settings import Settings
 from docgen.store.unit_of_work import Store
-from tests.originals import NOW, SECRET, Original
+from tests.originals import Original
+from tests.settings import NOW, SECRET
 from tests.warm import PATIENT, lent
 
 PEOPLE = {

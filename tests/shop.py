@@ -28,8 +28,9 @@ from docgen.webhooks.request import trusted
 from docgen.webhooks.sender import Deliverer
 from docgen.webhooks.webhooks import WebhookPlace, WebhookWish
 from tests.listener import Listener
-from tests.originals import SECRET, Original
+from tests.originals import Original
 from tests.service import Clock
+from tests.settings import SECRET
 from tests.webhooks import LOOPBACK, answering
 
 

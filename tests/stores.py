@@ -20,7 +20,6 @@ from docgen.contracts import contracts
 from docgen.paths import samples_dir
 from docgen.pipeline import RenderedFile
 from docgen.records import documents, records
-from docgen.settings import Settings
 from docgen.store import migrations
 from docgen.store.database import Database
 from docgen.store.etags import etag_of
@@ -29,16 +28,11 @@ from docgen.store.unit_of_work import Store
 from docgen.templates.catalog import FORMATS
 from docgen.uploads import Upload
 from docgen.workflow import attachments, submission
-from tests.originals import NOW, SECRET, Original
+from tests.originals import Original
 from tests.service import draft
+from tests.settings import NOW, SECRET, settings_of
 
 PEOPLE = {"zhangwei": "engineer", "wangqiang": "pm", "chenjianguo": "leader", "root": "admin"}
-
-
-def settings_of(folder: Path, url: str = "", **more: Any) -> Settings:
-    return Settings(
-        data=folder, database=url, secret_key=SECRET if url else "", **{"now": NOW} | more
-    )
 
 
 def environment(folder: Path, url: str = "") -> dict[str, object]:

@@ -36,14 +36,13 @@ from docgen.signing.known_certificates import known
 from docgen.store.tables import AttachmentRow, Base, DocumentRow, RecordRow
 from docgen.store.unit_of_work import Store
 from tests.commands import as_json, docgen
-from tests.originals import NOW
+from tests.settings import NOW, settings_of
 from tests.stores import (
     Filled,
     content_of,
     environment,
     filled_at,
     record_ids,
-    settings_of,
     store_at,
     whole,
 )

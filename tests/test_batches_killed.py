@@ -17,11 +17,12 @@ from docgen.batches.sheets import SheetOptions, UploadedSheet
 from docgen.store.tables import BatchItemRow
 from tests.commands import PROGRAM, surroundings
 from tests.serving import Served, served
+from tests.sizes import FULL
 from tests.stores import Filled, environment, filled_at, store_at, token, whole
 from tests.test_batches_cli import many
 from tests.test_jobs import wait_for
 
-COUNT = 30
+COUNT = 30 if FULL else 12
 LATER = {"DOCGEN_NOW": "2026-03-20T10:00:00+08:00"}
 
 

@@ -19,8 +19,8 @@ from docgen.cli.commands import ENTRIES
 from docgen.cli.serving import GRACE_S
 from docgen.settings import PREFIX, Settings, load_settings
 from docgen.store.health import OLDEST_POSTGRES
-from tests.originals import SECRET
 from tests.serving import served
+from tests.settings import SECRET
 from tests.stores import environment
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -127,7 +127,7 @@ def wait_done(filled: Filled, batch_id: str) -> None:
 # ---------------------------------------------------------------- F1, F2, F4
 
 
-@pytest.mark.parametrize("at_once", [1, 2], ids=["alone", "beside_another"])
+@pytest.mark.parametrize("at_once", [1, 2] if WHOLE else [2])
 def test_killed_at_random_while_documents_are_made(
     filled: Filled, tmp_path: Path, store_url: str, at_once: int
 ) -> None:

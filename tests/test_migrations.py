@@ -21,8 +21,8 @@ from docgen.store.database import Database, sqlite_url
 from docgen.store.tables import Base
 from docgen.store.unit_of_work import Store
 from tests.commands import as_json, docgen, surroundings
-from tests.originals import SECRET
-from tests.stores import environment, filled_at, record_ids, settings_of, store_at, whole
+from tests.settings import SECRET, settings_of
+from tests.stores import environment, filled_at, record_ids, store_at, whole
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,8 +15,8 @@ from docgen.paths import samples_dir
 from docgen.store.blobs import FolderBlobs
 from docgen.store.folder import KEY_NAME
 from tests.commands import as_json, docgen
-from tests.originals import SECRET
 from tests.serving import PATIENCE_S, served
+from tests.settings import SECRET
 from tests.stores import environment, filled_at, store_at
 
 

@@ -21,9 +21,9 @@ from docgen.errors import InputUnreadable
 from docgen.signing.keys import make_trial
 from tests.commands import as_json, docgen
 from tests.hostile import displaced
-from tests.originals import NOW
 from tests.packages import Made, archived, codes, flipped, made, with_manifests, zipped
 from tests.service import at_work
+from tests.settings import NOW
 
 pytestmark = pytest.mark.slow
 

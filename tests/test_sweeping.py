@@ -25,7 +25,7 @@ from docgen.store.tables import BlobRow, DocumentRow, IdempotencyKeyRow, Renderi
 from docgen.store.unit_of_work import Store
 from docgen.workflow import attachments
 from tests.commands import as_json
-from tests.originals import NOW
+from tests.settings import NOW
 from tests.stores import Filled, environment, filled_at, token, whole
 
 HOUR = timedelta(hours=1)

@@ -27,8 +27,8 @@ from docgen.webhooks.sender import Deliverer
 from docgen.webhooks.signature import verify
 from docgen.webhooks.webhooks import WebhookPlace
 from tests.listener import NO_CONTENT, Listener
-from tests.originals import SECRET
 from tests.postgres import Server
+from tests.settings import SECRET
 from tests.shop import Shop, address, chosen, delivering_by, doc_nos, opened
 from tests.webhooks import until
 
