@@ -72,7 +72,7 @@ def test_what_only_signing_brings_is_not_asked_for(office: Team) -> None:
     """A ticket's receipt, a list's receipts, and the sign-offs come after submission."""
     office.contract()
     for code in ("ZX", "QX"):
-        more = {"converted_from": None} if code == "QX" else {}
+        more: dict[str, Any] = {"converted_from": None} if code == "QX" else {}
         office.clock.at("03-31 18:00")
         record = office.record(code, pm_delivery=None, **more)
         asked = {code for _, code in problems(office, record)}
