@@ -20,10 +20,12 @@ DocgenError               code, message zh/en, hint zh/en, place
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from schemas.problems import Problem, shown
 from schemas.wording import Worded
+
+E = TypeVar("E", bound="DocgenError")
 
 
 class DocgenError(Worded, Exception):
@@ -37,6 +39,7 @@ class DocgenError(Worded, Exception):
         super().__init__(code)
         self.entry, self.code = code, code.partition(".")[0]
         self.place, self.value, self.params = place, value, params
+        self.others: tuple[DocgenError, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Cross process borders whole."""
@@ -54,14 +57,26 @@ class DocgenError(Worded, Exception):
         return [
             {
                 "pointer": "",
-                "place": self.place,
-                "code": self.code,
+                "place": one.place,
+                "code": one.code,
                 "level": "error",
-                "value": shown(self.value),
-                "message": self.messages(),
-                "hint": self.hints(),
+                "value": shown(one.value),
+                "message": one.messages(),
+                "hint": one.hints(),
             }
+            for one in self.each()
         ]
+
+    def each(self) -> tuple[DocgenError, ...]:
+        """Return it with the others of the same file that are told together with it."""
+        return (self, *self.others)
+
+
+def together(faults: Sequence[E]) -> E:
+    """Return the first of several refusals of one file, which tells the others as well."""
+    first, *rest = faults
+    first.others = tuple(rest)
+    return first
 
 
 def _rebuilt(kind: type[DocgenError], state: dict[str, Any]) -> DocgenError:

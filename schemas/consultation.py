@@ -62,7 +62,7 @@ class Consultation(Ticket):
             ("delivery", "递交项目经理", "Delivery"),
         ),
     )
-    archive_needs: ClassVar[tuple[str, ...]] = ("answer", "answered_at", "closed_at", "pm_delivery")
+    archive_needs: ClassVar[tuple[str, ...]] = ("answer", "answered_at", "closed_at")
     foreign: ClassVar[Mapping[str, str]] = {"config_changes": "config_changes_in_consultation"}
 
     received_at: Instant = field(

@@ -68,12 +68,7 @@ class Defect(Ticket):
             ("delivery", "递交项目经理", "Delivery"),
         ),
     )
-    archive_needs: ClassVar[tuple[str, ...]] = (
-        "work_started_at",
-        "verification",
-        "resolved_at",
-        "pm_delivery",
-    )
+    archive_needs: ClassVar[tuple[str, ...]] = ("work_started_at", "verification", "resolved_at")
 
     received_at: Instant | None = field(
         "受理时间", "Received", None, section="reporter", aliases=("接报时间", "来电时间")

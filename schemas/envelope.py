@@ -126,8 +126,9 @@ CONTROL = ("control", "文档信息", "Document information")
 class Record(Part):
     """Base of every record type; a concrete one sets `record_type`.
 
-    `archive_needs` names the optional fields that an archived record must have, `starts_with`
-    those that `docgen new` shows beside the required ones.
+    `archive_needs` names the optional fields that an archived record must have (they are asked
+    for when it is submitted, before anybody signs), `starts_with` those that `docgen new` shows
+    beside the required ones.
     """
 
     record_type: ClassVar[RecordType]
@@ -187,7 +188,7 @@ class Record(Part):
     @rule("status", "signoffs")
     def finished_means_signed(self, setting: Setting) -> Iterator[Problem]:
         """Refuse to call approved or archived what somebody has not signed, or not agreed to."""
-        if self.status not in FINISHED:
+        if self.status not in FINISHED or setting.before_signing:
             return
         signed = self.signed_roles()
         if missing := [role for role in self.record_type.signers if role not in signed]:

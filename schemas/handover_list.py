@@ -102,10 +102,12 @@ class TicketHandover(Record):
                 yield error(name, "count_differs", given, computed=computed)
 
     @rule("tickets", "status")
-    def archived_means_received(self) -> Iterator[Problem]:
+    def archived_means_received(self, setting: Setting) -> Iterator[Problem]:
         """Refuse to archive a list with tickets that nobody received."""
+        if self.status is not Status.archived or setting.before_signing:
+            return
         for index, ticket in enumerate(self.tickets):
-            if self.status is Status.archived and not ticket.received_at:
+            if not ticket.received_at:
                 yield error(("tickets", index, "received_at"), "not_received", ticket.doc_no)
 
     def fill(self, setting: Setting) -> None:

@@ -10,7 +10,11 @@ from schemas.contract import Contract
 
 @dataclass(frozen=True)
 class Setting:
-    """What rules may look at beside the record: the time, and the contract where one is known."""
+    """What rules may look at beside the record: the time, and the contract where one is known.
+
+    `before_signing`: sign-offs and the receipt are still to come, and nothing asks for them.
+    """
 
     now: datetime
     contract: Contract | None = None
+    before_signing: bool = False

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from schemas.chronology import moments, out_of_order
-from schemas.envelope import Record
-from schemas.fields import Part, field, rule
+from schemas.envelope import Record, Status
+from schemas.fields import Part, field, labels_of, rule
 from schemas.problems import Problem, error, warning
 from schemas.setting import Setting
 from schemas.values import DigitsText, Email, Instant, Name, Text
@@ -68,6 +68,14 @@ class Ticket(Record):
         contract = setting.contract
         if contract and self.asset_no and self.asset_no not in contract.asset_nos:
             yield warning("asset_no", "outside_contract", self.asset_no)
+
+    @rule("status", "pm_delivery")
+    def archived_means_delivered(self, setting: Setting) -> Iterator[Problem]:
+        """Refuse to archive a ticket that was never handed to the project manager."""
+        awaited = self.pm_delivery is None and not setting.before_signing
+        if awaited and self.status is Status.archived:
+            label = labels_of(type(self), "pm_delivery")
+            yield error("pm_delivery", "archive_needs", label=label)
 
     def signed_roles(self) -> set[Role]:
         """Count the project manager's receipt as his signature."""

@@ -39,6 +39,8 @@ PEOPLE = {
 }
 OWN_CHILDREN = {"theme", "memory_mb", "wall_s", "cpu_s"}
 """Settings that decide what children are; with them an application starts its own."""
+OWN_NO = "HDYD-BG-2026-017"
+"""A permission by the customer's own number, which nobody can look up."""
 STRANGERS = {"other": ("外人", "engineer"), "otherpm": ("外人经理", "pm")}
 
 
@@ -132,6 +134,8 @@ def draft(code: str, name: str = "basic", **changes: Any) -> dict[str, Any]:
         {key: one[key] for key in ("role", "name", "org") if key in one}
         for one in plain.get("signoffs", ())
     ]
+    if plain.get("authorization_no"):  # the sample's own authorisation is in no store of a test
+        plain["authorization_no"] = OWN_NO
     return plain | changes
 
 

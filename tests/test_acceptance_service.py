@@ -106,7 +106,7 @@ def test_case_4_changes_of_parameters_are_logged(team: Team, tmp_path: Path) -> 
 
     def judged(**values: Any) -> list[tuple[str, str]]:
         change(team, record, entries=[entries[0] | values])
-        return [one for one in problems(team, record) if one[1] != "authorisation_unknown"]
+        return [one for one in problems(team, record) if one[1] != "authorisation_not_ours"]
 
     assert judged() == []
     assert judged(value_before="16G", value_after=" 16G ") == [

@@ -9,13 +9,15 @@ import pytest
 
 from docgen.errors import RecordRefused
 from docgen.records.records import visible
-from docgen.rules.authorisation import Window, authorised, uses
+from docgen.rules.authorisation import Grant, authorised, uses
 from docgen.rules.continuity import Logged, Previous, continuing, first_found, reappearing
 from docgen.rules.contract import covering, named_in, phase_on
 from docgen.rules.partial import rows
 from docgen.rules.tickets import Listed, Other, converting, handing_over, replaced
 from schemas.catalog import record_types
+from schemas.envelope import Status
 from schemas.param_change import ParamChange
+from schemas.problems import errors_of
 from schemas.values import parse_instant
 from schemas.vocabulary import Role
 from tests.paperless import actor, archive, change, paper, problems, sign, submit
@@ -129,7 +131,8 @@ def test_problems_were_first_found_in_a_document_that_exists() -> None:
 
 
 SQ = "SQ-HDYD-20260305-001"
-HOURS = {SQ: Window(parse_instant("2026-03-05 22:00"), parse_instant("2026-03-05 24:00"))}
+HOURS = (parse_instant("2026-03-05 22:00"), parse_instant("2026-03-05 24:00"))
+GRANTS = {SQ: Grant(Status.approved, *HOURS)}
 
 
 @pytest.mark.parametrize(
@@ -167,16 +170,41 @@ HOURS = {SQ: Window(parse_instant("2026-03-05 22:00"), parse_instant("2026-03-05
         ),
         (
             {"authorization_no": "SQ-HDYD-20260401-001", "started_at": "2026-03-01"},
-            [("authorization_no", "authorisation_unknown", "warning")],
+            [("authorization_no", "authorisation_unknown", "error")],
         ),
-        ({"authorization_no": "口头同意", "started_at": "2026-03-01"}, []),
+        (
+            {"authorization_no": "口头同意", "started_at": "2026-03-01"},
+            [("authorization_no", "authorisation_not_ours", "warning")],
+        ),
         ({"authorization_no": 7, "entries": {"authorization_no": None}}, []),
     ],
 )
 def test_work_lies_inside_the_authorisation(
     plain: dict[str, Any], found: list[tuple[str, str, str]]
 ) -> None:
-    assert sorted(told(authorised(uses(plain), HOURS))) == sorted(found)
+    assert sorted(told(authorised(uses(plain), GRANTS, archiving=False))) == sorted(found)
+
+
+@pytest.mark.parametrize("archiving", [False, True])
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        *((state, "authorisation_unsigned") for state in ("draft", "submitted", "in_review")),
+        *((state, "authorisation_refused") for state in ("returned", "void")),
+        *((state, "") for state in ("approved", "archived")),
+    ],
+)
+def test_an_authorisation_is_given_and_signed(state: str, code: str, archiving: bool) -> None:
+    level = "warning" if code == "authorisation_unsigned" and not archiving else "error"
+    grants = {SQ: Grant(Status[state], None, None)}
+    found = list(authorised(uses({"authorization_no": SQ}), grants, archiving=archiving))
+    assert told(found) == ([("authorization_no", code, level)] if code else [])
+    for one in found:
+        assert SQ in one.message("zh")
+        assert Status[state].label("zh") in one.message("zh")
+        assert SQ in one.message("en")
+        assert one.hint("zh")
+        assert one.hint("en")
 
 
 @pytest.mark.parametrize(
@@ -321,6 +349,11 @@ def test_an_inspection_speaks_of_what_was_abnormal_before(team: Team) -> None:
     items = first["current"]["content"]["check_items"]
     abnormal = [one["item"] for one in items if one["state"] == "abnormal"]
     assert abnormal
+
+    def told_of(team: Team, record: Any) -> list[tuple[str, str]]:
+        """The customer's own number, which nobody can look up, is told of every one."""
+        return [one for one in problems(team, record) if one[1] != "authorisation_not_ours"]
+
     rest = [one for one in items if one["item"] not in abnormal]
     times: dict[str, Any] = {
         "authorization_no": "客户口头许可",
@@ -331,10 +364,10 @@ def test_an_inspection_speaks_of_what_was_abnormal_before(team: Team) -> None:
     }
     second = team.record("XJ", **times, check_items=rest, problems=[])
     silent = [("/check_items", "abnormal_item_vanished")] * len(abnormal)
-    assert problems(team, second) == silent
+    assert told_of(team, second) == silent
     with pytest.raises(RecordRefused) as refused:
         submit(team, second)
-    assert [one.value for one in refused.value.problems] == abnormal
+    assert [one.value for one in errors_of(refused.value.problems)] == abnormal
     carried = [
         {
             "no": f"P-{index}",
@@ -345,15 +378,15 @@ def test_an_inspection_speaks_of_what_was_abnormal_before(team: Team) -> None:
         for index, item in enumerate(abnormal)
     ]
     change(team, second, problems=carried)
-    assert problems(team, second) == []
+    assert told_of(team, second) == []
     carried[0]["first_found_doc"] = "XJ-HDYD-20250101-001"
     change(team, second, problems=carried)
-    assert problems(team, second) == [("/problems/0/first_found_doc", "first_found_unknown")]
+    assert told_of(team, second) == [("/problems/0/first_found_doc", "first_found_unknown")]
     # another asset, and an inspection before the first one, are not concerned
     elsewhere: dict[str, Any] = {"asset_nos": ["HDYD-DB-02"], "check_items": rest, "problems": []}
-    assert problems(team, team.record("XJ", **times, **elsewhere)) == []
+    assert told_of(team, team.record("XJ", **times, **elsewhere)) == []
     before = elsewhere | {"asset_nos": ["HDYD-DB-01"], "started_at": "2026-03-06 09:00"}
-    assert problems(team, team.record("XJ", **(times | before))) == []
+    assert told_of(team, team.record("XJ", **(times | before))) == []
 
 
 def test_a_revision_that_is_a_draft_leaves_the_version_before_in_force(team: Team) -> None:
@@ -432,11 +465,12 @@ def test_work_is_held_to_the_authorisation_that_it_names(team: Team) -> None:
     assert problems(team, named) == unknown
     granted = authorisation(team, doc_date="2026-03-05", **window)
     assert granted["doc_no"] == "SQ-HDYD-20260305-001"
-    assert problems(team, named) == []
+    unsigned = ("/entries/0/authorization_no", "authorisation_unsigned")
+    assert problems(team, named) == [unsigned]
     late = log({"authorization_no": granted["doc_no"], "changed_at": "2026-03-06 00:01"})
     change(team, named, **late)
     outside = [("/entries/0/changed_at", "outside_authorisation_of")]
-    assert problems(team, named) == outside
+    assert problems(team, named) == [unsigned, *outside]
 
 
 UNREADABLE: dict[str, dict[str, Any]] = {

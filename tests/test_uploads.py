@@ -745,10 +745,15 @@ def test_content_loaded_at_opening() -> None:
 
 
 def test_a_dde_link() -> None:
-    part = b'<externalLink><ddeLink ddeService="cmd" ddeTopic="/c calc"/></externalLink>'
-    assert (
-        code("a.xlsx", with_part(hostile.workbook(), "xl/externalLinks/e1.xml", part)) == "macros"
-    )
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    dde = '<ddeLink ddeService="cmd" ddeTopic="/c calc"/>'
+    part = f'<externalLink xmlns="{main}">{dde}</externalLink>'.encode()
+    name = "xl/externalLinks/e1.xml"
+    wrong = refused("a.xlsx", with_part(hostile.workbook(), name, part))
+    assert [(one.code, one.place) for one in wrong.each()] == [
+        ("data_connection", name),
+        ("macros", name),
+    ]
 
 
 def test_a_program_in_a_document() -> None:

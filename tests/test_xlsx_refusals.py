@@ -134,15 +134,15 @@ def test_honest_formulas_and_links_are_kept(theme: Theme, doc: Document) -> None
 @pytest.mark.parametrize(
     ("part", "code"),
     [
-        ("xl/externalLinks/externalLink1.xml", "template_unsafe"),
-        ("xl/connections.xml", "template_unsafe"),
+        ("xl/externalLinks/externalLink1.xml", "data_connection"),
+        ("xl/connections.xml", "data_connection"),
         ("xl/embeddings/Microsoft_Word.docx", "template_unsafe"),
         ("xl/activeX/activeX1.xml", "macros"),
         ("xl/vbaProject.bin", "macros"),
         ("xl/macrosheets/sheet1.xml", "macros"),
         ("xl/pivotTables/pivotTable1.xml", "template_unsafe"),
         ("xl/tables/table1.xml", "template_unsafe"),
-        ("xl/queryTables/queryTable1.xml", "template_unsafe"),
+        ("xl/queryTables/queryTable1.xml", "data_connection"),
         ("customUI/customUI.xml", "template_unsafe"),
     ],
 )
@@ -167,7 +167,7 @@ def test_outside_targets_are_refused(theme: Theme, doc: Document, kind: str, tar
         b"/>", b' TargetMode="External"/>'
     )
     data = package.with_parts({rels_name("xl/worksheets/sheet1.xml"): rels}).pack()
-    assert refusal(data, theme, doc).code == "template_unsafe"
+    assert refusal(data, theme, doc).code == "remote_content"
 
 
 def test_other_files_are_refused(theme: Theme, doc: Document) -> None:

@@ -59,7 +59,7 @@ def lint(template: Template, theme: Theme) -> list[LintFinding]:
     try:
         pieces: list[Piece] = module.pieces(template.data)
     except DocgenError as fault:
-        return [_fault(template, fault)]
+        return _faults(template, fault)
     model = record_types()[template.code]
     label = f"{template.code}/{template.path.name}"
     walker = _Walker(
@@ -70,7 +70,7 @@ def lint(template: Template, theme: Theme) -> list[LintFinding]:
         try:
             module.compile(template.data, theme)
         except DocgenError as fault:
-            findings.append(_fault(template, fault))
+            findings += _faults(template, fault)
     if any(finding.code == "broken_tag" for finding in findings):
         return findings
     for path, zh in printable_paths(model).items():
@@ -80,11 +80,9 @@ def lint(template: Template, theme: Theme) -> list[LintFinding]:
     return findings
 
 
-def _fault(template: Template, fault: DocgenError) -> LintFinding:
-    return LintFinding(
-        f"{template.code}/{template.path.name} {fault.place}".strip(),
-        *fault.wording(),
-    )
+def _faults(template: Template, fault: DocgenError) -> list[LintFinding]:
+    label = f"{template.code}/{template.path.name}"
+    return [LintFinding(f"{label} {one.place}".strip(), *one.wording()) for one in fault.each()]
 
 
 def _plain_jinja(text: str) -> str:

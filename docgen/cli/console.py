@@ -107,10 +107,11 @@ def show_error(name: str, error: DocgenError) -> None:
     if isinstance(error, RecordRefused):
         show_problems(name, error.problems)
         return
-    place = f" [bold]{escape(error.place)}[/]" if error.place not in ("", name) else ""
-    err.print(f"[red]✗[/] {escape(name)}{place} [dim]{error.code}[/]")
-    err.print(f"    {escape(error.message('zh'))}  [dim]{escape(error.hint('zh'))}[/]")
-    err.print(f"    [dim]{escape(error.message('en'))}  {escape(error.hint('en'))}[/]")
+    for one in error.each():
+        place = f" [bold]{escape(one.place)}[/]" if one.place not in ("", name) else ""
+        err.print(f"[red]✗[/] {escape(name)}{place} [dim]{one.code}[/]")
+        err.print(f"    {escape(one.message('zh'))}  [dim]{escape(one.hint('zh'))}[/]")
+        err.print(f"    [dim]{escape(one.message('en'))}  {escape(one.hint('en'))}[/]")
 
 
 def leave(error: DocgenError, as_json: bool = False, name: str = "docgen") -> NoReturn:

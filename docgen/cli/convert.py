@@ -226,6 +226,9 @@ def _print_sheets(report: ConversionReport) -> None:
     for file, note in report.notes:
         said = Phrase(f"sheet_note.{note}")
         out.print(f"  [dim]{escape(file)}: {said.message('zh')} ({said.message('en')})[/]")
+    for one in report.ignored:
+        told = f"{one.message('zh')} ({one.message('en')})"
+        out.print(f"  [yellow]已忽略 ignored[/] {escape(one.file)}: {escape(told)}")
 
 
 def _print_faults(faults: list[Fault], mark: str, counts: dict[str, int] | None = None) -> None:

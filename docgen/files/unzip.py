@@ -26,7 +26,7 @@ NESTING = 2  # a workbook in a chart of a document
 CHUNK_BYTES = 2**20
 ENCRYPTED = 0x41  # flag bits 0 (encrypted) and 6 (strongly), APPNOTE 4.4.4
 
-_MACROS = re.compile(
+MACROS = re.compile(
     r"(^|/)vba(project\w*|data)\.(bin|xml)$|(^|/)(macrosheets|activex|dialogsheets)/|/oleobject\w*\.bin$",
     re.IGNORECASE,
 )
@@ -91,7 +91,7 @@ def _check_names(infos: list[zipfile.ZipInfo], budget: _Budget) -> None:
             budget.refuse("zip_name", name)
         if name.lower() in seen:
             budget.refuse("zip_duplicate.package", name)
-        if _MACROS.search(name):
+        if MACROS.search(name):
             budget.refuse("macros.package", name)
         seen.add(name.lower())
 
@@ -136,7 +136,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget) -> b
 
 def _check_xml(name: str, part: bytes, fault: type[DocgenError]) -> None:
     """Refuse a DTD before any entity is read, and encodings that OPC does not allow."""
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate(namespace_separator=" ")  # as `docgen.files.active` reads it
 
     def refuse_dtd(*_: object) -> None:
         raise fault("xml_dtd", place=name)

@@ -24,7 +24,8 @@ from docgen.records.in_force import (
     one,
     speaking_of,
 )
-from docgen.rules.authorisation import Window, authorised, uses
+from docgen.records.states import Step
+from docgen.rules.authorisation import Grant, authorised, uses
 from docgen.rules.continuity import (
     Logged,
     Previous,
@@ -40,6 +41,7 @@ from docgen.rules.tickets import Listed, Other, converting, handing_over, link_o
 from docgen.store.tables import RecordAssetRow, RecordRow, VersionRow
 from schemas.catalog import record_types
 from schemas.contract import Contract
+from schemas.envelope import Status
 from schemas.param_change import ParamChange
 from schemas.problems import Problem
 from schemas.values import base_number
@@ -56,6 +58,7 @@ class Case:
     record: RecordRow
     plain: Plain
     contract: Contract
+    step: Step
 
     @property
     def contract_id(self) -> str:
@@ -72,14 +75,17 @@ Rule = Callable[[Case], Iterator[Problem]]
 
 
 def cross_problems(
-    session: Session, record: RecordRow, plain: Plain, contract: Contract
+    session: Session, record: RecordRow, plain: Plain, contract: Contract, *, step: Step
 ) -> list[Problem]:
     """Return the problems of a record's content beside the other records of its contract.
 
+    Archiving asks for the authorisations alone: they may be signed, or refused, after the record
+    was submitted. What else other records say is settled then, and later ones change nothing.
     What of the content cannot be read is passed over: its own schema tells it.
     """
-    case = Case(session, record, plain, contract)
-    asked = (*RULES.get(record.code, ()), _authorised)
+    case = Case(session, record, plain, contract, step)
+    settled = step is Step.archive
+    asked = (*(() if settled else RULES.get(record.code, ())), _authorised)
     return [problem for rule in asked for problem in rule(case)]
 
 
@@ -188,18 +194,16 @@ def _authorised(case: Case) -> Iterator[Problem]:
     if AUTHORISATION not in record_types():
         return iter(())
     named = uses(case.plain)
-    numbers = {base_number(use.number) for use in named}
-    query = newest(case.contract_id, AGREED).where(
-        RecordRow.code == AUTHORISATION, RecordRow.base_no.in_(numbers)
-    )
-    found = [Counted(*pair) for pair in case.session.execute(query)] if numbers else []
-    windows = {
-        each.record.base_no: Window(
-            moment(each.plain, "valid_from"), moment(each.plain, "valid_to")
+    numbers = {base_number(use.number) for use in named if use.is_ours}
+    grants = {}
+    for aside in ((), AGREED) if numbers else ():  # the newest; over it the one in force
+        query = newest(case.contract_id, aside).where(
+            RecordRow.code == AUTHORISATION, RecordRow.base_no.in_(numbers)
         )
-        for each in found
-    }
-    return authorised(named, windows)
+        for each in (Counted(*pair) for pair in case.session.execute(query)):
+            hours = (moment(each.plain, "valid_from"), moment(each.plain, "valid_to"))
+            grants[each.record.base_no] = Grant(Status[each.version.state], *hours)
+    return authorised(named, grants, archiving=case.step is Step.archive)
 
 
 RULES: dict[str, tuple[Rule, ...]] = {

@@ -1,4 +1,4 @@
-"""Work lies inside the hours of the authorisation (SQ) that it names."""
+"""Work has an authorisation (SQ) that was given and signed, and lies inside its hours."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from docgen.rules.partial import Plain, line, moment, raw_rows
+from schemas.envelope import FINISHED, Status
 from schemas.problems import Problem, Step, error, warning
 from schemas.values import base_number
 
@@ -23,47 +24,75 @@ Path = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class Use:
-    """A place that names an authorisation, and when the work under it was done."""
+    """A place that names an authorisation, and when the work under it was done.
+
+    A number that is not of our numbering is the customer's own: nobody here can look it up.
+    """
 
     path: Path
     number: str
     times: tuple[tuple[Path, datetime], ...]
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the number is one that this service gives."""
+        return SQ_NUMBER.fullmatch(self.number) is not None
+
 
 @dataclass(frozen=True)
-class Window:
-    """From when to when an authorisation holds."""
+class Grant:
+    """An authorisation: its state, and from when to when it holds.
 
+    The state is that of the version in force; where none is, of the newest one.
+    """
+
+    state: Status
     valid_from: datetime | None
     valid_to: datetime | None
 
 
 def uses(plain: Plain) -> list[Use]:
-    """Find every place of a record that names an authorisation by its number."""
+    """Find every place of a record that names an authorisation by a number."""
     return list(_uses(plain, ()))
 
 
-def authorised(named: Sequence[Use], windows: Mapping[str, Window]) -> Iterator[Problem]:
-    """Refuse work outside its window (by base number); warn of a number that does not exist."""
+def authorised(
+    named: Sequence[Use], grants: Mapping[str, Grant], *, archiving: bool
+) -> Iterator[Problem]:
+    """Refuse work without an authorisation that holds (`grants` by base number), or outside it.
+
+    One that nobody has signed yet is only warned of until the record is archived.
+    """
     for use in named:
-        window = windows.get(base_number(use.number))
-        if window is None:
-            yield warning((*use.path, "authorization_no"), "authorisation_unknown", use.number)
-            continue
-        for path, at in use.times:
-            if _outside(at, window):
-                told = {"starts": window.valid_from or "—", "ends": window.valid_to or "—"}
-                yield error(path, "outside_authorisation_of", at, number=use.number, **told)
+        yield from _standing(use, grants.get(base_number(use.number)), archiving=archiving)
+        if grant := grants.get(base_number(use.number)):
+            told = {"starts": grant.valid_from or "—", "ends": grant.valid_to or "—"}
+            for path, at in use.times:
+                if _outside(at, grant):
+                    yield error(path, "outside_authorisation_of", at, number=use.number, **told)
 
 
-def _outside(at: datetime, window: Window) -> bool:
-    starts, ends = window.valid_from, window.valid_to
+def _standing(use: Use, grant: Grant | None, *, archiving: bool) -> Iterator[Problem]:
+    path = (*use.path, "authorization_no")
+    if not use.is_ours:
+        yield warning(path, "authorisation_not_ours", use.number)
+    elif grant is None:
+        yield error(path, "authorisation_unknown", use.number)
+    elif grant.state in (Status.returned, Status.void):
+        yield error(path, "authorisation_refused", use.number, state=grant.state)
+    elif grant.state not in FINISHED:
+        told = error if archiving else warning
+        yield told(path, "authorisation_unsigned", use.number, state=grant.state)
+
+
+def _outside(at: datetime, grant: Grant) -> bool:
+    starts, ends = grant.valid_from, grant.valid_to
     return (starts is not None and at < starts) or (ends is not None and at > ends)
 
 
 def _uses(plain: Plain, path: Path) -> Iterator[Use]:
     number = line(plain, "authorization_no").strip()
-    if SQ_NUMBER.fullmatch(number):
+    if number:
         yield Use(path, number, (*_times(plain, path), *_inherited(plain, path)))
     for name, value in plain.items():
         if isinstance(value, list):

@@ -5,12 +5,12 @@ Knows nothing of PDF and images: the caller passes the function that judges whol
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
-from docgen.errors import UploadRefused
+from docgen.errors import UploadRefused, together
+from docgen.files.active import CODES, CONTENT_TYPES, ActiveContent, OfficeScan
 from docgen.files.unzip import is_xml
 from docgen.uploads.file_types import (
     BINARY_EXTENSIONS,
@@ -25,16 +25,11 @@ from docgen.uploads.markup import XmlPart
 from docgen.uploads.names import extension_of
 from docgen.uploads.zips import Budget, ZipEntry, entries, hold, pieces
 
-CONTENT_TYPES_PART = "[Content_Types].xml"
 NESTING = 2  # a zip in a zip, a workbook in a document; no deeper
 _MAIN = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml": "docx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml": "xlsx",
 }
-_MACROS = re.compile(
-    r"(^|/)vba(project\w*|data)\.\w+$|(^|/)(macrosheets|activex|dialogsheets)/|/oleobject\w*\.bin$",
-    re.IGNORECASE,
-)
 _TEXT_LEAD = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"  # byte order marks, NULs of UTF-16, white space
 _MAC_LEFTOVERS = (b"\0\5\x16\7", b"\0\0\0\1Bud1")  # AppleDouble, .DS_Store
 
@@ -43,62 +38,76 @@ Judge = Callable[[str, bytes, "Unpacking"], str]
 
 @dataclass(frozen=True)
 class Unpacking:
-    """The position of an archive in an upload: the budget of all, and the kinds around it."""
+    """The position of an archive in an upload: the budget of all, and the kinds around it.
+
+    `active` collects what fetches or starts something, so that all of it is told at once.
+    """
 
     budget: Budget
     around: tuple[str, ...] = ()
+    active: list[UploadRefused] = field(default_factory=list)
 
 
 def judge_archive(data: bytes, unpacking: Unpacking, judge: Judge) -> str:
     """Return `docx`, `xlsx` or `zip` if every entry is allowed; `judge` decides on whole ones.
 
-    Raises UploadRefused with the entry as its place.
+    Raises UploadRefused with the entry as its place; what is active comes last, all of it.
     """
     found = entries(data, unpacking.budget)
     if not found:
         raise UploadRefused("upload_empty")
-    package = any(entry.name == CONTENT_TYPES_PART for entry in found)
+    package = any(entry.name == CONTENT_TYPES for entry in found)
     kind = "package" if package else "zip"
     if unpacking.around.count(kind) >= NESTING:
         raise UploadRefused("zip_nested")
     inner = Unpacking(unpacking.budget, (*unpacking.around, kind))
     if package:
-        return _package(found, inner, judge)
-    for entry in found:
-        _check_member(entry, inner, judge)
-    return "zip"
+        result = _package(found, inner, judge)
+    else:
+        for entry in found:
+            _check_member(entry, inner, judge)
+        result = "zip"
+    if inner.active:
+        raise together(inner.active)
+    if not result:
+        raise UploadRefused("upload_kind_refused", place=CONTENT_TYPES)
+    return result
 
 
 def _package(found: list[ZipEntry], inner: Unpacking, judge: Judge) -> str:
+    """Check every part; return the kind of document, empty for one that is not taken."""
     kinds: set[str] = set()
+    scan = OfficeScan()
     for entry in found:
-        if _MACROS.search(entry.name):
-            raise UploadRefused("macros", place=entry.name)
-        content_types = _check_part(entry, inner, judge)
+        content_types = _check_part(entry, inner, judge, scan)
         kinds |= {_MAIN[one] for one in content_types if one in _MAIN}
-    if len(kinds) != 1:
-        raise UploadRefused("upload_kind_refused", place=CONTENT_TYPES_PART, value=sorted(kinds))
-    return kinds.pop()
+    inner.active.extend(_refusal(one) for one in scan.findings())
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
-def _check_part(entry: ZipEntry, inner: Unpacking, judge: Judge) -> list[str]:
+def _refusal(found: ActiveContent) -> UploadRefused:
+    return UploadRefused(found.code, place=found.place, value=found.value)
+
+
+def _check_part(entry: ZipEntry, inner: Unpacking, judge: Judge, scan: OfficeScan) -> list[str]:
     """Check one part; return the content types it declares."""
     head, parts = _headed(entry, inner.budget)
+    noted = scan.part(entry.name)
     if is_xml(entry.name) or _looks_like_xml(head):
-        part = XmlPart(entry.name)
+        part = XmlPart(entry.name, noted)
         for piece in parts:
             part.feed(piece)
         part.feed(b"", final=True)
         return part.content_types
     kind = sniff(head)
-    if kind == "ole":
-        raise UploadRefused("macros", place=entry.name)
     if kind in FORBIDDEN:
         raise UploadRefused("upload_kind_refused", place=entry.name, value=kind)
     if kind == "zip":
         _judge_whole(entry.name, kind, parts, inner=inner, judge=judge)
-    else:
-        _drain(parts)
+        return []
+    if kind == "ole":
+        noted.is_ole()
+    _drain(parts)
     return []
 
 
@@ -122,7 +131,7 @@ def _check_member(entry: ZipEntry, inner: Unpacking, judge: Judge) -> None:
         raise UploadRefused("upload_kind_unknown", place=entry.name)
     else:
         found = _judge_whole(entry.name, kind, parts, inner=inner, judge=judge)
-        fits = extension in EXTENSIONS[found]
+        fits = not found or extension in EXTENSIONS[found]
     if not fits and not head.startswith(_MAC_LEFTOVERS):
         raise UploadRefused("upload_extension_differs", place=entry.name, value=kind)
 
@@ -130,12 +139,17 @@ def _check_member(entry: ZipEntry, inner: Unpacking, judge: Judge) -> None:
 def _judge_whole(
     name: str, kind: str, parts: Iterable[bytes], *, inner: Unpacking, judge: Judge
 ) -> str:
+    """Judge a file inside as if it were uploaded alone; empty when something in it is active."""
     whole = hold(name, parts, inner.budget)
     try:
         return judge(kind, whole, inner)
     except UploadRefused as wrong:
-        wrong.place = f"{name}/{wrong.place}" if wrong.place else name
-        raise
+        for one in wrong.each():
+            one.place = f"{name}/{one.place}" if one.place else name
+        if wrong.code not in CODES:
+            raise
+        inner.active.extend(one for one in wrong.each() if isinstance(one, UploadRefused))
+        return ""
     finally:
         inner.budget.held_left += len(whole)
 

@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from docgen.access import Ability, Actor
-from docgen.contracts.contracts import model_of
 from docgen.document import canonical
 from docgen.errors import Conflict
 from docgen.pipeline import RenderRequest
@@ -29,15 +28,15 @@ from docgen.records.records import (
     touched,
     visible,
 )
-from docgen.records.states import Step, refuse, wrong_state
+from docgen.records.states import FROM, Step, refuse, wrong_state
 from docgen.signing import signed_pdf
 from docgen.store.tables import RecordRow, SignoffRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork
+from docgen.workflow.demands import judged
 from docgen.workflow.maintenance_log import log_ticket
 from schemas.catalog import record_model
+from schemas.envelope import Status
 from schemas.problems import Problem, error, errors_of
-from schemas.reading import read
-from schemas.setting import Setting
 from schemas.ticket import Ticket
 from schemas.vocabulary import Role
 
@@ -64,11 +63,10 @@ def prepare(store: Store, actor: Actor, record_id: str) -> PreparedArchive:
         given = list(signoffs(session, record.id, version.number))
         contract = contract_of(session, record)
         plain = finished(json.loads(version.body), record.code, given)
-        setting = Setting(store.clock(), model_of(contract))
         problems: list[Problem] = wrong_state(Step.archive, version.state)
-        found = read(record_model(record.code), plain, setting)
-        if version.state in ("submitted", "in_review", "approved"):
-            problems = [*problems, *errors_of(found.problems)]
+        found = judged(session, record, plain, step=Step.archive, now=store.clock())
+        if Status[version.state] in FROM[Step.archive]:
+            problems = errors_of([*found.own, *found.across])
         if not problems:
             problems = _broken_seals(store, session, version, given)
         refuse(Step.archive, problems)

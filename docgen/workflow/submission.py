@@ -36,15 +36,13 @@ from docgen.signing.signed_pdf import Sealed, keep
 from docgen.store.etags import check_etag
 from docgen.store.tables import AttachmentRow, RecordRow, SignoffRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork
-from schemas.catalog import record_model
+from docgen.workflow.demands import judged
 from schemas.chronology import day_of
 from schemas.contract import Contract
 from schemas.envelope import Attachment as AttachmentModel
 from schemas.envelope import Record as RecordModel
 from schemas.envelope import Status
 from schemas.problems import Problem, error, errors_of
-from schemas.reading import read
-from schemas.setting import Setting
 from schemas.vocabulary import Role
 
 RECEIPT = ("received_by", "received_at")
@@ -134,16 +132,15 @@ def validate(unit: UnitOfWork, record_id: str) -> tuple[RecordRow, list[Problem]
 def _checked(
     unit: UnitOfWork, record: RecordRow, version: VersionRow
 ) -> tuple[RecordModel | None, list[Problem]]:
-    """Read a version with the rules of its record, its contract, its files, and other records."""
-    contract = model_of(contract_of(unit.session, record))
+    """Read a version as it will be archived, with its contract, its files, and other records."""
     plain = json.loads(version.body)
     files = _files(unit.session, version)
-    found = read(record_model(record.code), plain, Setting(unit.now, contract))
+    found = judged(unit.session, record, plain, step=Step.submit, now=unit.now)
     problems = [
-        *found.problems,
+        *found.own,
         *_not_uploaded(plain, {one.sha256 for one in files}),
         *_given_receipts(plain),
-        *cross_problems(unit.session, record, plain, contract),
+        *found.across,
     ]
     value = found.value
     if value is None:
@@ -165,7 +162,9 @@ def _still_fits(
     The contract is locked, so that its submits come one at a time from here to the commit.
     """
     plain = json.loads(prepared.record_json)
-    if refused := errors_of(cross_problems(unit.session, record, plain, contract)):
+    if refused := errors_of(
+        cross_problems(unit.session, record, plain, contract, step=Step.submit)
+    ):
         raise RecordRefused(refused)
 
 

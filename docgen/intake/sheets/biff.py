@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,14 @@ _ERRORS = {
     0x24: "#NUM!",
     0x2A: "#N/A",
 }
+# SupBook, ExternName, Qsi, DConn ([MS-XLS] 2.4.271, 2.4.105, 2.4.208, 2.4.83).
+_SUPBOOK, _EXTERNNAME, _QUERY, _DATABASE = 0x01AE, 0x0023, 0x01AD, 0x0876
+_OWN_BOOKS = (b"\x01\x04", b"\x01\x3a")  # this workbook, add-in functions (2.5.277)
+_DDE = "\x03"  # parts server and topic in a virtual path (2.5.277)
+_FETCHING = re.compile(r"WEBSERVICE|FILTERXML|RTD|REGISTER\.ID|SQL\.REQUEST", re.IGNORECASE)
+_MACROS = frozenset({"_VBA_PROJECT_CUR", "VBA"})
+_OBJECT = re.compile(r"MBD[0-9A-F]{8}$")  # storages of embedded objects (2.1.7.17)
+WHOLE = "工作簿 (workbook)"
 Record = tuple[int, int, bytes]
 
 
@@ -44,12 +53,15 @@ def facts(path: Path) -> Facts:
     if "EncryptedPackage".encode("utf-16-le") in data:
         raise InputUnreadable("workbook_encrypted")
     try:
-        stream, macros = _workbook(data)
+        stream, beside = _workbook(data)
         found = _facts(stream)
     except (struct.error, IndexError, KeyError, UnicodeError) as wrong:
         raise InputUnreadable("workbook_broken", value=str(wrong)) from wrong
-    if macros:
+    if beside & _MACROS:
         found.notes.append("macros_ignored")
+        found.ignore("macros", WHOLE, "VBA")
+    if objects := sorted(name for name in beside if _OBJECT.match(name)):
+        found.ignore("macros", WHOLE, ", ".join(objects))
     return found
 
 
@@ -67,9 +79,27 @@ def _facts(stream: bytes) -> Facts:
             names[struct.unpack_from("<I", body)[0]] = _text(body[6:])
         elif kind in (_ERROR, _FORMULA):
             _note_error(found, sheet, kind, body)
+        elif kind in (_SUPBOOK, _EXTERNNAME, _QUERY, _DATABASE):
+            _note_outside(found, sheet or WHOLE, kind, body)
         if kind == _DIMENSIONS or kind in _CELLS:
             _check_reach(kind, body)
     return found
+
+
+def _note_outside(found: Facts, place: str, kind: int, body: bytes) -> None:
+    """Note other workbooks, DDE, functions that fetch, and queries; their records name no cell."""
+    if kind == _SUPBOOK:
+        path = body[4:].decode("latin-1").replace("\0", "")
+        if body[2:4] not in _OWN_BOOKS:
+            dde = _DDE in path
+            readable = "".join(one if one.isprintable() else "|" for one in path).strip("|")
+            found.ignore("macros" if dde else "data_connection", WHOLE, readable)
+    elif kind == _EXTERNNAME:
+        name = body[6:].replace(b"\0", b"").decode("latin-1")
+        if fetching := _FETCHING.search(name):
+            found.ignore("active_formula", WHOLE, fetching[0])
+    else:
+        found.ignore("data_connection", place, "QUERY")
 
 
 def _check_reach(kind: int, body: bytes) -> None:
@@ -106,14 +136,14 @@ def _text(body: bytes) -> str:
     return letters.decode("utf-16-le" if wide else "latin-1")
 
 
-def _workbook(data: bytes) -> tuple[bytes, bool]:
-    """Return the workbook stream of a compound file, and whether there are macros beside it."""
+def _workbook(data: bytes) -> tuple[bytes, set[str]]:
+    """Return the workbook stream of a compound file, and the names of what is beside it."""
     compound = _Compound(data)
     streams = compound.streams()
     stream = streams.get("Workbook") or streams.get("Book")
     if stream is None:
         raise InputUnreadable("sheet_kind_unknown")
-    return compound.read(*stream), bool({"_VBA_PROJECT_CUR", "VBA"} & streams.keys())
+    return compound.read(*stream), set(streams)
 
 
 class _Compound:

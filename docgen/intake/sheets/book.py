@@ -18,6 +18,7 @@ from python_calamine import (
 )
 
 from docgen.errors import InputUnreadable
+from docgen.files.active import ActiveContent
 from docgen.intake.sheets import biff, csvs, ooxml, opendocument
 from docgen.intake.sheets.facts import Facts, Merge, SheetFacts
 from docgen.intake.sheets.limits import WorkbookLimits
@@ -54,6 +55,7 @@ class SourceWorkbook:
     kind: str
     date1904: bool = False
     notes: list[str] = field(default_factory=list)
+    ignored: list[ActiveContent] = field(default_factory=list)
     sheets: list[Sheet] = field(default_factory=list)
 
     @cached_property
@@ -99,7 +101,7 @@ def _packed(path: Path, name: str, limits: WorkbookLimits) -> SourceWorkbook:
 def _workbook(
     path: Path, book: SourceWorkbook, found: Facts, limits: WorkbookLimits
 ) -> SourceWorkbook:
-    book.date1904, book.notes = found.date1904, found.notes
+    book.date1904, book.notes, book.ignored = found.date1904, found.notes, found.ignored
     try:
         opened = CalamineWorkbook.from_path(path)
         listed = [one for one in opened.sheets_metadata if one.typ is SheetTypeEnum.WorkSheet]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from docgen.files.active import MOST, VALUE, ActiveContent
+
 Cell = tuple[int, int]
 """Row and column, both counted from 0."""
 Merge = tuple[Cell, Cell]
@@ -22,11 +24,21 @@ class SheetFacts:
 
 @dataclass
 class Facts:
-    """Facts of a whole workbook, by the sheets' names; `notes` are codes of what is ignored."""
+    """Facts of a whole workbook, by the sheets' names; `notes` are codes of what is ignored.
+
+    `ignored` names each thing that would fetch or start something, with its place.
+    """
 
     date1904: bool = False
     notes: list[str] = field(default_factory=list)
+    ignored: list[ActiveContent] = field(default_factory=list)
     sheets: dict[str, SheetFacts] = field(default_factory=dict)
+
+    def ignore(self, code: str, place: str, value: str) -> None:
+        """Note something that is ignored, once."""
+        found = ActiveContent(code, place, value[:VALUE])
+        if len(self.ignored) < MOST and found not in self.ignored:
+            self.ignored.append(found)
 
     def sheet(self, name: str) -> SheetFacts:
         """Return the facts of a sheet, none where nothing is special."""

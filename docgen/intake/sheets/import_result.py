@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from docgen.files.active import ActiveContent
 from docgen.intake.sheets.places import Fault, Skip, Skips
 
 TOLD_WARNINGS = 20
@@ -32,6 +33,7 @@ class ImportResult:
     kind: str = ""
     sheets: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    ignored: list[ActiveContent] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
     warned: Counter[str] = field(default_factory=Counter)

@@ -64,6 +64,7 @@ def take(order: ConversionRequest) -> ImportResult:
     """
     book, layouts = look(order)
     taken = ImportResult(order.name, book.kind, notes=list(dict.fromkeys(book.notes)))
+    taken.ignored = book.ignored
     taken.sheets = [layout.as_json(order.name) for layout in layouts]
     with _no_collections(), Ledger(order.folder, dry=order.dry) as ledger:
         _Walk(order, book, taken, ledger).through(list(zip(book.sheets, layouts, strict=True)))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import posixpath
 import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 from docgen.errors import InputUnreadable
+from docgen.files.active import OfficeScan
+from docgen.files.formulas import reaches_out
 from docgen.intake.sheets.extent import Extent
 from docgen.intake.sheets.facts import WITHOUT_VALUE, Cell, Facts
 from docgen.intake.sheets.places import column_of
@@ -17,33 +21,59 @@ _CELL = re.compile(rb"<(?:\w+:)?c ([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL
 _NAME = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
 _VALUE = re.compile(rb"<(?:\w+:)?v>([^<]*)<")
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
+_FORMULA_TEXT = re.compile(rb"<(?:\w+:)?f(?:\s[^>]*)?>([^<]+)<")
+# Without one of these a formula reaches nothing; most formulas are plain sums.
+_SUSPECT = re.compile(
+    rb"[|\[\\]|'[^']*/|HYPERLINK|WEBSERVICE|FILTERXML|RTD|CALL|REGISTER|EXEC|DDE|SQL|IMAGE|FOPEN"
+    rb"|IMPORT",
+    re.IGNORECASE,
+)
+# Small parts that say what is loaded; sheets are looked through on the way, the rest holds nothing.
+_SCANNED = re.compile(
+    r"^\[Content_Types\]\.xml$|\.rels$|^xl/workbook\.xml$|^xl/externallinks/[^/]+\.xml$",
+    re.IGNORECASE,
+)
+_NOTES = {
+    "macros_ignored": re.compile(r"vbaproject|/macrosheets/", re.IGNORECASE),
+    "external_links_ignored": re.compile(r"^xl/externallinks/", re.IGNORECASE),
+    "pictures_ignored": re.compile(r"^xl/media/", re.IGNORECASE),
+}
 _PREFIXED = re.compile(rb'xmlns:[^=]{1,40}="[^"]{0,80}spreadsheetml')
 _ERROR, _FORMULAS = b't="e"', (b"<f", b":f")
 
 
 def facts(package: ZippedWorkbook) -> Facts:
     """Look through the parts that are read, inflating each once. Raises InputUnreadable."""
-    found = Facts()
-    names = list(package.entries)
-    if any("vbaproject" in name.lower() or "/macrosheets/" in name.lower() for name in names):
-        found.notes.append("macros_ignored")
-    if any(name.lower().startswith("xl/externallinks/") for name in names):
-        found.notes.append("external_links_ignored")
-    if any(name.lower().startswith("xl/media/") for name in names):
-        found.notes.append("pictures_ignored")
+    found, names = Facts(), list(package.entries)
+    found.notes += [note for note, part in _NOTES.items() if any(map(part.search, names))]
     parts = _sheet_parts(package, found)
+    for one in _scanned(package).findings():
+        found.ignore(one.code, one.place, one.value)
     for name in names:
         sheet = parts.get(name.lower())
         if sheet is not None:
             extent = Extent(package.limits)
             if _is_marked(package, name, extent):
-                found.sheet(sheet).odd.update(_odd_cells(package, name))
+                found.sheet(sheet).odd.update(_odd_cells(package, name, found, sheet))
             extent.check(sheet)
         elif name.lower().endswith(("sharedstrings.xml", "styles.xml")):
             for number, piece in enumerate(package.pieces(name)):
                 if not number:
                     check_head(piece, name)
     return found
+
+
+def _scanned(package: ZippedWorkbook) -> OfficeScan:
+    """Look for what fetches or starts something, beside the sheets' own formulas."""
+    scan = OfficeScan()
+    for name in package.entries:
+        part = scan.part(name)
+        if _SCANNED.search(name):
+            try:
+                part.read(package.read(name))
+            except expat.ExpatError as wrong:
+                raise InputUnreadable("workbook_broken", place=name, value=str(wrong)) from wrong
+    return scan
 
 
 def _sheet_parts(package: ZippedWorkbook, found: Facts) -> dict[str, str]:
@@ -102,19 +132,22 @@ def _begins(xml: bytes, element: bytes) -> bool:
     return False
 
 
-def _odd_cells(package: ZippedWorkbook, name: str) -> Iterator[tuple[Cell, str]]:
+def _odd_cells(
+    package: ZippedWorkbook, name: str, found: Facts, sheet: str
+) -> Iterator[tuple[Cell, str]]:
+    """Give the cells without a value; note formulas that reach out on the way."""
     rest = b""
     for piece in package.pieces(name):
         rest += piece
         cut = rest.rfind(b"<row") if b"<row" in rest else rest.rfind(b":row ")
         if cut <= 0:
             continue
-        yield from _odd_in(rest[:cut])
+        yield from _odd_in(rest[:cut], found, sheet)
         rest = rest[cut:]
-    yield from _odd_in(rest)
+    yield from _odd_in(rest, found, sheet)
 
 
-def _odd_in(xml: bytes) -> Iterator[tuple[Cell, str]]:
+def _odd_in(xml: bytes, found: Facts, sheet: str) -> Iterator[tuple[Cell, str]]:
     for match in _CELL.finditer(xml):
         attributes, inner = match[1], match[2] or b""
         is_error = b't="e"' in attributes
@@ -125,6 +158,12 @@ def _odd_in(xml: bytes) -> Iterator[tuple[Cell, str]]:
         if place is None:
             continue
         cell = (int(place[2]) - 1, column_of(place[1].decode()))
+        formula = _FORMULA_TEXT.search(inner)
+        if formula and _SUSPECT.search(formula[1]):
+            text = html.unescape(formula[1].decode("utf-8", "replace"))
+            if reaches_out(text):
+                at = f"{sheet}!{(place[1] + place[2]).decode()}"
+                found.ignore("active_formula", at, text)
         if is_error:
             yield cell, value[1].decode("utf-8", "replace") if value else "#ERROR"
         elif (value is None or not value[1]) and b't="str"' not in attributes:

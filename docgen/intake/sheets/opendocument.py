@@ -6,11 +6,23 @@ import re
 from xml.parsers import expat
 
 from docgen.errors import InputUnreadable
+from docgen.files.formulas import reaches_out
 from docgen.intake.sheets.facts import Facts
 from docgen.intake.sheets.limits import WorkbookLimits
+from docgen.intake.sheets.places import letters
 from docgen.intake.sheets.zipped import ZippedWorkbook, check_head
 
-_MARKED = re.compile(rb'number-rows-spanned="(?!1")|value-type="error"')
+_MARKED = re.compile(
+    rb'number-rows-spanned="(?!1")|value-type="error"|dde-(?:link|source)|table-source'
+    rb"|cell-range-source|WEBSERVICE|FILTERXML|HYPERLINK|DDE\(|IMPORT|'#"
+)
+_SOURCES = {
+    "office:dde-source": "macros",  # starts a program (OpenDocument 1.3 part 3, 14.6.5)
+    "table:table-source": "data_connection",
+    "table:cell-range-source": "data_connection",
+}
+_ARRAY = re.compile(r"\{[^}]*\}")  # | separates its rows (part 4, 5.13)
+_OTHER_FILE = re.compile(r"'[^']*[/\\][^']*'#")  # 'file:///a.ods'#$Sheet.A1 (part 4, 5.8)
 _ROW_END = b"</table:table-row>"
 _REPEATED_ROW = re.compile(rb'<table:table-row\b[^>]*number-rows-repeated="(\d{3,9})"[^>]*>')
 _WIDE_CELL = re.compile(rb'<table:table-cell\b([^>]*number-columns-repeated="(\d{3,9})"[^>]*)>')
@@ -95,6 +107,10 @@ class _Walk:
             raise InputUnreadable("workbook_broken", place=_CONTENT, value=str(wrong)) from wrong
 
     def _start(self, name: str, given: dict[str, str]) -> None:
+        if code := _SOURCES.get(name):
+            keys = ("office:dde-application", "office:dde-topic", "xlink:href")
+            told = " ".join(given[key] for key in keys if key in given)
+            self.found.ignore(code, self.table or _CONTENT, told)
         if name == "table:table":
             self.table, self.row = given.get("table:name", ""), 0
         elif name == "table:table-row":
@@ -105,6 +121,10 @@ class _Walk:
 
     def _cell(self, given: dict[str, str]) -> None:
         here = (self.row, self.column)
+        formula = _ARRAY.sub("", given.get("table:formula", "").partition("=")[2])
+        if formula and (reaches_out(formula) or _OTHER_FILE.search(formula)):
+            place = f"{self.table}!{letters(self.column)}{self.row + 1}"
+            self.found.ignore("active_formula", place, formula)
         rows = int(given.get("table:number-rows-spanned", "1"))
         columns = int(given.get("table:number-columns-spanned", "1"))
         if rows > 1 or columns > 1:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from docgen.errors import DocgenError
 from docgen.intake.sheets.import_result import ImportResult
 from docgen.intake.sheets.places import Fault, Skip
+from schemas.problems import shown
+from schemas.wording import Phrase, Worded
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,21 @@ class ConvertedDocument:
     state: str = "planned"
     size_bytes: int = 0
     sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Ignored(Worded):
+    """Something in a file that would fetch or start something: it was left alone, and is told."""
+
+    file: str
+    code: str
+    place: str
+    value: str
+
+    def wording(self) -> tuple[str, Mapping[str, Any]]:
+        """Return the phrase of its code, filled with its place and what was found."""
+        told = {"place": self.place, "value": shown(self.value)}
+        return Phrase(f"sheet_ignored.{self.code}", **told).wording()
 
 
 @dataclass
@@ -43,11 +61,15 @@ class ConversionReport:
     error_workbooks: list[str] = field(default_factory=list)
     combined: list[str] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
 
     def add(self, taken: ImportResult) -> None:
         """Take over what is settled before anything is rendered."""
         self.sheets += taken.sheets
         self.notes += [(taken.file, note) for note in taken.notes]
+        self.ignored += [
+            Ignored(taken.file, one.code, one.place, one.value) for one in taken.ignored
+        ]
         self.errors += taken.faults
         self.warnings += taken.warnings
         self.warned += taken.warned
@@ -81,6 +103,7 @@ class ConversionReport:
             "error_workbooks": self.error_workbooks,
             "combined": self.combined,
             "notes": [{"file": file, "code": code} for file, code in self.notes],
+            "ignored": [vars(one) | {"message": one.messages()} for one in self.ignored],
             "summary": {"errors": self.summary, "warnings": dict(self.warned)},
         }
 

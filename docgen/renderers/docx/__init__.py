@@ -22,12 +22,12 @@ from docgen.errors import TemplateFaulty
 from docgen.renderers import Piece, template_context
 from docgen.renderers.docx.balance import Unbalanced, check_balance
 from docgen.renderers.docx.escaping import word_environment
-from docgen.renderers.docx.safety import check_links, check_part
 from docgen.renderers.docx.tags import MARK, TAG, TaggedPart, W, plain_pieces, tag_fault
 from docgen.renderers.ooxml.package import CONTENT_TYPES, Frozen, Package
 from docgen.renderers.ooxml.pictures import fit_logo, picture_parts
 from docgen.renderers.ooxml.properties import CORE, CREATED, created, with_core_tags
 from docgen.renderers.ooxml.relationships import XML_HEAD
+from docgen.renderers.ooxml.safety import refuse_active
 from docgen.renderers.qr import qr_png
 from docgen.templates.sandbox import Sandbox, template_line
 from docgen.templates.theme import Theme
@@ -79,7 +79,7 @@ class WordTemplate:
 def compile(template: bytes, theme: Theme) -> WordTemplate:
     """Compile a Word template for a theme; TemplateFaulty says what is wrong, and where."""
     package = Package.read(template)
-    check_links(package)
+    refuse_active(package)
     pictures = picture_parts(package)
     themed_parts = {name: _apply_theme(name, data, theme) for name, data in _xml_parts(package)}
     logos = {name: theme.logo for name, kind in pictures.items() if kind == "logo"}
@@ -98,7 +98,9 @@ def compile(template: bytes, theme: Theme) -> WordTemplate:
 
 def pieces(template: bytes) -> list[Piece]:
     """List every tagged paragraph of a template with its place; TemplateFaulty as `compile`."""
-    parts = _xml_parts(Package.read(template))
+    package = Package.read(template)
+    refuse_active(package)
+    parts = _xml_parts(package)
     return [piece for name, data in parts for piece in plain_pieces(name, _root(name, data))]
 
 
@@ -122,7 +124,6 @@ def _root(name: str, data: bytes) -> etree._Element:
 def _apply_theme(name: str, data: bytes, theme: Theme) -> bytes:
     """Check a part and apply the theme's logo, fonts and colours to it."""
     root = _root(name, data)
-    check_part(name, root)
     fit_logo(root, theme.logo, ("}inline", "}anchor"))  # ECMA-376 20.4.2.8, 20.4.2.3
     if name == CORE:
         return with_core_tags(data)

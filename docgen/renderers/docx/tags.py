@@ -12,36 +12,13 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from docgen.errors import TemplateFaulty
+from docgen.files.active import part_label
 from docgen.renderers import Piece
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 P, R, T = f"{{{W}}}p", f"{{{W}}}r", f"{{{W}}}t"
 TBL, TR, TC = f"{{{W}}}tbl", f"{{{W}}}tr", f"{{{W}}}tc"
 XML_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
-
-
-_PARTS = {
-    "header": ("页眉", "header"),
-    "footer": ("页脚", "footer"),
-    "footnotes": ("脚注", "footnotes"),
-    "endnotes": ("尾注", "endnotes"),
-    "comments": ("批注", "comments"),
-    "core": ("文档属性", "properties"),
-    "app": ("文档属性", "properties"),
-    "custom": ("文档属性", "properties"),
-}
-_NAME = re.compile(r"^(?:word|docProps)/([a-z]+)(\d*)\.xml$")
-
-
-def part_label(part: str) -> tuple[str, str]:
-    """Return a part's name in zh and en, empty for the body."""
-    found = _NAME.match(part)
-    if part == "word/document.xml":
-        return "", ""
-    if not found or found[1] not in _PARTS:
-        return f"{part} ", f"{part} "
-    zh, en = _PARTS[found[1]]
-    return f"{zh}{found[2]} ", f"{en}{found[2]} "
 
 
 def places(root: etree._Element, part: str) -> dict[etree._Element, str]:

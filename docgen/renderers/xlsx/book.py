@@ -18,6 +18,7 @@ from docgen.renderers.ooxml.package import Frozen, Package
 from docgen.renderers.ooxml.pictures import fit_logo, picture_parts
 from docgen.renderers.ooxml.properties import CORE, with_core_tags
 from docgen.renderers.ooxml.relationships import OFFICE, part_bytes
+from docgen.renderers.ooxml.safety import refuse_active
 from docgen.renderers.xlsx import refusals, tags
 from docgen.renderers.xlsx.calls import FILTERS, fillers, finalize
 from docgen.renderers.xlsx.drawings import may_live, read_live
@@ -74,13 +75,14 @@ class WorkbookParts:
 def read_package(template: bytes) -> tuple[Package, str, etree._Element]:
     """Return a template's package, the name of its workbook part and that part's tree.
 
-    TemplateFaulty: not_excel, template_unsafe, or what `Package.read` refuses.
+    TemplateFaulty: not_excel, what `refuse_active` finds, or what `Package.read` refuses.
     """
     package = Package.read(template)
     part = package.main_part()
     root = etree.fromstring(package.parts[part])
     if root.tag != f"{M}workbook":
         raise TemplateFaulty("not_excel", place=part, value="")
+    refuse_active(package)
     refusals.check_package(package)
     refusals.check_names(root)
     return package, part, root
@@ -91,7 +93,7 @@ def read_sheets(
 ) -> Iterator[TemplateSheet]:
     """Yield every sheet in the order of its tabs.
 
-    TemplateFaulty: sheet_unsupported for chart sheets, template_unsafe for formulas.
+    TemplateFaulty: sheet_unsupported for chart sheets, tag_misplaced for formulas with tags.
     """
     targets = {link.id: link for link in package.related(part)}
     for element in root.iterfind(f"{M}sheets/{M}sheet"):
