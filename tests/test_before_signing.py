@@ -11,7 +11,7 @@ import pytest
 from docgen.errors import TransitionRefused
 from docgen.records.records import visible
 from docgen.workflow import review
-from docgen.workflow.review import SignoffWish
+from docgen.workflow.review import StatedOpinion
 from schemas.envelope import Opinion
 from schemas.vocabulary import Role
 from tests.paperless import AGREED, actor, archive, change, paper, problems, sign, submit
@@ -126,7 +126,7 @@ def about(office: Team, record: Any) -> list[tuple[str, str]]:
     return [(one["code"], one["level"]) for one in shown if one["pointer"] == "/authorization_no"]
 
 
-def by_customer(office: Team, record: Any, word: SignoffWish = AGREED) -> None:
+def by_customer(office: Team, record: Any, word: StatedOpinion = AGREED) -> None:
     paper(office, record, Role.cust_owner, "刘洋", "2026-03-10", word)
 
 
@@ -196,7 +196,7 @@ def test_a_refused_authorisation_stops_both_steps_until_it_is_revised(office: Te
     submit(office, record)
     agreed(office, record)
     submit(office, permit)
-    by_customer(office, permit, SignoffWish(Opinion.disagree, "时段不对"))
+    by_customer(office, permit, StatedOpinion(Opinion.disagree, "时段不对"))
     assert archive_codes(office, record) == {"authorisation_refused"}
     assert about(office, later) == [("authorisation_refused", "error")]
     path = f"/records/{permit['id']}/revisions"
