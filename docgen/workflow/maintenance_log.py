@@ -122,14 +122,14 @@ def _begun(unit: UnitOfWork, ticket: RecordRow, archived: Plain, owner: UserRow)
         "confidentiality": "customer_confidential",
     }
     with _for(unit, owner):
-        return records.create(unit, _with_rows(plain, archived), code="WH")[0]
+        return records.create(unit, _with_rows(plain, archived), code="WH").record
 
 
 def _continued(unit: UnitOfWork, log: RecordRow, archived: Plain, owner: UserRow) -> RecordRow:
     with _for(unit, owner):
         _, version = records.visible(unit.session, unit.actor, log.id, lock=True)
         data = _with_rows(content_of(version), archived)
-        return records.change(unit, log.id, data, "*")[0]
+        return records.change(unit, log.id, data, "*").record
 
 
 def _with_rows(plain: Plain, archived: Plain) -> bytes:
