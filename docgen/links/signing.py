@@ -31,7 +31,7 @@ from docgen.store.tables import LinkItemRow, LinkRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.uploads import Upload
 from docgen.workflow import review, signing
-from docgen.workflow.attachments import kept
+from docgen.workflow.attachments import add_attachment
 from docgen.workflow.review import LinkSigner, PendingSignoff, StatedOpinion
 from schemas.envelope import Opinion
 from schemas.vocabulary import Role
@@ -208,7 +208,7 @@ def _attach(
         size_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
     )
-    row = kept(unit, one.version, "signature", upload, by=link.created_by, note=link.name)
+    row = add_attachment(unit, one.version, "signature", upload, by=link.created_by, note=link.name)
     return row.id
 
 
