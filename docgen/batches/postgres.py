@@ -29,6 +29,7 @@ log = logging.getLogger("docgen.batches")
 
 HEARTBEAT_S, STALLED_S, POLL_S = 2.0, 6.0, 1.0  # a worker is dead after three missed heartbeats
 REAP, EVERY_10_S = "docgen.reap", "* * * * * */10"  # cron with seconds in the sixth field
+# What a database raises that cannot be reached or used, through each way to it.
 FAULTS = (DocgenError, SQLAlchemyError, psycopg.Error, ConnectorException)
 
 

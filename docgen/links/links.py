@@ -239,14 +239,14 @@ def end(unit: UnitOfWork, link: LinkRow, how: str, reason: str | None = None) ->
 
 
 def new_token(unit: UnitOfWork, link: LinkRow) -> str:
-    """Make another token that opens a link, of 256 bits; only its hash is kept."""
+    """Make another token that opens a link, of 256 bits; only its hash is stored."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     unit.session.add(LinkTokenRow(token_hash=hash_of(token), link_id=link.id, created_at=unit.now))
     return token
 
 
 def code_hash(key: bytes, first_id: str, code: str) -> str:
-    """Return what is kept of an access code, which is short: nothing to guess at without `key`."""
+    """Return what is stored of an access code; without `key` even a short one is safe."""
     return hmac.new(
         key, f"link code {first_id} {code}".encode("utf-8", "replace"), "sha256"
     ).hexdigest()

@@ -1,6 +1,6 @@
 """Access through a signing link: finding it, whether it may be used, its code, what was opened.
 
-Whoever has no valid token is told nothing but that there is no such link.
+Whoever has no valid token learns nothing but that there is no such link.
 """
 
 from __future__ import annotations
@@ -92,10 +92,10 @@ def usable_link(session: Session, token: str, now: datetime, *, lock: bool = Fal
 def find_link(session: Session, token: str, *, lock: bool = False) -> LinkRow:
     """Return the link of a token, usable or not. NotFound: link_unknown."""
     hashed = hash_of(token)
-    kept = session.get(LinkTokenRow, hashed) if TOKEN.fullmatch(token) else None
-    if kept is None or not hmac.compare_digest(kept.token_hash, hashed):
+    row = session.get(LinkTokenRow, hashed) if TOKEN.fullmatch(token) else None
+    if row is None or not hmac.compare_digest(row.token_hash, hashed):
         raise NotFound("link_unknown")
-    query = select(LinkRow).where(LinkRow.id == kept.link_id)
+    query = select(LinkRow).where(LinkRow.id == row.link_id)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     return session.scalars(query).one()

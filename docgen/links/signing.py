@@ -117,7 +117,7 @@ def sign(
 
 
 def delegate(unit: UnitOfWork, visitor: LinkVisitor, to: Colleague, key: bytes) -> IssuedLink:
-    """End a link and make one for a colleague, for all that still waits; the trace is kept.
+    """End a link and make one for a colleague, for all that still waits; both stay in one chain.
 
     Raises as `check_visitor`, and Conflict (link_nothing_waiting, link_delegated_often).
     """

@@ -207,6 +207,7 @@ def _authorised_use(case: RecordContext) -> Iterator[Problem]:
     return authorised(named, windows)
 
 
+# The rules of each type; the use of authorisations is checked in all.
 RULES: dict[str, tuple[Rule, ...]] = {
     "WB": (_asset_coverage,),
     "XJ": (_recurring_findings, _first_found_references),

@@ -1,4 +1,4 @@
-"""The documents of a version: rendered once, kept by their hash, read by the contract's members."""
+"""The documents of a version: rendered once, stored by hash, read by the contract's members."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ def find(
     with store.reading() as session:
         record, version = visible(session, actor, record_id, number)
         order = _order(store, session, (record, version), stage=stage, lang=lang)
-        kept = session.get(DocumentRow, (record.id, version.number, stage, format_name, lang))
-        if stage == SIGNED and not kept:
+        known = session.get(DocumentRow, (record.id, version.number, stage, format_name, lang))
+        if stage == SIGNED and not known:
             raise NotFound("not_found.signed_document")
-        sha256 = kept.sha256 if kept else _rendered(session, order, format_name)
+        sha256 = known.sha256 if known else _rendered(session, order, format_name)
         return DocumentRequest(
             record.id,
             record.contract_id,

@@ -56,7 +56,7 @@ def read_draft(
     """Read a record as far as a draft must be readable; contract, number and date are filled in.
 
     Raises InputUnreadable, RecordRefused: credentials, an unknown contract, what only the service
-    may say (status, signatures), and text that cannot be kept.
+    may say (status, signatures), and text that cannot be stored.
     """
     plain = read_json(data)
     if not isinstance(plain, dict):

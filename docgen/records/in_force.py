@@ -19,7 +19,7 @@ from schemas.values import DOC_NO_PATTERN, base_number
 NOT_HAPPENED = ("draft", "void")
 NOT_AGREED = ("draft", "void", "returned")
 NOT_EXISTING = ("void",)
-NUMBER = re.compile(DOC_NO_PATTERN)
+NUMBER = re.compile(DOC_NO_PATTERN)  # of a document, with or without a revision
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 TEXT_LIMIT = 200_000  # characters; a tsvector holds 1 MB (PostgreSQL's manual, 12.11)
 QUERY_TOKENS = 32  # of one search; each costs a look into the index
 WORD_LIMIT = 64  # characters; PostgreSQL's lexemes hold 2 kB (12.11)
+# Han characters: Unicode's extension A, the unified block, compatibility, and planes 2 and 3.
 _WORD = re.compile(
     r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+|[^\W_]+", re.UNICODE
 )
