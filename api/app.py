@@ -39,7 +39,7 @@ from api.routes import (
 from docgen.accounts import oidc
 from docgen.audit import trail
 from docgen.batches.handlers import handlers
-from docgen.batches.worker import Bench, Workers
+from docgen.batches.worker import WorkerContext, Workers
 from docgen.links.mail_sender import MailSender
 from docgen.mail.smtp import server_of
 from docgen.operations.sweeping import Sweeper
@@ -164,4 +164,4 @@ def _workers(settings: Settings, store: Store, work: Work) -> Workers | None:
     """Return what works on batches; beside PostgreSQL `docgen worker` does."""
     if not store.database.is_sqlite:
         return None
-    return Workers(Bench(store, handlers(store, work.children), at_once=settings.jobs))
+    return Workers(WorkerContext(store, handlers(store, work.children), at_once=settings.jobs))

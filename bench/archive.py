@@ -29,7 +29,7 @@ from docgen.paths import samples_dir
 from docgen.pipeline import RenderRequest, render
 from docgen.pipeline.children import children
 from docgen.records import records
-from docgen.records.documents import StoredDocument, keep
+from docgen.records.documents import StoredDocument, store_file
 from docgen.renderers.isolation import Children
 from docgen.settings import Settings
 from docgen.signing import signed_pdf
@@ -152,7 +152,7 @@ def _draft() -> bytes:
 def _files(store: Store, pool: Children, order: RenderRequest) -> dict[str, StoredDocument]:
     size = len(order.data)
     return {
-        name: keep(store, order, name, pool.run(render, order, name, size_bytes=size))
+        name: store_file(store, order, name, pool.run(render, order, name, size_bytes=size))
         for name in FORMATS
     }
 

@@ -34,7 +34,7 @@ from bench.workloads import workloads
 from docgen.access import SERVICE, Actor
 from docgen.accounts import users
 from docgen.batches import queue
-from docgen.batches.rendering import KIND
+from docgen.batches.rendering import KIND_RENDER
 from docgen.contracts import contracts
 from docgen.paths import samples_dir
 from docgen.pipeline import render
@@ -271,7 +271,9 @@ class Orders:
         cpu_s = sum(map(tree_seconds, workers))
         start = time.perf_counter()
         options = {"formats": ["docx"], "lang": "zh"}
-        work = queue.Job(KIND, self.user_id, self.contract_id, options, queue.BACKGROUND)
+        work = queue.WorkOrder(
+            KIND_RENDER, self.user_id, self.contract_id, options, queue.BACKGROUND
+        )
         with self.store.change(SERVICE) as unit:
             batch_id = queue.enqueue(unit, work, rows).id
         while self._state(batch_id) == "active":

@@ -17,7 +17,7 @@ def main() -> None:
 
     from bench.jobs import Place
     from docgen.batches.handlers import handlers
-    from docgen.batches.worker import Bench, run_worker
+    from docgen.batches.worker import WorkerContext, run_worker
     from docgen.pipeline.children import children
     from docgen.store.unit_of_work import Store
 
@@ -27,7 +27,7 @@ def main() -> None:
     settings = Place(Path(sys.argv[1]), "").settings
     store = Store.open(settings)
     with children(replace(settings, jobs=at_once + 1), ["docx"]) as pool:
-        run_worker(Bench(store, handlers(store, pool), at_once=at_once), stopping)
+        run_worker(WorkerContext(store, handlers(store, pool), at_once=at_once), stopping)
     store.close()
 
 

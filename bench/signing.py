@@ -29,7 +29,7 @@ from docgen.links import links, opening
 from docgen.links import signing as link_signing
 from docgen.links.links import LinkRecipient, LinkTerms
 from docgen.links.opening import LinkVisitor
-from docgen.links.signing import Hand, SigningStatement
+from docgen.links.signing import SignatureMark, SigningStatement
 from docgen.paths import samples_dir, templates_dir
 from docgen.pipeline import RenderRequest, render
 from docgen.settings import Settings
@@ -133,7 +133,7 @@ def _visit(folder: Path, count: int) -> float:
         with store.change(maker) as unit:
             made = links.make(unit, where, person, LinkTerms(), key=store.key)
         comer = LinkVisitor(made.token)
-        said = SigningStatement(StatedOpinion(Opinion.agree), "bench", Hand(typed="刘洋"))
+        said = SigningStatement(StatedOpinion(Opinion.agree), "bench", SignatureMark(typed="刘洋"))
         for position in range(1, count + 1):
             opening.open_document(store, comer, position)
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from docgen.batches.rendering import Answer, Documents
+from docgen.batches.rendering import Answer, RenderedRecord
 
 
 def act(rows: Sequence[bytes]) -> list[Answer]:
@@ -15,7 +15,7 @@ def act(rows: Sequence[bytes]) -> list[Answer]:
     return [_acted(data) for data in rows]
 
 
-def _acted(data: bytes) -> Documents:
+def _acted(data: bytes) -> RenderedRecord:
     match data:
         case b'"hang"':
             time.sleep(1000)
@@ -28,5 +28,5 @@ def _acted(data: bytes) -> Documents:
         case b'"exit"':
             os._exit(3)
         case b'"moment"':
-            return Documents("D", {"docx": f"{time.time():.6f}".encode()})
-    return Documents(f"D-{data.decode()}", {"docx": data * 3})
+            return RenderedRecord("D", {"docx": f"{time.time():.6f}".encode()})
+    return RenderedRecord(f"D-{data.decode()}", {"docx": data * 3})

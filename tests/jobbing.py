@@ -24,7 +24,7 @@ from threading import Event
 from typing import IO
 
 from docgen.batches.leases import LEASE, ChunkLease, ItemResult, LeasedItem, ResultFile
-from docgen.batches.worker import Bench, Groups, run_worker, singly
+from docgen.batches.worker import GroupHandler, WorkerContext, one_at_a_time, run_worker
 from docgen.store.unit_of_work import Store
 from tests.settings import settings_of
 
@@ -38,7 +38,7 @@ def content(payload: str) -> bytes:
     return payload.encode() * 3
 
 
-def tripling(pause_s: float) -> Groups:
+def tripling(pause_s: float) -> GroupHandler:
     """Return what does an item."""
 
     def triple(held: ChunkLease, item: LeasedItem) -> ItemResult:
@@ -50,21 +50,23 @@ def tripling(pause_s: float) -> Groups:
         made = ResultFile("pdf", content(item.payload))
         return ItemResult(item.seq, "done", f"D-{item.seq}", (made,))
 
-    return singly(triple)
+    return one_at_a_time(triple)
 
 
-def bench_of(store: Store, pause_s: float = ITEM_S) -> Bench:
-    return Bench(store, {"triple": tripling(pause_s)}, lease=timedelta(seconds=LEASE_S))
+def context_of(store: Store, pause_s: float = ITEM_S) -> WorkerContext:
+    return WorkerContext(
+        store, {"triple": tripling(pause_s)}, lease_duration=timedelta(seconds=LEASE_S)
+    )
 
 
-def real_bench(store: Store, kind: str) -> Bench:
+def real_context(store: Store, kind: str) -> WorkerContext:
     """Return what makes documents, as `docgen worker` and the service do."""
     from docgen.batches.handlers import handlers
     from docgen.pipeline.children import children
 
     pool = children(replace(store.settings, jobs=REAL_JOBS + 1), ["docx"])
     lease = timedelta(seconds=SHORT_S) if "short" in kind else LEASE
-    return Bench(store, handlers(store, pool), at_once=REAL_JOBS, lease=lease)
+    return WorkerContext(store, handlers(store, pool), at_once=REAL_JOBS, lease_duration=lease)
 
 
 @contextmanager
@@ -91,14 +93,14 @@ def main() -> None:
     folder, url, kind = sys.argv[1:]
     store = Store.open(settings_of(Path(folder), url))
     pause_s = SLOW_S if "slow" in kind else ITEM_S
-    bench = real_bench(store, kind) if "real" in kind else bench_of(store, pause_s)
+    context = real_context(store, kind) if "real" in kind else context_of(store, pause_s)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     if "crew" in kind:
-        from docgen.batches.postgres import Crew
+        from docgen.batches.postgres import PostgresWorkers
 
-        asyncio.run(Crew(bench, url).run())
-    run_worker(bench, Event())
+        asyncio.run(PostgresWorkers(context, url).run())
+    run_worker(context, Event())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 import docgen
 from docgen.pipeline import RenderedFile, render, skip_key
-from docgen.records.documents import keep
+from docgen.records.documents import store_file
 from docgen.workflow import submission
 from tests.paperless import actor
 from tests.service import Team
@@ -33,7 +33,7 @@ def submitted(team: Team, code: str = "XJ", **changes: Any) -> Any:
     if key not in RENDERED:
         children = team.client.app.state.work.children  # type: ignore[attr-defined]
         RENDERED[key] = children.run(render, prepared.order, "pdf", size_bytes=0)
-    made = keep(team.store, prepared.order, "pdf", RENDERED[key])
+    made = store_file(team.store, prepared.order, "pdf", RENDERED[key])
     with team.store.change(by) as unit:
         submission.finish(unit, prepared, {"pdf": made})
     return record

@@ -37,7 +37,7 @@ def sign(team: Team, record: Any, who: str, stated: StatedOpinion = AGREED) -> N
     """Sign the newest version as leader or pm."""
     with team.store.change(actor(team, who)) as unit:
         where = (record["id"], _newest(team, record))
-        review.keep(unit, review.own_signoff(unit, where, stated, lock=True), None)
+        review.record_signoff(unit, review.own_signoff(unit, where, stated, lock=True), None)
 
 
 def paper(
@@ -48,7 +48,9 @@ def paper(
     given = PaperSignature(role, name, parse_day(day), scan)
     with team.store.change(actor(team, "zhangwei")) as unit:
         where = (record["id"], _newest(team, record))
-        review.keep(unit, review.paper_signoff(unit, where, given, stated, lock=True), None)
+        review.record_signoff(
+            unit, review.paper_signoff(unit, where, given, stated, lock=True), None
+        )
 
 
 def archive(team: Team, record: Any, who: str = "zhangwei") -> None:

@@ -87,7 +87,7 @@ class Filled:
             etag = etag_of(record.etag)
         prepared = submission.prepare(self.store, self.author, record_id, etag)
         made = {
-            name: documents.keep(
+            name: documents.store_file(
                 self.store,
                 prepared.order,
                 name,

@@ -21,8 +21,8 @@ from api.app import create_app
 from docgen.access import ROLES, SERVICE
 from docgen.accounts import tokens, users
 from docgen.batches import queue
-from docgen.batches.queue import Job
-from docgen.batches.rendering import KIND
+from docgen.batches.queue import WorkOrder
+from docgen.batches.rendering import KIND_RENDER
 from docgen.paths import samples_dir
 from docgen.settings import Settings
 from docgen.store.tables import LinkRow, UserRow, WebhookRow
@@ -260,7 +260,7 @@ def things(team: Team, who: str, contract_id: str, **changes: str) -> dict[str, 
 
 def batch(unit: UnitOfWork, user: UserRow, contract_id: str) -> str:
     options = {"formats": ["docx"], "lang": "zh"}
-    return queue.enqueue(unit, Job(KIND, user.id, contract_id, options), [b"{}"]).id
+    return queue.enqueue(unit, WorkOrder(KIND_RENDER, user.id, contract_id, options), [b"{}"]).id
 
 
 def signing_link(unit: UnitOfWork, user: UserRow, contract_id: str) -> str:

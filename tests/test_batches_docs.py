@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 from sqlalchemy import select
 
-from docgen.batches.reading_batch import CONVERT
+from docgen.batches.reading_batch import KIND_CONVERT
 from docgen.paths import samples_dir
 from docgen.store.tables import BatchRow
 from tests.service import Team
@@ -40,4 +40,4 @@ def test_the_way_from_a_sheet_to_the_zip_works(office: Team, tmp_path: Path) -> 
 def newest(team: Team) -> str:
     """Return the only batch of spreadsheets."""
     with team.store.reading() as session:
-        return session.scalars(select(BatchRow.id).where(BatchRow.kind == CONVERT)).one()
+        return session.scalars(select(BatchRow.id).where(BatchRow.kind == KIND_CONVERT)).one()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from docgen.batches.ending import kept, sweep_batches
 from docgen.batches.handlers import handlers
-from docgen.batches.rendering import KIND
-from docgen.batches.worker import Bench
+from docgen.batches.queue_metrics import batch_totals
+from docgen.batches.rendering import KIND_RENDER
+from docgen.batches.retention import sweep_batches
+from docgen.batches.worker import WorkerContext
 from docgen.renderers.isolation import ChildLimits, Children
 from docgen.store.tables import BatchItemRow, BatchRow
 from tests.service import Team
@@ -27,10 +28,10 @@ def test_failures_are_counted_by_their_code_and_old_batches_go(
     with filled_at(tmp_path / "data", store_url) as filled, Children(1, ChildLimits()) as children:
         batch = order_rows(filled, [b"{}", b"[]", json.dumps({"doc_no": "ZX-1"}).encode()])
         order_rows(filled, [b"{}"])
-        bench = Bench(filled.store, handlers(filled.store, children))
-        finish(bench)
+        context = WorkerContext(filled.store, handlers(filled.store, children))
+        finish(context)
         with filled.store.reading() as session:
-            found = kept(session)
+            found = batch_totals(session)
         assert found.batches == {"done": 2}
         assert sum(found.failures.values()) == 4
         assert found.failures["unknown_record_type"] == 3
@@ -41,7 +42,7 @@ def test_failures_are_counted_by_their_code_and_old_batches_go(
         assert sweep_batches(filled.store, clock) == 1
         with filled.store.reading() as session:
             assert session.scalar(select(func.count()).select_from(BatchItemRow)) == 1
-            assert session.scalar(select(BatchRow.kind)) == KIND
+            assert session.scalar(select(BatchRow.kind)) == KIND_RENDER
 
 
 def test_a_preview_that_nobody_confirms_goes_as_well(office: Team) -> None:

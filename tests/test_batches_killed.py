@@ -109,4 +109,4 @@ def ordered(filled: Filled, sheet: bytes) -> str:
 
 def told(filled: Filled, batch_id: str) -> Any:
     with filled.store.reading() as session:
-        return batches.watched(session, filled.author, batch_id)
+        return batches.progress_of(session, filled.author, batch_id)

@@ -19,13 +19,13 @@ from sqlalchemy import func, select
 from docgen.access import SERVICE
 from docgen.batches import leases, queue
 from docgen.batches.leases import ChunkLease, ItemResult
-from docgen.batches.queue import BACKGROUND, CHUNK, INTERACTIVE, Job
+from docgen.batches.queue import BACKGROUND, CHUNK, INTERACTIVE, WorkOrder
 from docgen.batches.queue_metrics import gauges
-from docgen.batches.worker import Bench, run_worker, take, work
+from docgen.batches.worker import WorkerContext, claim_chunk, run_worker, work_on_chunk
 from docgen.store.database import SQLITE_NAME
 from docgen.store.tables import BatchFileRow, BatchItemRow, BatchRow, ChunkRow
 from docgen.store.unit_of_work import Store
-from tests.jobbing import LEASE_S, bench_of, content, worker
+from tests.jobbing import LEASE_S, content, context_of, worker
 from tests.stores import Filled, filled_at
 
 T0 = datetime(2026, 3, 10, tzinfo=UTC)
@@ -41,13 +41,13 @@ def filled(tmp_path: Path, store_url: str) -> Iterator[Filled]:
 def order(filled: Filled, rows: Sequence[str], priority: int | None = BACKGROUND) -> str:
     with filled.store.change(filled.author) as unit:
         assert filled.author.user_id
-        job = Job("triple", filled.author.user_id, filled.contract_id, priority=priority)
+        job = WorkOrder("triple", filled.author.user_id, filled.contract_id, priority=priority)
         return queue.enqueue(unit, job, [f'"{row}"'.encode() for row in rows]).id
 
 
-def claim(filled: Filled, now: datetime = T0, least: int = 0) -> ChunkLease | None:
+def claim(filled: Filled, now: datetime = T0, min_priority: int = 0) -> ChunkLease | None:
     with filled.store.change(SERVICE) as unit:
-        return leases.claim(unit, now, least=least, lease=LEASE)
+        return leases.claim(unit, now, min_priority=min_priority, duration=LEASE)
 
 
 def claimed(filled: Filled, now: datetime = T0) -> ChunkLease:
@@ -59,7 +59,7 @@ def claimed(filled: Filled, now: datetime = T0) -> ChunkLease:
 def done(filled: Filled, held: ChunkLease, now: datetime) -> bool:
     results = [ItemResult(item.seq, "done", f"D-{item.seq}") for item in held.items]
     with filled.store.change(SERVICE) as unit:
-        return leases.record(unit, held, results, now)
+        return leases.save_results(unit, held, results, now)
 
 
 def counts(store: Store, batch_id: str) -> queue.Counts:
@@ -107,12 +107,12 @@ def test_what_fails_keeps_the_number_it_was_ordered_with(filled: Filled) -> None
     numbers = ["QX-HDYD-20260306-001", "QX-HDYD-20260306-002", None]
     with filled.store.change(filled.author) as unit:
         assert filled.author.user_id
-        job = Job("triple", filled.author.user_id, filled.contract_id, priority=BACKGROUND)
+        job = WorkOrder("triple", filled.author.user_id, filled.contract_id, priority=BACKGROUND)
         batch = queue.enqueue(unit, job, [b"1", b"2", b"3"], numbers)
         results = [ItemResult(1, "failed"), ItemResult(2, "poison"), ItemResult(3, "done", "D-3")]
-        held = leases.claim(unit, T0, lease=LEASE)
+        held = leases.claim(unit, T0, duration=LEASE)
         assert held
-        assert leases.record(unit, held, results, T0)
+        assert leases.save_results(unit, held, results, T0)
         batch_id = batch.id
     with filled.store.reading() as session:
         query = select(BatchItemRow.doc_no).where(BatchItemRow.batch_id == batch_id)
@@ -123,7 +123,9 @@ def test_what_fails_keeps_the_number_it_was_ordered_with(filled: Filled) -> None
 def order_and_fail(filled: Filled) -> None:
     with filled.store.change(filled.author) as unit:
         assert filled.author.user_id
-        queue.enqueue(unit, Job("triple", filled.author.user_id, filled.contract_id), [b'"a"'])
+        queue.enqueue(
+            unit, WorkOrder("triple", filled.author.user_id, filled.contract_id), [b'"a"']
+        )
         raise ZeroDivisionError
 
 
@@ -133,12 +135,12 @@ def test_no_rows_are_done_at_once(filled: Filled) -> None:
 
 def test_who_waits_comes_first_one_at_a_time(filled: Filled) -> None:
     order(filled, ["1", "2", "3"])
-    assert claim(filled, least=INTERACTIVE) is None
+    assert claim(filled, min_priority=INTERACTIVE) is None
     few = order(filled, ["a", "b"], None)
     held = claimed(filled)
     assert (held.batch_id, [item.payload for item in held.items]) == (few, ['"a"'])
-    assert claim(filled, least=INTERACTIVE) is not None
-    assert claim(filled, least=INTERACTIVE) is None
+    assert claim(filled, min_priority=INTERACTIVE) is not None
+    assert claim(filled, min_priority=INTERACTIVE) is None
 
 
 def test_a_lease_that_ran_out_changes_nothing(filled: Filled) -> None:
@@ -159,7 +161,7 @@ def test_a_renewed_lease_is_not_taken(filled: Filled) -> None:
     order(filled, ["a"])
     held = claimed(filled)
     with filled.store.change(SERVICE) as unit:
-        assert leases.record(unit, held, [], T0 + LEASE / 2)
+        assert leases.save_results(unit, held, [], T0 + LEASE / 2)
     assert claim(filled, T0 + LEASE) is None
     assert claim(filled, T0 + LEASE * 2) is not None
 
@@ -190,7 +192,7 @@ def test_a_cancelled_batch_is_let_go_and_ordered_again(filled: Filled) -> None:
     held = claimed(filled)
     results = [ItemResult(1, "done"), ItemResult(2, "failed", errors=[{"code": "bad"}])]
     with filled.store.change(SERVICE) as unit:
-        assert leases.record(unit, held, results, T0)
+        assert leases.save_results(unit, held, results, T0)
     with filled.store.change(filled.author) as unit:
         queue.cancel(unit, unit.session.get_one(BatchRow, batch))
     assert state(filled.store, batch) == "cancelled"
@@ -204,21 +206,21 @@ def test_a_cancelled_batch_is_let_go_and_ordered_again(filled: Filled) -> None:
 
 def test_only_what_failed_is_ordered_again(filled: Filled) -> None:
     batch = order(filled, ["a", "bad"])
-    finish(bench_of(filled.store))
+    finish(context_of(filled.store))
     assert (state(filled.store, batch), counts(filled.store, batch)) == (
         "done",
         queue.Counts(done=1, failed=1),
     )
     with filled.store.change(filled.author) as unit:
         assert queue.retry(unit, unit.session.get_one(BatchRow, batch)) == 1
-    finish(bench_of(filled.store))
+    finish(context_of(filled.store))
     assert counts(filled.store, batch) == queue.Counts(done=1, failed=1)
 
 
-def finish(bench: Bench) -> None:
+def finish(context: WorkerContext) -> None:
     """Work until nothing is left."""
-    while held := take(bench):
-        assert work(bench, held, Event())
+    while held := claim_chunk(context):
+        assert work_on_chunk(context, held, Event())
 
 
 def test_gauges_tell_what_waits(filled: Filled) -> None:
@@ -237,7 +239,7 @@ def test_gauges_tell_why_items_fail(filled: Filled) -> None:
     held = claimed(filled)
     results = [ItemResult(1, "done"), ItemResult(2, "failed", errors=[{"code": "bad"}])]
     with filled.store.change(SERVICE) as unit:
-        assert leases.record(unit, held, results, T0)
+        assert leases.save_results(unit, held, results, T0)
     with filled.store.reading() as session:
         found = gauges(session, T0)
     assert found.items == {"pending": 1, "done": 1, "failed": 1}
@@ -335,7 +337,9 @@ def test_two_workers_never_meet_a_locked_database(
     rows = [str(one) for one in range(600)]
     stopping = Event()
     batches = [order(filled, rows) for _ in range(2)]
-    threads = [Thread(target=run_worker, args=(bench_of(filled.store), stopping)) for _ in range(2)]
+    threads = [
+        Thread(target=run_worker, args=(context_of(filled.store), stopping)) for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     try:

@@ -25,10 +25,10 @@ from sqlalchemy import func, select
 
 from docgen.batches import queue
 from docgen.batches.leases import LEASE
-from docgen.batches.postgres import Crew
-from docgen.batches.queue import Job
-from docgen.batches.rendering import KIND, rendering
-from docgen.batches.worker import Bench, Workers
+from docgen.batches.postgres import PostgresWorkers
+from docgen.batches.queue import WorkOrder
+from docgen.batches.rendering import KIND_RENDER, rendering_handler
+from docgen.batches.worker import WorkerContext, Workers
 from docgen.errors import StoreFault
 from docgen.paths import samples_dir
 from docgen.pipeline import render
@@ -83,7 +83,9 @@ def ordered(filled: Filled, rows: list[bytes], priority: int | None = 0) -> str:
     with filled.store.change(filled.author) as unit:
         assert filled.author.user_id
         options = {"formats": ["docx"], "lang": "zh"}
-        job = Job(KIND, filled.author.user_id, filled.contract_id, options, priority=priority)
+        job = WorkOrder(
+            KIND_RENDER, filled.author.user_id, filled.contract_id, options, priority=priority
+        )
         return queue.enqueue(unit, job, rows).id
 
 
@@ -189,20 +191,20 @@ def answers(filled: Filled, batch_id: str) -> bool:
 
 
 @contextmanager
-def working(filled: Filled, store_url: str, memory_mb: int = 600) -> Iterator[Bench]:
+def working(filled: Filled, store_url: str, memory_mb: int = 600) -> Iterator[WorkerContext]:
     """Work as the service on SQLite does, or `docgen worker`, with items that say what they do."""
     at_once = 2
     limits = ChildLimits(memory_mb=memory_mb, wall_s=3, cpu_s=2)
     with Children(at_once + 1, limits) as pool, ExitStack() as stack:
-        make = rendering(filled.store, Deadly(pool))  # type: ignore[arg-type]
-        bench = Bench(filled.store, {KIND: make}, at_once=at_once)
-        stack.enter_context(_crew(bench, store_url) if store_url else _threads(bench))
-        yield bench
+        make = rendering_handler(filled.store, Deadly(pool))  # type: ignore[arg-type]
+        context = WorkerContext(filled.store, {KIND_RENDER: make}, at_once=at_once)
+        stack.enter_context(_crew(context, store_url) if store_url else _threads(context))
+        yield context
 
 
 @contextmanager
-def _threads(bench: Bench) -> Iterator[None]:
-    workers = Workers(bench)
+def _threads(context: WorkerContext) -> Iterator[None]:
+    workers = Workers(context)
     workers.start()
     try:
         yield
@@ -211,8 +213,8 @@ def _threads(bench: Bench) -> Iterator[None]:
 
 
 @contextmanager
-def _crew(bench: Bench, url: str) -> Iterator[None]:
-    crew, begun = Crew(bench, url), Event()
+def _crew(context: WorkerContext, url: str) -> Iterator[None]:
+    crew, begun = PostgresWorkers(context, url), Event()
     running: list[Callable[[], Any]] = []
 
     async def run() -> None:

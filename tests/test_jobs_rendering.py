@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import select
 
 from docgen.batches import batches, queue
-from docgen.batches.queue import Job
-from docgen.batches.rendering import KIND, rendering
-from docgen.batches.worker import Bench
+from docgen.batches.queue import WorkOrder
+from docgen.batches.rendering import KIND_RENDER, rendering_handler
+from docgen.batches.worker import WorkerContext
 from docgen.errors import InputUnreadable
 from docgen.paths import samples_dir
 from docgen.renderers.isolation import ChildLimits, Children
@@ -135,7 +135,7 @@ def order_rows(filled: Filled, rows: list[bytes]) -> str:
     with filled.store.change(filled.author) as unit:
         assert filled.author.user_id
         options = {"formats": ["docx"], "lang": "zh"}
-        job = Job(KIND, filled.author.user_id, filled.contract_id, options, priority=0)
+        job = WorkOrder(KIND_RENDER, filled.author.user_id, filled.contract_id, options, priority=0)
         return queue.enqueue(unit, job, rows).id
 
 
@@ -165,8 +165,8 @@ def test_what_ends_children_is_poison_and_the_rest_is_done(tmp_path: Path) -> No
         kinds = ("hang", "crash", "memory", "exit")
         rows = [json.dumps(kinds[one] if one < 4 else one).encode() for one in range(40)]
         batch = order_rows(filled, rows)
-        make = rendering(filled.store, Deadly(children))  # type: ignore[arg-type]
-        finish(Bench(filled.store, {KIND: make}, at_once=2))
+        make = rendering_handler(filled.store, Deadly(children))  # type: ignore[arg-type]
+        finish(WorkerContext(filled.store, {KIND_RENDER: make}, at_once=2))
         assert counts(filled.store, batch) == queue.Counts(done=36, poison=4)
         with filled.store.reading() as session:
             poison = session.scalars(

@@ -443,11 +443,15 @@ def test_who_signs_after_a_disagreement_sees_it(at_work: Team) -> None:
     def second() -> None:
         with at_work.store.change(actor(at_work, "zhangwei")) as unit:
             where = (record["id"], 1)
-            review.keep(unit, review.paper_signoff(unit, where, given, AGREED, lock=True), None)
+            review.record_signoff(
+                unit, review.paper_signoff(unit, where, given, AGREED, lock=True), None
+            )
 
     with at_work.store.change(actor(at_work, "chenjianguo")) as unit:
         stated = StatedOpinion(Opinion.disagree, "请补充")
-        review.keep(unit, review.own_signoff(unit, (record["id"], 1), stated, lock=True), None)
+        review.record_signoff(
+            unit, review.own_signoff(unit, (record["id"], 1), stated, lock=True), None
+        )
         unit.session.flush()
         waiting = begun(at_work, second)
     assert isinstance(waiting(), TransitionRefused)

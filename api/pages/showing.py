@@ -13,7 +13,7 @@ from docgen.document import short_code
 from docgen.links import opening
 from docgen.links.links import LinkedDocument, documents_of
 from docgen.links.opening import OpenedLink
-from docgen.links.signing import Hand
+from docgen.links.signing import SignatureMark
 from docgen.store.tables import LinkRow, SignoffRow
 from docgen.store.unit_of_work import Store
 from schemas.catalog import record_model
@@ -28,7 +28,7 @@ class Asking:
     position: int
     lang: str
     statement: str
-    hand: Hand
+    mark: SignatureMark
 
 
 def base_url(request: Request) -> str:
@@ -37,24 +37,24 @@ def base_url(request: Request) -> str:
     return (public or str(request.base_url)).rstrip("/")
 
 
-def document(store: Store, entered: OpenedLink, one: LinkedDocument, lang: str) -> dict[str, Any]:
+def document(store: Store, opened: OpenedLink, one: LinkedDocument, lang: str) -> dict[str, Any]:
     """Return what the page of a document shows."""
-    asking = Asking(one.item.position, lang, "document", Hand())
-    shown = _line(one, lang) | {"consent": consent(entered.link, one, asking)}
+    asking = Asking(one.item.position, lang, "document", SignatureMark())
+    shown = _line(one, lang) | {"consent": consent(opened.link, one, asking)}
     with store.reading() as session:
         given = session.get(SignoffRow, one.item.signoff_id) if one.item.signoff_id else None
-    return _frame(store, entered, lang) | {
+    return _frame(store, opened, lang) | {
         "one": shown,
-        "visit": entered.count > 1,
+        "visit": opened.count > 1,
         "done": _done(one, given, lang) if given else None,
     }
 
 
-def visit(store: Store, entered: OpenedLink, lang: str) -> dict[str, Any]:
+def visit(store: Store, opened: OpenedLink, lang: str) -> dict[str, Any]:
     """Return what the list of a visit shows."""
     words, lines = texts(lang), []
     with store.reading() as session:
-        documents = documents_of(session, entered.link)
+        documents = documents_of(session, opened.link)
         refusals = {one.item.position: opening.refusal_to_sign(session, one) for one in documents}
     for one in documents:
         state = _state(one, refused=refusals[one.item.position] is not None)
@@ -65,11 +65,11 @@ def visit(store: Store, entered: OpenedLink, lang: str) -> dict[str, Any]:
             "closed": "cannot_sign",
         }
         lines.append(_line(one, lang) | {"state": state, "said": words[said[state]]})
-    role = Role[entered.link.role].label(lang)
-    return _frame(store, entered, lang) | {
+    role = Role[opened.link.role].label(lang)
+    return _frame(store, opened, lang) | {
         "documents": lines,
         "waiting": any(one["state"] in ("opened", "waiting") for one in lines),
-        "consent": words["consent_visit"].format(name=entered.link.name, role=role),
+        "consent": words["consent_visit"].format(name=opened.link.name, role=role),
     }
 
 
@@ -84,13 +84,13 @@ def consent(link: LinkRow, one: LinkedDocument, asking: Asking) -> str:
     )
 
 
-def _frame(store: Store, entered: OpenedLink, lang: str) -> dict[str, Any]:
-    link = entered.link
+def _frame(store: Store, opened: OpenedLink, lang: str) -> dict[str, Any]:
+    link = opened.link
     return {
         "link": link,
         "role": Role[link.role].label(lang),
-        "customer": entered.contract.customer_name,
-        "maker": entered.maker,
+        "customer": opened.contract.customer_name,
+        "maker": opened.maker,
         "expires": _moment(link.expires_at, lang),
         "form_key": opening.form_key(store.key, link),
     }

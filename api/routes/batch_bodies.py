@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.bodies import AnswerBody, PageBody, RequestBody
-from docgen.batches.batches import Done, Watched
+from docgen.batches.batches import BatchProgress, ItemWithFiles
 from docgen.intake.sheets.mapping import MappedColumn, Mapping, SheetMapping, loads
 
 FormatName = Literal["docx", "xlsx", "pdf"]
@@ -86,7 +86,7 @@ class BatchOut(AnswerBody):
     ended_at: datetime | None
 
     @classmethod
-    def from_watched(cls, found: Watched) -> BatchOut:
+    def from_progress(cls, found: BatchProgress) -> BatchOut:
         """Make it of a batch, its options and its counts."""
         batch, options = found.batch, json.loads(found.batch.options)
         return cls.of(
@@ -120,7 +120,7 @@ class ItemOut(AnswerBody):
     errors: list[dict[str, Any]]
 
     @classmethod
-    def from_done(cls, found: Done) -> ItemOut:
+    def from_item(cls, found: ItemWithFiles) -> ItemOut:
         """Make it of an item and its files."""
         errors = json.loads(found.item.errors or "[]")
         return cls.of(found.item, files=list(found.files), errors=errors)

@@ -79,7 +79,7 @@ def list_batches(
         page = batches.listed(
             session, actor, contract_id=contract_id, active=active, cursor=cursor, limit=limit
         )
-        items = [BatchOut.from_watched(found) for found in page.items]
+        items = [BatchOut.from_progress(found) for found in page.items]
     return Answer(BatchPage.of(page, items=items)).response()
 
 
@@ -91,7 +91,9 @@ def list_batches(
 def read_batch(reader: TheReader, batch_id: str) -> Response:
     """Answer a batch with its counts."""
     with reader.reading() as (session, actor):
-        return Answer(BatchOut.from_watched(batches.watched(session, actor, batch_id))).response()
+        return Answer(
+            BatchOut.from_progress(batches.progress_of(session, actor, batch_id))
+        ).response()
 
 
 @router.get(
@@ -111,7 +113,7 @@ def list_items(
         page = batches.items(
             session, actor, batch_id, state=state or "", cursor=cursor, limit=limit
         )
-        items = [ItemOut.from_done(found) for found in page.items]
+        items = [ItemOut.from_item(found) for found in page.items]
     return Answer(ItemPage.of(page, items=items)).response()
 
 
@@ -135,7 +137,7 @@ async def watch_batch(request: Request, runner: TheRunner, batch_id: str) -> Res
 def cancel_batch(runner: TheRunner, batch_id: str) -> Response:
     """Give up what is not done; what is done stays."""
     return runner.change(
-        b"", lambda unit: Answer(BatchOut.from_watched(batches.cancel(unit, batch_id)))
+        b"", lambda unit: Answer(BatchOut.from_progress(batches.cancel(unit, batch_id)))
     )
 
 
@@ -147,7 +149,7 @@ def cancel_batch(runner: TheRunner, batch_id: str) -> Response:
 def retry_batch(runner: TheRunner, batch_id: str) -> Response:
     """Order again what failed, ended its worker, or was cancelled."""
     return runner.change(
-        b"", lambda unit: Answer(BatchOut.from_watched(batches.retry(unit, batch_id)))
+        b"", lambda unit: Answer(BatchOut.from_progress(batches.retry(unit, batch_id)))
     )
 
 
@@ -168,7 +170,7 @@ def read_result(request: Request, runner: TheRunner, batch_id: str) -> Response:
 
 def _progress(store: Store, actor: Actor, batch_id: str) -> BatchOut:
     with store.reading() as session:
-        return BatchOut.from_watched(batches.watched(session, actor, batch_id))
+        return BatchOut.from_progress(batches.progress_of(session, actor, batch_id))
 
 
 async def _events(request: Request, runner: ChangeRunner, batch: BatchOut) -> AsyncIterator[str]:

@@ -21,7 +21,7 @@ from api.routes.batch_bodies import BatchOut, Correction, Ordered
 from api.routes.rendering import Chosen, Working, model_of
 from docgen.access import Ability
 from docgen.batches import batches, sheets
-from docgen.batches.batches import Watched
+from docgen.batches.batches import BatchProgress
 from docgen.batches.sheets import SheetOptions, UploadedSheet
 from docgen.contracts import contracts
 from docgen.errors import InputUnreadable
@@ -86,9 +86,9 @@ async def order(request: Request, runner: ChangeRunner, options: Ordered) -> Res
     return await run_in_threadpool(_order, runner, options, handed)
 
 
-def ordered(found: Watched) -> Answer:
+def ordered(found: BatchProgress) -> Answer:
     """Answer a batch that was taken on."""
-    return Answer(BatchOut.from_watched(found), 202, location=f"/api/v1/batches/{found.batch.id}")
+    return Answer(BatchOut.from_progress(found), 202, location=f"/api/v1/batches/{found.batch.id}")
 
 
 @router.get(
@@ -100,7 +100,7 @@ def ordered(found: Watched) -> Answer:
 def read_preview(runner: TheRunner, batch_id: str) -> Response:
     """Answer sheets, columns, rows, errors and skips, as the command line reports them."""
     with runner.store.reading() as session:
-        refused = sheets.refused(session, runner.actor, batch_id)
+        refused = sheets.refusal_report(session, runner.actor, batch_id)
         found = None
         if not refused:
             found = sheets.file_of(session, runner.actor, batch_id, ("report", 1)).sha256

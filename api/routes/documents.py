@@ -55,7 +55,7 @@ async def read_document(
     if not found.sha256:
         outcome = await work.render(request, found.order, chosen.name)
         made = await run_in_threadpool(
-            documents.keep, runner.store, found.order, chosen.name, outcome
+            documents.store_file, runner.store, found.order, chosen.name, outcome
         )
     return await run_in_threadpool(_read, runner, found, made, chosen)
 
@@ -67,6 +67,6 @@ def _read(
     data = runner.store.blobs.get(sha256)
     with runner.store.change(runner.actor) as unit:
         if made:
-            documents.remember(unit, found, made)
+            documents.remember_file(unit, found, made)
         documents.note_access(unit, found, sha256)
     return download(data, f"{found.doc_no}.{chosen.name}", chosen.media_type, sha256=sha256)

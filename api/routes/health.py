@@ -13,8 +13,7 @@ import docgen
 from api.http.observing import Metrics
 from api.http.openapi import problems
 from api.http.problems import problem_response
-from docgen.batches.ending import kept
-from docgen.batches.queue_metrics import gauges
+from docgen.batches.queue_metrics import batch_totals, gauges
 from docgen.batches.worker import real_time
 from docgen.errors import DocgenError, StoreFault
 from docgen.store.unit_of_work import Store
@@ -57,12 +56,12 @@ async def readiness(request: Request) -> dict[str, Any] | Response:
 def _count_jobs(metrics: Metrics, store: Store) -> None:
     """Look at the queue of jobs. Raises StoreFault."""
     with store.reading() as session:
-        found, summary = gauges(session, real_time()), kept(session)
+        found, totals = gauges(session, real_time()), batch_totals(session)
     metrics.chunks.labels("waiting").set(found.waiting)
     metrics.chunks.labels("running").set(found.running)
     waited = (store.clock() - found.oldest).total_seconds() if found.oldest else 0
     metrics.oldest_s.set(max(0.0, waited))
-    for gauge, counts in ((metrics.batches, summary.batches), (metrics.failures, summary.failures)):
+    for gauge, counts in ((metrics.batches, totals.batches), (metrics.failures, totals.failures)):
         gauge.clear()
         for name, count in counts.items():
             gauge.labels(name).set(count)

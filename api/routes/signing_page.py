@@ -29,7 +29,7 @@ from docgen.links import opening, page_pictures, signing
 from docgen.links.links import IssuedLink
 from docgen.links.mail_outbox import invite
 from docgen.links.opening import LinkVisitor, OpenedLink
-from docgen.links.signing import Colleague, Hand, SigningStatement
+from docgen.links.signing import Colleague, SignatureMark, SigningStatement
 from docgen.signing import pictures
 from docgen.store.unit_of_work import Store
 from docgen.workflow.review import StatedOpinion
@@ -89,18 +89,18 @@ async def open_link(
     request: Request, store: TheStore, visitor: TheVisitor, work: Working
 ) -> Response:
     """Show what a link asks for: its document, or the list of a visit."""
-    entered = await run_in_threadpool(_entered, store, visitor)
-    if entered.count == 1:
+    opened = await run_in_threadpool(_opened, store, visitor)
+    if opened.count == 1:
         return await _document(request, visitor, work, 1)
     lang = language(request)
-    shown = await run_in_threadpool(showing.visit, store, entered, lang)
+    shown = await run_in_threadpool(showing.visit, store, opened, lang)
     return pages.page("visit.html", lang, base=f"/s/{visitor.token}", **shown)
 
 
 @router.get("/s/{token}/qr.svg")
 def read_qr(request: Request, store: TheStore, visitor: TheVisitor) -> Response:
     """Draw the link itself, for a phone to open."""
-    _entered(store, visitor)
+    _opened(store, visitor)
     out = io.BytesIO()
     url = f"{showing.base_url(request)}/s/{visitor.token}"
     segno.make(url, error="m").save(out, kind="svg", scale=4, border=2, xmldecl=False)
@@ -134,13 +134,13 @@ async def read_page(
 ) -> Response:
     """Draw a page of a document, once for all who look at it."""
     sha256 = await run_in_threadpool(opening.open_document, store, visitor, position)
-    png = await run_in_threadpool(page_pictures.kept, store, sha256, page)
+    png = await run_in_threadpool(page_pictures.cached_page, store, sha256, page)
     if png is None:
         pdf = await run_in_threadpool(store.blobs.get, sha256)
         png = await work.look(request, pictures.page_png, pdf, page)
         if png is None:
             raise NotFound("link_other_document")
-        await run_in_threadpool(page_pictures.keep, store, sha256, page, png)
+        await run_in_threadpool(page_pictures.cache_page, store, sha256, page, png)
     return Response(png, media_type="image/png")
 
 
@@ -148,7 +148,7 @@ async def read_page(
 async def give_code(request: Request, store: TheStore, visitor: TheVisitor) -> Response:
     """Take the access code; a cookie remembers in this browser that it was right."""
     form = await forms.read_form(request, visitor)
-    proof = await run_in_threadpool(opening.give_code, store, visitor, form.text("code"))
+    proof = await run_in_threadpool(opening.try_code, store, visitor, form.text("code"))
     answer = JSONResponse({"done": True})
     answer.set_cookie(
         _cookie(visitor.token),
@@ -181,11 +181,11 @@ async def sign(
 ) -> Response:
     """Take what somebody says of a document, with their signature."""
     form = await forms.read_form(request, visitor)
-    hand = await _hand(request, work, form)
+    mark = await _mark(request, work, form)
     lang = language(request, form.text("lang"))
     statement = form.text("statement") or "document"
     signing_statement = await run_in_threadpool(
-        _statement, store, visitor, form, showing.Asking(position, lang, statement, hand)
+        _statement, store, visitor, form, showing.Asking(position, lang, statement, mark)
     )
     await run_in_threadpool(signing.sign, store, visitor, position, signing_statement)
     return JSONResponse({"done": True})
@@ -201,29 +201,29 @@ def _ask_code(request: Request, visitor: LinkVisitor, lang: str) -> Response:
 
 async def _document(request: Request, visitor: LinkVisitor, work: Work, position: int) -> Response:
     store = store_of(request)
-    entered, one, sha256 = await run_in_threadpool(
+    opened, one, sha256 = await run_in_threadpool(
         opening.visible_document, store, visitor, position
     )
     pdf = await run_in_threadpool(store.blobs.get, sha256)
     count = await work.look(request, pictures.page_count, pdf)
     lang = language(request)
-    shown = await run_in_threadpool(showing.document, store, entered, one, lang)
+    shown = await run_in_threadpool(showing.document, store, opened, one, lang)
     base = f"/s/{visitor.token}"
     here = f"{base}/{position}"
     return pages.page("document.html", lang, base=base, here=here, pages=count, **shown)
 
 
-def _entered(store: Store, visitor: LinkVisitor) -> OpenedLink:
+def _opened(store: Store, visitor: LinkVisitor) -> OpenedLink:
     with store.reading() as session:
-        return opening.enter(session, visitor, store.clock(), store.key)
+        return opening.check_visitor(session, visitor, store.clock(), store.key)
 
 
-async def _hand(request: Request, work: Work, form: Form) -> Hand:
+async def _mark(request: Request, work: Work, form: Form) -> SignatureMark:
     """Take the signature; a drawn one is read and drawn anew in a child."""
     if "image" not in form.files:
-        return Hand(typed=form.text("typed") or None)
+        return SignatureMark(typed=form.text("typed") or None)
     clean = await work.look(request, pictures.clean, form.files["image"])
-    return Hand(clean, forms.strokes(form))
+    return SignatureMark(clean, forms.strokes(form))
 
 
 def _statement(
@@ -234,11 +234,11 @@ def _statement(
     if (opinion := form.text("opinion")) not in Opinion.__members__:
         raise InputUnreadable("link_opinion_missing")
     with store.reading() as session:
-        entered = opening.enter(session, visitor, store.clock(), store.key)
-        one = opening.at(session, entered.link, asking.position)
-    consent = showing.consent(entered.link, one, asking)
+        opened = opening.check_visitor(session, visitor, store.clock(), store.key)
+        one = opening.document_at(session, opened.link, asking.position)
+    consent = showing.consent(opened.link, one, asking)
     stated = StatedOpinion(Opinion[opinion], form.text("comment") or None)
-    return SigningStatement(stated, consent, asking.hand)
+    return SigningStatement(stated, consent, asking.mark)
 
 
 def _handed_on(store: Store, visitor: LinkVisitor, to: Colleague, base: str) -> IssuedLink:

@@ -12,10 +12,11 @@ from api.http.callers import TheActor, TheStore
 from api.http.changes import Answer, TheRunner
 from api.http.openapi import EMPTY_CONTENT, answers, problems
 from api.routes.record_bodies import ProblemOut, RecordOut, entries
+from docgen.records.records import SavedRecord
 from docgen.rules.ticket_clocks import Summary
 from docgen.store.unit_of_work import UnitOfWork
 from docgen.tickets import tickets
-from docgen.tickets.tickets import Waiting, Whole
+from docgen.tickets.tickets import Waiting
 from schemas.problems import errors_of
 
 router = APIRouter(tags=["tickets"])
@@ -169,6 +170,6 @@ def convert(runner: TheRunner, record_id: str, data: EmptyBody) -> Response:
     return runner.change(data, make)
 
 
-def _whole(found: Whole) -> RecordOut:
+def _whole(found: SavedRecord) -> RecordOut:
     record, version, problems = found
     return RecordOut.whole(record, version, (), problems)

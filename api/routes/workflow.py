@@ -25,7 +25,7 @@ from api.routes.rendering import Working
 from docgen.errors import RecordRefused
 from docgen.pipeline import RenderRequest
 from docgen.records import records
-from docgen.records.documents import StoredDocument, keep
+from docgen.records.documents import StoredDocument, store_file
 from docgen.signing import signed_pdf
 from docgen.store import tables
 from docgen.store.unit_of_work import Store, UnitOfWork
@@ -298,7 +298,7 @@ async def _documents(
     made = {}
     for name in FORMATS:
         outcome = await work.render(request, order, name)
-        made[name] = await run_in_threadpool(keep, store, order, name, outcome)
+        made[name] = await run_in_threadpool(store_file, store, order, name, outcome)
     return made
 
 

@@ -31,7 +31,7 @@ from docgen.errors import Conflict, InputUnreadable
 from docgen.pipeline import read_contract
 from docgen.records import search
 from docgen.records.documents import StoredDocument, row_of
-from docgen.records.numbers import claim
+from docgen.records.numbers import claim_number
 from docgen.store.tables import (
     AttachmentRow,
     ContractRow,
@@ -197,7 +197,7 @@ class _Restoring:
             select(RecordRow).where(RecordRow.id == row["id"]).with_for_update()
         )
         if record is None:
-            claim(session, doc_no, day)
+            claim_number(session, doc_no, day)
             record = self._made(RecordRow, row)
             record.contract_id = contract.id
             record.number = 0
@@ -223,7 +223,7 @@ class _Restoring:
             if session.get(RecordAssetRow, (record.id, asset_no)) is None:
                 session.add(RecordAssetRow(record_id=record.id, asset_no=asset_no))
         session.flush()
-        search.remember(session, record.seq, body, record.doc_no)
+        search.index_record(session, record.seq, body, record.doc_no)
 
     def _made(self, table: type[DeclarativeBase], row: dict[str, Any], **more: str) -> Any:
         """Make a row as stated, without what refers to tables that do not come back."""

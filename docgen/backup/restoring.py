@@ -144,7 +144,7 @@ def _index(connection: Connection) -> None:
         VersionRow, (VersionRow.record_id == RecordRow.id) & (VersionRow.number == RecordRow.number)
     )
     for seq, body, doc_no in session.execute(query.execution_options(yield_per=AT_ONCE)):
-        search.remember(session, seq, body, doc_no)
+        search.index_record(session, seq, body, doc_no)
 
 
 def _count(connection: Connection, table: Table) -> int:

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from docgen.access import Ability, Actor
 from docgen.batches import queue, reading_batch
-from docgen.batches.queue import Counts, Job
-from docgen.batches.rendering import KIND
+from docgen.batches.queue import Counts, WorkOrder
+from docgen.batches.rendering import KIND_RENDER
 from docgen.contracts import contracts
 from docgen.errors import Conflict, InputUnreadable, NotFound
 from docgen.pipeline.json_input import read_json
@@ -26,8 +26,8 @@ from docgen.store.pagination import LIMIT, Page, decoded, paged
 from docgen.store.tables import BatchFileRow, BatchItemRow, BatchRow, MemberRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 
-MOST_ACTIVE = 20  # batches of one user at a time
-OPEN = ("reading", "preview", "taking", "active")  # states that are no end
+MOST_ACTIVE = 20  # batches of one user at a time, so that nobody fills the queue for all
+OPEN = ("reading", "preview", "taking", "active")  # states that are no end; see reading_batch
 LISTED = "batches"  # marks the cursors of this list
 AT_ONCE = 100  # items a query, where all of a batch are read
 
@@ -42,7 +42,7 @@ class BatchOptions:
 
 
 @dataclass(frozen=True)
-class Watched:
+class BatchProgress:
     """A batch with its progress; `state` is what users see, which may differ from the row's."""
 
     batch: BatchRow
@@ -51,14 +51,14 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Done:
+class ItemWithFiles:
     """An item with the files that came of it."""
 
     item: BatchItemRow
     files: Sequence[BatchFileRow]
 
 
-def order(unit: UnitOfWork, request: BatchOptions, data: bytes) -> Watched:
+def order(unit: UnitOfWork, request: BatchOptions, data: bytes) -> BatchProgress:
     """Order the documents of many records. Raises NotFound, InputUnreadable, Conflict."""
     unit.actor.need(Ability.write_records)
     contract = contracts.visible(unit.session, unit.actor, request.contract_id)
@@ -67,19 +67,21 @@ def order(unit: UnitOfWork, request: BatchOptions, data: bytes) -> Watched:
     assert unit.actor.user_id
     check_room(unit.session, unit.actor.user_id)
     options = {"formats": request.formats, "lang": request.lang}
-    batch = queue.enqueue(unit, Job(KIND, unit.actor.user_id, contract.id, options), rows, doc_nos)
+    batch = queue.enqueue(
+        unit, WorkOrder(KIND_RENDER, unit.actor.user_id, contract.id, options), rows, doc_nos
+    )
     unit.note("batch.ordered", ("batch", batch.id), contract.id, items=len(rows), **options)
-    return Watched(batch, Counts(pending=len(rows)))
+    return BatchProgress(batch, Counts(pending=len(rows)))
 
 
-def watched(session: Session, actor: Actor, batch_id: str) -> Watched:
+def progress_of(session: Session, actor: Actor, batch_id: str) -> BatchProgress:
     """Return a batch with its counts. Raises NotFound."""
-    return _watched(session, visible(session, actor, batch_id))
+    return _progress(session, visible(session, actor, batch_id))
 
 
-def _watched(session: Session, batch: BatchRow) -> Watched:
+def _progress(session: Session, batch: BatchRow) -> BatchProgress:
     state = reading_batch.state_of(session, batch)
-    return Watched(batch, queue.counts(session, batch.id), state)
+    return BatchProgress(batch, queue.counts(session, batch.id), state)
 
 
 def listed(
@@ -90,7 +92,7 @@ def listed(
     active: bool = False,
     cursor: str = "",
     limit: int = LIMIT,
-) -> Page[Watched]:
+) -> Page[BatchProgress]:
     """List the batches of the actor's contracts, newest first; `active`: those not ended yet."""
     actor.need(Ability.read)
     query = _visible(actor).order_by(BatchRow.created_at.desc(), BatchRow.id.desc())
@@ -108,10 +110,10 @@ def listed(
         query = query.where(or_(BatchRow.created_at < at, same))
     found = session.scalars(query.limit(limit + 1))
     page = paged(found, limit, LISTED, lambda one: f"{one.created_at.isoformat()} {one.id}")
-    return Page([_watched(session, batch) for batch in page.items], page.next_cursor)
+    return Page([_progress(session, batch) for batch in page.items], page.next_cursor)
 
 
-def cancel(unit: UnitOfWork, batch_id: str) -> Watched:
+def cancel(unit: UnitOfWork, batch_id: str) -> BatchProgress:
     """Cancel the items that are not done; cancelling twice is no error. Raises NotFound."""
     batch = _changeable(unit, batch_id)
     if batch.state in OPEN:
@@ -120,22 +122,22 @@ def cancel(unit: UnitOfWork, batch_id: str) -> Watched:
         else:
             reading_batch.cancel(unit, batch)
         unit.note("batch.cancelled", ("batch", batch.id), batch.contract_id)
-    return watched(unit.session, unit.actor, batch.id)
+    return progress_of(unit.session, unit.actor, batch.id)
 
 
-def retry(unit: UnitOfWork, batch_id: str) -> Watched:
+def retry(unit: UnitOfWork, batch_id: str) -> BatchProgress:
     """Order items again that failed, were poison or were cancelled. Raises NotFound."""
     batch = _changeable(unit, batch_id)
     if reading_batch.state_of(unit.session, batch) == reading_batch.REFUSED:
-        reading_batch.read_again(unit, batch)
+        reading_batch.retry_reading(unit, batch)
     elif count := queue.retry(unit, batch):
         unit.note("batch.retried", ("batch", batch.id), batch.contract_id, items=count)
-    return watched(unit.session, unit.actor, batch.id)
+    return progress_of(unit.session, unit.actor, batch.id)
 
 
 def items(
     session: Session, actor: Actor, batch_id: str, *, state: str = "", cursor: str = "", limit: int
-) -> Page[Done]:
+) -> Page[ItemWithFiles]:
     """List a batch's items in their order, those in one state or all. Raises NotFound."""
     batch = visible(session, actor, batch_id)
     query = select(BatchItemRow).where(BatchItemRow.batch_id == batch.id).order_by(BatchItemRow.seq)
@@ -147,7 +149,7 @@ def items(
     return paged(found, limit, "items", lambda done: done.item.seq)
 
 
-def all_items(store: Store, batch_id: str) -> Iterator[Done]:
+def all_items(store: Store, batch_id: str) -> Iterator[ItemWithFiles]:
     """Yield all items of a batch; each AT_ONCE of them are read in a session of their own."""
     last = 0
     while True:
@@ -178,7 +180,7 @@ def _visible(actor: Actor) -> Select[BatchRow]:
     return (
         select(BatchRow)
         .join(MemberRow, MemberRow.contract_id == BatchRow.contract_id)
-        .where(MemberRow.user_id == actor.user_id, BatchRow.kind != reading_batch.READ)
+        .where(MemberRow.user_id == actor.user_id, BatchRow.kind != reading_batch.KIND_READ)
     )
 
 
@@ -212,13 +214,17 @@ def _changeable(unit: UnitOfWork, batch_id: str) -> BatchRow:
 def check_room(session: Session, user_id: str) -> None:
     """Refuse one more batch of a person who has many. Conflict: too_many_batches."""
     query = select(func.count()).where(
-        BatchRow.user_id == user_id, BatchRow.state.in_(OPEN), BatchRow.kind != reading_batch.READ
+        BatchRow.user_id == user_id,
+        BatchRow.state.in_(OPEN),
+        BatchRow.kind != reading_batch.KIND_READ,
     )
     if (session.scalar(query) or 0) >= MOST_ACTIVE:
         raise Conflict("too_many_batches", limit=MOST_ACTIVE)
 
 
-def _with_files(session: Session, batch_id: str, found: Sequence[BatchItemRow]) -> list[Done]:
+def _with_files(
+    session: Session, batch_id: str, found: Sequence[BatchItemRow]
+) -> list[ItemWithFiles]:
     seqs = [item.seq for item in found]
     query = select(BatchFileRow).where(
         BatchFileRow.batch_id == batch_id, BatchFileRow.seq.in_(seqs)
@@ -226,4 +232,4 @@ def _with_files(session: Session, batch_id: str, found: Sequence[BatchItemRow]) 
     files: dict[int, list[BatchFileRow]] = {seq: [] for seq in seqs}
     for file in session.scalars(query.order_by(BatchFileRow.seq, BatchFileRow.format)):
         files[file.seq].append(file)
-    return [Done(item, files[item.seq]) for item in found]
+    return [ItemWithFiles(item, files[item.seq]) for item in found]

@@ -1,8 +1,8 @@
 """Leases of chunks: which worker works on a chunk, and until when.
 
-Only the holder of a lease may change its items. A chunk whose worker dies without progress is
-halved, until the item that kills workers is alone. `now` is the real time here, not that of the
-store's clock.
+Only the holder of a lease may change its items. `attempts` of a chunk counts the claims since there
+was progress: above zero, the last worker died. Such a chunk is halved, until the item that kills
+workers is alone. `now` is the real time here, not that of the store's clock.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from docgen.store.tables import BatchFileRow, BatchItemRow, BatchRow, ChunkRow
 from docgen.store.unit_of_work import UnitOfWork
 
 LEASE = timedelta(seconds=30)  # renewed every half second; others wait as long for a dead worker
-MOST_DEATHS = 3  # of workers, before the item at hand is called poison
+MOST_DEATHS = 3  # of workers over one item, before it is poison; fewer may be chance
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ChunkLease:
     contract_id: str
     options: dict[str, Any]
     created_at: datetime
-    lease: timedelta
+    duration: timedelta
     items: tuple[LeasedItem, ...]
 
 
@@ -75,9 +75,9 @@ class ItemResult:
     errors: Sequence[dict[str, Any]] = ()
 
 
-def waiting(session: Session, now: datetime, *, least: int = 0) -> bool:
-    """Return whether there is a free chunk of priority `least` or more."""
-    query = select(ChunkRow.seq).where(free(now), ChunkRow.priority >= least)
+def waiting(session: Session, now: datetime, *, min_priority: int = 0) -> bool:
+    """Return whether there is a free chunk of priority `min_priority` or more."""
+    query = select(ChunkRow.seq).where(free(now), ChunkRow.priority >= min_priority)
     return session.scalar(query.limit(1)) is not None
 
 
@@ -85,16 +85,16 @@ def claim(
     unit: UnitOfWork,
     now: datetime,
     *,
-    least: int = 0,
-    lease: timedelta = LEASE,
+    min_priority: int = 0,
+    duration: timedelta = LEASE,
     seq: int | None = None,
 ) -> ChunkLease | None:
     """Claim the first free chunk of the highest priority, or number `seq`; None if there is none.
 
     Rows that another worker is claiming are skipped (PostgreSQL; SQLite has one writer).
     """
-    _limit_idle_time(unit.session, lease)
-    query = select(ChunkRow).where(free(now), ChunkRow.priority >= least)
+    _limit_idle_time(unit.session, duration)
+    query = select(ChunkRow).where(free(now), ChunkRow.priority >= min_priority)
     if seq is not None:
         query = query.where(ChunkRow.seq == seq)
     query = query.order_by(ChunkRow.priority.desc(), ChunkRow.seq).limit(1)
@@ -102,47 +102,47 @@ def claim(
         batch = unit.session.get_one(BatchRow, chunk.batch_id)
         items = _pending(unit.session, chunk)
         if chunk.attempts:
-            items = _after_death(unit, batch, chunk, items)
+            items = _split_after_death(unit, batch, chunk, items)
         if items:
-            chunk.lease_until = now + lease
-            return _claimed(unit, batch, chunk, (lease, items))
+            chunk.lease_until = now + duration
+            return _lease_of(unit, batch, chunk, (duration, items))
         _end(unit, batch, chunk)
     return None
 
 
-def record(
-    unit: UnitOfWork, held: ChunkLease, results: Sequence[ItemResult], now: datetime
+def save_results(
+    unit: UnitOfWork, lease: ChunkLease, results: Sequence[ItemResult], now: datetime
 ) -> bool:
-    """Record results and renew the lease; False, and nothing changes, if the lease was lost.
+    """Save results and renew the lease; False, and nothing changes, if the lease was lost.
 
     The bytes of the files must be in the blob store already.
     """
-    chunk = _held(unit.session, held, now)
+    chunk = _locked_chunk(unit.session, lease, now)
     if chunk is None:
         return False
     if results:
         chunk.attempts = 0  # that is progress
-        _keep(unit, held.batch_id, results)
-    chunk.lease_until = now + held.lease
+        _write_results(unit, lease.batch_id, results)
+    chunk.lease_until = now + lease.duration
     return True
 
 
-def finish(unit: UnitOfWork, held: ChunkLease, now: datetime) -> bool:
+def finish(unit: UnitOfWork, lease: ChunkLease, now: datetime) -> bool:
     """Release a chunk that is done, or whose rest other workers may continue."""
-    chunk = _held(unit.session, held, now)
+    chunk = _locked_chunk(unit.session, lease, now)
     if chunk is None:
         return False
     chunk.attempts, chunk.owner, chunk.lease_until = 0, None, None
     unit.session.flush()
     if not _pending(unit.session, chunk):
-        _end(unit, unit.session.get_one(BatchRow, held.batch_id), chunk)
+        _end(unit, unit.session.get_one(BatchRow, lease.batch_id), chunk)
     return True
 
 
 def expire(session: Session, chunk_seq: int, now: datetime) -> None:
     """End the lease of a worker that is known to be dead."""
-    held = update(ChunkRow).where(ChunkRow.seq == chunk_seq, ChunkRow.lease_until > now)
-    session.execute(held.values(lease_until=now))
+    unexpired = update(ChunkRow).where(ChunkRow.seq == chunk_seq, ChunkRow.lease_until > now)
+    session.execute(unexpired.values(lease_until=now))
 
 
 # ---------------------------------------------------------------- chunks
@@ -153,18 +153,18 @@ def free(now: datetime) -> ColumnElement[bool]:
     return or_(ChunkRow.owner.is_(None), ChunkRow.lease_until <= now)
 
 
-def _limit_idle_time(session: Session, lease: timedelta) -> None:
+def _limit_idle_time(session: Session, duration: timedelta) -> None:
     """Let PostgreSQL end this transaction if the process freezes in it, holding row locks."""
     if session.get_bind().dialect.name != "sqlite":
-        limit = {"ms": str(round(lease.total_seconds() * 1000))}
+        limit = {"ms": str(round(duration.total_seconds() * 1000))}
         name = "idle_in_transaction_session_timeout"
         session.execute(text(f"SELECT set_config('{name}', :ms, true)"), limit)
 
 
-def _held(session: Session, held: ChunkLease, now: datetime) -> ChunkRow | None:
-    _limit_idle_time(session, held.lease)
+def _locked_chunk(session: Session, lease: ChunkLease, now: datetime) -> ChunkRow | None:
+    _limit_idle_time(session, lease.duration)
     query = select(ChunkRow).where(
-        ChunkRow.seq == held.chunk_seq, ChunkRow.owner == held.owner, ChunkRow.lease_until > now
+        ChunkRow.seq == lease.chunk_seq, ChunkRow.owner == lease.owner, ChunkRow.lease_until > now
     )
     return session.scalar(query.with_for_update())
 
@@ -178,10 +178,13 @@ def _pending(session: Session, chunk: ChunkRow) -> list[LeasedItem]:
     return [LeasedItem(seq, payload) for seq, payload in session.execute(query)]
 
 
-def _after_death(
+def _split_after_death(
     unit: UnitOfWork, batch: BatchRow, chunk: ChunkRow, items: list[LeasedItem]
 ) -> list[LeasedItem]:
-    """Halve a chunk whose worker died; a single item that caused MOST_DEATHS is poison."""
+    """Halve a chunk whose worker died, to find the item that is the cause; return what to work on.
+
+    An item that is alone and has ended MOST_DEATHS workers becomes poison.
+    """
     if len(items) > 1:
         half = len(items) // 2
         other = add_chunk(unit.session, batch, unit.now)
@@ -190,22 +193,22 @@ def _after_death(
         return items[:half]
     if items and chunk.attempts >= MOST_DEATHS:
         died = RenderFailed("worker_died", value="", deaths=MOST_DEATHS)
-        _keep(unit, batch.id, [ItemResult(items[0].seq, "poison", errors=died.as_json())])
+        _write_results(unit, batch.id, [ItemResult(items[0].seq, "poison", errors=died.as_json())])
         return []
     return items
 
 
-def _claimed(
+def _lease_of(
     unit: UnitOfWork, batch: BatchRow, chunk: ChunkRow, work: tuple[timedelta, list[LeasedItem]]
 ) -> ChunkLease:
-    lease, items = work
+    duration, items = work
     chunk.owner = unit.new_id()
     chunk.attempts += 1
     of_batch = (batch.kind, batch.contract_id, json.loads(batch.options), batch.created_at)
-    return ChunkLease(chunk.seq, chunk.owner, batch.id, *of_batch, lease, tuple(items))
+    return ChunkLease(chunk.seq, chunk.owner, batch.id, *of_batch, duration, tuple(items))
 
 
-def _keep(unit: UnitOfWork, batch_id: str, results: Sequence[ItemResult]) -> None:
+def _write_results(unit: UnitOfWork, batch_id: str, results: Sequence[ItemResult]) -> None:
     """Write the results of items, except of those that are done already."""
     seqs = [result.seq for result in results]
     undone = select(BatchItemRow.seq).where(
@@ -216,7 +219,7 @@ def _keep(unit: UnitOfWork, batch_id: str, results: Sequence[ItemResult]) -> Non
     files = [(result.seq, file) for result in fresh for file in result.files]
     if fresh:
         columns = [_columns(batch_id, result) for result in fresh]
-        unit.session.connection().execute(_KEEP, columns)
+        unit.session.connection().execute(_WRITE_RESULT, columns)
     if files:
         unit.keep_blobs({file.sha256: len(file.data) for _, file in files})
         insert = insert_into(unit.session, BatchFileRow)
@@ -238,7 +241,7 @@ def _keep(unit: UnitOfWork, batch_id: str, results: Sequence[ItemResult]) -> Non
         )
 
 
-_KEEP = (
+_WRITE_RESULT = (
     update(BatchItemRow)
     .where(BatchItemRow.batch_id == bindparam("of_batch"), BatchItemRow.seq == bindparam("of_seq"))
     .values(

@@ -21,22 +21,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from docgen.access import SERVICE
 from docgen.batches import leases
-from docgen.batches.queue import FIRST, QUEUE, TASK, announce_forgotten
-from docgen.batches.worker import FAULT_S, Bench, take, work
+from docgen.batches.queue import QUEUE, TASK, URGENT_QUEUE, announce_forgotten
+from docgen.batches.worker import FAULT_S, WorkerContext, claim_chunk, work_on_chunk
 from docgen.errors import DocgenError
 
 log = logging.getLogger("docgen.batches")
 
 HEARTBEAT_S, STALLED_S, POLL_S = 2.0, 6.0, 1.0  # a worker is dead after three missed heartbeats
 REAP, EVERY_10_S = "docgen.reap", "* * * * * */10"  # cron with seconds in the sixth field
+# What a database raises that cannot be reached or used, through each way to it.
 FAULTS = (DocgenError, SQLAlchemyError, psycopg.Error, ConnectorException)
 
 
 @dataclass
-class Crew:
+class PostgresWorkers:
     """The workers of one process: one slot for any chunk, and one for urgent chunks only."""
 
-    bench: Bench
+    context: WorkerContext
     url: str
     stopping: Event = field(default_factory=Event)
 
@@ -63,7 +64,7 @@ class Crew:
             "stalled_worker_timeout": STALLED_S,
         }
         async with app.open_async(), asyncio.TaskGroup() as slots:
-            for queues in ([QUEUE, FIRST], [FIRST]):
+            for queues in ([QUEUE, URGENT_QUEUE], [URGENT_QUEUE]):
                 slots.create_task(app.run_worker_async(queues=queues, **options))
 
     def _app(self) -> App:
@@ -71,20 +72,20 @@ class Crew:
 
         @app.task(name=TASK, queue=QUEUE)
         async def chunk(seq: int) -> None:
-            await asyncio.to_thread(self.do, seq)
+            await asyncio.to_thread(self.work_on, seq)
 
         # A queueing lock and never a lock: a reaper that was killed must not keep out the next.
         @app.periodic(cron=EVERY_10_S)
-        @app.task(name=REAP, queue=FIRST, queueing_lock=REAP)
+        @app.task(name=REAP, queue=URGENT_QUEUE, queueing_lock=REAP)
         async def reap(timestamp: int) -> None:
             await self.reap(app)
 
         return app
 
-    def do(self, seq: int) -> None:
+    def work_on(self, seq: int) -> None:
         """Work on a chunk, unless it is done or another worker has it."""
-        if not self.stopping.is_set() and (held := take(self.bench, seq=seq)):
-            work(self.bench, held, self.stopping)
+        if not self.stopping.is_set() and (lease := claim_chunk(self.context, seq=seq)):
+            work_on_chunk(self.context, lease, self.stopping)
 
     async def reap(self, app: App) -> None:
         """Release the chunks of dead workers, and make jobs for chunks that have none."""
@@ -96,12 +97,12 @@ class Crew:
 
     def _release(self, job: Job) -> None:
         if job.task_name == TASK:
-            with self.bench.store.change(SERVICE) as unit:
-                leases.expire(unit.session, int(str(job.task_kwargs["seq"])), self.bench.clock())
+            with self.context.store.change(SERVICE) as unit:
+                leases.expire(unit.session, int(str(job.task_kwargs["seq"])), self.context.clock())
 
     def _announce(self) -> None:
-        with self.bench.store.change(SERVICE) as unit:
-            count = announce_forgotten(unit.session, self.bench.clock())
+        with self.context.store.change(SERVICE) as unit:
+            count = announce_forgotten(unit.session, self.context.clock())
         if count:
             log.warning("%s chunks had no worker; they are given to others", count)
 

@@ -22,14 +22,15 @@ from docgen.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 CHUNK = 200  # items that one worker claims at once
-BACKGROUND, INTERACTIVE = 0, 100  # priorities; a higher one goes first
-FEW = 10  # items for which a user is taken to be waiting: they go first, one at a time
-AGAIN = ("failed", "poison")  # states that `retry` orders again
+# Priorities; a higher one goes first. From INTERACTIVE on, a chunk goes to the urgent queue too.
+BACKGROUND, INTERACTIVE = 0, 100
+FEW_ITEMS = 10  # items for which a user is taken to be waiting: they go first, one at a time
+RETRIED_STATES = ("failed", "poison")  # states that `retry` orders again
 
 
 @dataclass(frozen=True)
-class Job:
-    """The work to do with items: its kind (see `handlers`), its user, and its own options."""
+class WorkOrder:
+    """An order of work on items: its kind (see `handlers`), its user, and its own options."""
 
     kind: str
     user_id: str
@@ -50,18 +51,21 @@ class Counts:
 
 
 def enqueue(
-    unit: UnitOfWork, job: Job, rows: Sequence[bytes], doc_nos: Sequence[str | None] | None = None
+    unit: UnitOfWork,
+    order: WorkOrder,
+    rows: Sequence[bytes],
+    doc_nos: Sequence[str | None] | None = None,
 ) -> BatchRow:
     """Order work on `rows` (JSON each) within the unit's transaction."""
-    priority = priority_of(len(rows)) if job.priority is None else job.priority
+    priority = priority_of(len(rows)) if order.priority is None else order.priority
     batch = BatchRow(
         id=unit.new_id(),
-        user_id=job.user_id,
-        contract_id=job.contract_id,
-        kind=job.kind,
+        user_id=order.user_id,
+        contract_id=order.contract_id,
+        kind=order.kind,
         state="active" if rows else "done",
         priority=priority,
-        options=json.dumps(job.options, ensure_ascii=False, sort_keys=True),
+        options=json.dumps(order.options, ensure_ascii=False, sort_keys=True),
         total=len(rows),
         created_at=unit.now,
         ended_at=None if rows else unit.now,
@@ -103,7 +107,7 @@ def add_items(
 
 def priority_of(count: int) -> int:
     """Return the priority of a number of items; a user waits for a few."""
-    return INTERACTIVE if count <= FEW else BACKGROUND
+    return INTERACTIVE if count <= FEW_ITEMS else BACKGROUND
 
 
 def cancel(unit: UnitOfWork, batch: BatchRow) -> None:
@@ -120,7 +124,7 @@ def retry(unit: UnitOfWork, batch: BatchRow) -> int:
     Pending items of an active batch are in a chunk already.
     """
     unit.session.refresh(batch, with_for_update=True)
-    states = AGAIN if batch.state == "active" else (*AGAIN, "pending")
+    states = RETRIED_STATES if batch.state == "active" else (*RETRIED_STATES, "pending")
     chosen = select(BatchItemRow.seq).where(
         BatchItemRow.batch_id == batch.id, BatchItemRow.state.in_(states)
     )
@@ -168,10 +172,9 @@ def _parts(rows: Sequence[T], priority: int) -> Iterator[Sequence[T]]:
 
 
 TASK = "docgen.chunk"
-QUEUE, FIRST = "docgen", "docgen-first"
-PRIORITY_FIRST = INTERACTIVE  # from here on a chunk goes to the slot for urgent ones
+QUEUE, URGENT_QUEUE = "docgen", "docgen-first"  # a worker has a slot for both, and one for urgent
 
-_AT_WORK = (
+_ANNOUNCED = (
     text(
         "SELECT (args->>'seq')::integer AS seq FROM procrastinate_jobs"
         " WHERE task_name = :name AND status IN ('todo', 'doing')"
@@ -187,7 +190,7 @@ def announce(session: Session, chunk: ChunkRow) -> None:
     configure_task(
         name=TASK,
         job_manager=_app().job_manager,
-        queue=FIRST if chunk.priority >= PRIORITY_FIRST else QUEUE,
+        queue=URGENT_QUEUE if chunk.priority >= INTERACTIVE else QUEUE,
         priority=chunk.priority,
         connection=connection,
     ).defer(seq=chunk.seq)
@@ -199,7 +202,7 @@ def announce_forgotten(session: Session, now: datetime) -> int:
     One statement reads both: between two, a new chunk would seem to have no job.
     """
     free = or_(ChunkRow.owner.is_(None), ChunkRow.lease_until <= now)
-    forgotten = session.scalars(select(ChunkRow).where(free, ChunkRow.seq.not_in(_AT_WORK))).all()
+    forgotten = session.scalars(select(ChunkRow).where(free, ChunkRow.seq.not_in(_ANNOUNCED))).all()
     for chunk in forgotten:
         announce(session, chunk)
     return len(forgotten)

@@ -1,4 +1,4 @@
-"""Measure the queue for operators; changes nothing."""
+"""Measure the queue and count its batches, for operators; changes nothing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, not_, select
+from sqlalchemy import ColumnElement, String, cast, func, not_, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from docgen.batches.leases import free
+from docgen.batches.reading_batch import KIND_READ
 from docgen.store.tables import BatchItemRow, BatchRow, ChunkRow
 
 MOST_COUNTED = 1000  # items whose errors are parsed, which bounds the time of a reading
@@ -51,3 +53,30 @@ def gauges(session: Session, now: datetime) -> Gauges:
         if errors
     )
     return Gauges(waiting, running, oldest, oldest_running, items, codes)
+
+
+@dataclass(frozen=True)
+class BatchTotals:
+    """Numbers of batches by state, and of failed items by the code of their first error."""
+
+    batches: dict[str, int]
+    failures: dict[str, int]
+
+
+def batch_totals(session: Session) -> BatchTotals:
+    """Count the batches that are still stored, and their failed items."""
+    states = (
+        select(BatchRow.state, func.count())
+        .where(BatchRow.kind != KIND_READ)
+        .group_by(BatchRow.state)
+    )
+    if session.get_bind().dialect.name == "sqlite":
+        code: ColumnElement[str] = func.json_extract(BatchItemRow.errors, "$[0].code")
+    else:
+        code = cast(cast(BatchItemRow.errors, JSONB)[0]["code"].astext, String)
+    failed = BatchItemRow.state.in_(("failed", "poison"))  # as the index on them says
+    codes = select(code, func.count()).where(failed).group_by(code)
+    return BatchTotals(
+        {str(state): count for state, count in session.execute(states)},
+        {str(code or ""): count for code, count in session.execute(codes)},
+    )

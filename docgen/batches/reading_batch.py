@@ -9,27 +9,29 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from docgen.batches import queue
-from docgen.batches.queue import INTERACTIVE, Job
+from docgen.batches.queue import INTERACTIVE, WorkOrder
 from docgen.store.tables import BatchItemRow, BatchRow, SheetFileRow
 from docgen.store.unit_of_work import UnitOfWork
 
-CONVERT, READ = "convert_sheets", "read_sheets"
-"""What becomes of the rows; and the reading of the files, which is a batch of its own."""
-UNSURE = ("reading", "taking")
-QUICK_BYTES = 2**20
-SOON = 50
+KIND_CONVERT, KIND_READ = "convert_sheets", "read_sheets"
+"""The kinds of a batch of spreadsheets, and of the inner batch that reads its files."""
+BEING_READ = ("reading", "taking")
+"""`reading`: files are read for the preview. `taking`: the preview is confirmed; they are read once
+more, by what is known now, and the items are created."""
+QUICK_BYTES = 2**20  # of all files; larger ones would hold up the slot for urgent work
+LARGE_FILES_PRIORITY = 50
 """Before the documents of other batches, and after whoever waits."""
-STUCK = ("failed", "poison")
+FAILED_STATES = ("failed", "poison")  # of an item
 REFUSED = "refused"
 """The state of a batch whose files could not be read: it may be corrected, retried, cancelled."""
 
 
-def read(unit: UnitOfWork, batch: BatchRow, state: str) -> None:
-    """Order the reading of a batch's files: a batch of one item, soon, for somebody waits."""
+def order_reading(unit: UnitOfWork, batch: BatchRow, state: str) -> None:
+    """Order the reading of a batch's files, as an inner batch of one item that goes first."""
     options = {"batch": batch.id}
     priority = _priority(unit.session, batch)
-    job = Job(READ, batch.user_id, batch.contract_id, options, priority=priority)
-    reading = queue.enqueue(unit, job, [b"{}"])
+    order = WorkOrder(KIND_READ, batch.user_id, batch.contract_id, options, priority=priority)
+    reading = queue.enqueue(unit, order, [b"{}"])
     batch.state, batch.ended_at = state, None
     known = json.loads(batch.options) | {"reading": reading.id}
     batch.options = json.dumps(known, ensure_ascii=False)
@@ -40,17 +42,17 @@ def _priority(session: Session, batch: BatchRow) -> int:
     query = select(func.sum(SheetFileRow.size_bytes)).where(
         SheetFileRow.batch_id == batch.id, SheetFileRow.purpose == "upload"
     )
-    return INTERACTIVE if (session.scalar(query) or 0) <= QUICK_BYTES else SOON
+    return INTERACTIVE if (session.scalar(query) or 0) <= QUICK_BYTES else LARGE_FILES_PRIORITY
 
 
-def read_again(unit: UnitOfWork, batch: BatchRow) -> None:
+def retry_reading(unit: UnitOfWork, batch: BatchRow) -> None:
     """Try to read files once more that could not be read."""
-    read(unit, batch, batch.state)
+    order_reading(unit, batch, batch.state)
 
 
 def cancel(unit: UnitOfWork, batch: BatchRow) -> None:
     """Give up a batch that is being read, or waits to be confirmed."""
-    inner = unit.session.get(BatchRow, _reading(batch))
+    inner = unit.session.get(BatchRow, _reading_id(batch))
     if inner:
         queue.cancel(unit, inner)
     batch.state, batch.ended_at = "cancelled", unit.now
@@ -58,24 +60,24 @@ def cancel(unit: UnitOfWork, batch: BatchRow) -> None:
 
 def state_of(session: Session, batch: BatchRow) -> str:
     """Return the state as people know it: files that cannot be read are refused."""
-    if batch.kind == CONVERT and batch.state in UNSURE and _refusal(session, batch):
+    if batch.kind == KIND_CONVERT and batch.state in BEING_READ and _failed_item(session, batch):
         return REFUSED
     return batch.state
 
 
 def refusals(session: Session, batch: BatchRow) -> list[dict[str, Any]]:
     """Return why the files could not be read."""
-    item = _refusal(session, batch)
+    item = _failed_item(session, batch)
     found: list[dict[str, Any]] = json.loads(item.errors or "[]") if item else []
     return found
 
 
-def _refusal(session: Session, batch: BatchRow) -> BatchItemRow | None:
+def _failed_item(session: Session, batch: BatchRow) -> BatchItemRow | None:
     query = select(BatchItemRow).where(
-        BatchItemRow.batch_id == _reading(batch), BatchItemRow.state.in_(STUCK)
+        BatchItemRow.batch_id == _reading_id(batch), BatchItemRow.state.in_(FAILED_STATES)
     )
     return session.scalar(query)
 
 
-def _reading(batch: BatchRow) -> str:
+def _reading_id(batch: BatchRow) -> str:
     return str(json.loads(batch.options).get("reading", ""))

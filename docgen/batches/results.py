@@ -11,7 +11,7 @@ from typing import Any
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from docgen.batches import batches
-from docgen.batches.batches import Done
+from docgen.batches.batches import ItemWithFiles
 from docgen.batches.sheets import files_of
 from docgen.files.streams import ZipSink
 from docgen.renderers import combined
@@ -33,9 +33,9 @@ def zipped(store: Store, children: Children, batch_id: str) -> Iterator[bytes]:
     out, items = ZipSink(), list[dict[str, Any]]()
     others = chain(_combined(store, children, batch_id), _sheets(store, batch_id))
     with ZipFile(out, "w", ZIP_STORED) as archive:  # documents are compressed already
-        for done, stem in _with_stems(store, batch_id):
-            items.append(_entry(done, stem))
-            for file in done.files:
+        for result, stem in _with_stems(store, batch_id):
+            items.append(_entry(result, stem))
+            for file in result.files:
                 archive.writestr(ZipInfo(_name(stem, file)), store.blobs.get(file.sha256))
                 yield out.take()
         manifest: dict[str, Any] = {"batch": batch_id, "items": items, "files": []}
@@ -48,16 +48,16 @@ def zipped(store: Store, children: Children, batch_id: str) -> Iterator[bytes]:
     yield out.take()
 
 
-def _with_stems(store: Store, batch_id: str) -> Iterator[tuple[Done, str]]:
+def _with_stems(store: Store, batch_id: str) -> Iterator[tuple[ItemWithFiles, str]]:
     """Yield every item with the stem of its files' names."""
     stems = set[str]()
-    for done in batches.all_items(store, batch_id):
-        stem = done.item.doc_no or ""
+    for result in batches.all_items(store, batch_id):
+        stem = result.item.doc_no or ""
         if stem in stems:  # a number that two records have
-            stem = f"{stem}-{done.item.seq}"
-        if done.files:
+            stem = f"{stem}-{result.item.seq}"
+        if result.files:
             stems.add(stem)
-        yield done, stem
+        yield result, stem
 
 
 def _combined(store: Store, children: Children, batch_id: str) -> Iterator[tuple[str, bytes]]:
@@ -67,8 +67,8 @@ def _combined(store: Store, children: Children, batch_id: str) -> Iterator[tuple
             return
     found = (
         (stem, file.sha256)
-        for done, stem in _with_stems(store, batch_id)
-        for file in done.files
+        for result, stem in _with_stems(store, batch_id)
+        for file in result.files
         if file.format == "pdf"
     )
     for number in count(1):
@@ -103,15 +103,15 @@ def _sheets(store: Store, batch_id: str) -> Iterator[tuple[str, bytes]]:
         yield name, store.blobs.get(sha256)
 
 
-def _entry(done: Done, stem: str) -> dict[str, Any]:
-    item = done.item
+def _entry(result: ItemWithFiles, stem: str) -> dict[str, Any]:
+    item = result.item
     return {
         "seq": item.seq,
         "state": item.state,
         "doc_no": item.doc_no,
         "files": [
             {"name": _name(stem, file), "sha256": file.sha256, "size_bytes": file.size_bytes}
-            for file in done.files
+            for file in result.files
         ],
         "errors": json.loads(item.errors or "[]"),
     }

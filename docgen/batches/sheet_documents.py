@@ -1,4 +1,4 @@
-"""The work `convert_sheets`: documents of a row's record, and where it is wished a draft of it."""
+"""The work `convert_sheets`: the documents of a row's record, and a draft of it if ordered."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from docgen.access import Actor
 from docgen.batches.leases import ChunkLease, ItemResult, LeasedItem
-from docgen.batches.reading_batch import CONVERT
-from docgen.batches.rendering import rendering
-from docgen.batches.worker import Groups
+from docgen.batches.reading_batch import KIND_CONVERT
+from docgen.batches.rendering import rendering_handler
+from docgen.batches.worker import GroupHandler
 from docgen.errors import DocgenError, RecordRefused, StoreFault
 from docgen.records import records
 from docgen.records.drafts import read_draft
@@ -21,28 +21,28 @@ from docgen.store.tables import BatchItemRow, BatchRow, RecordRow, UserRow, Vers
 from docgen.store.unit_of_work import Store, UnitOfWork
 from schemas.values import base_number
 
-TAKEN = "number_taken"
+NUMBER_TAKEN = "number_taken"  # the code of the error
 
 
-def drafting(store: Store, children: Children) -> Groups:
-    """Return what makes items' drafts, then their documents; done again it changes nothing."""
-    render = rendering(store, children)
+def drafting_handler(store: Store, children: Children) -> GroupHandler:
+    """Return the handler that makes items' drafts, then their documents; again changes nothing."""
+    render = rendering_handler(store, children)
 
-    def make(held: ChunkLease, items: Sequence[LeasedItem]) -> list[ItemResult]:
-        refused = [] if held.options["keep"] != "drafts" else _refused(store, held, items)
+    def make(lease: ChunkLease, items: Sequence[LeasedItem]) -> list[ItemResult]:
+        refused = [] if lease.options["keep"] != "drafts" else _make_drafts(store, lease, items)
         left = {one.seq for one in refused}
         good = [item for item in items if item.seq not in left]
-        return refused + (render(held, good) if good else [])
+        return refused + (render(lease, good) if good else [])
 
     return make
 
 
-def _refused(store: Store, held: ChunkLease, items: Sequence[LeasedItem]) -> list[ItemResult]:
-    """Make the drafts; what came of those that the store refuses."""
+def _make_drafts(store: Store, lease: ChunkLease, items: Sequence[LeasedItem]) -> list[ItemResult]:
+    """Make the drafts; return the results of those that were refused."""
     found = []
     for item in items:
         try:
-            _drafted(store, held, item)
+            _make_draft(store, lease, item)
         except StoreFault:
             raise
         except DocgenError as refused:
@@ -50,24 +50,24 @@ def _refused(store: Store, held: ChunkLease, items: Sequence[LeasedItem]) -> lis
     return found
 
 
-def _drafted(store: Store, held: ChunkLease, item: LeasedItem) -> None:
-    actor = _orderer(store, held)
+def _make_draft(store: Store, lease: ChunkLease, item: LeasedItem) -> None:
+    actor = _orderer(store, lease)
     try:
-        _keep(store, actor, held, item)
+        _save_draft(store, actor, lease, item)
     except RecordRefused as refused:
-        if TAKEN not in {problem.code for problem in refused.problems}:
+        if NUMBER_TAKEN not in {problem.code for problem in refused.problems}:
             raise
-        _keep(store, actor, held, item)  # whoever did this item before may just have made it
+        _save_draft(store, actor, lease, item)  # whoever did this item before may just have made it
 
 
-def _orderer(store: Store, held: ChunkLease) -> Actor:
+def _orderer(store: Store, lease: ChunkLease) -> Actor:
     """Return whoever ordered the batch: the drafts are his."""
     with store.reading() as session:
-        user = session.get_one(UserRow, session.get_one(BatchRow, held.batch_id).user_id)
+        user = session.get_one(UserRow, session.get_one(BatchRow, lease.batch_id).user_id)
         return Actor(user.id, user.name, user.role)
 
 
-def _keep(store: Store, actor: Actor, held: ChunkLease, item: LeasedItem) -> None:
+def _save_draft(store: Store, actor: Actor, lease: ChunkLease, item: LeasedItem) -> None:
     """Make the draft, or bring the one that an earlier conversion made up to date.
 
     RecordRefused: number_taken, for a number that another record has.
@@ -76,11 +76,11 @@ def _keep(store: Store, actor: Actor, held: ChunkLease, item: LeasedItem) -> Non
     doc_no = json.loads(data)["doc_no"]
     with store.change(actor) as unit:
         query = select(RecordRow).where(RecordRow.base_no == base_number(doc_no))
-        known = unit.session.scalar(query.where(RecordRow.contract_id == held.contract_id))
+        known = unit.session.scalar(query.where(RecordRow.contract_id == lease.contract_id))
         if known is None:
             records.create(unit, data)
         elif not _is_same(unit, known, data):
-            if not _was_converted(unit.session, held, doc_no):
+            if not _was_converted(unit.session, lease, doc_no):
                 records.create(unit, data)  # which says that the number is taken
             records.change(unit, known.id, data, "*")
 
@@ -91,11 +91,11 @@ def _is_same(unit: UnitOfWork, known: RecordRow, data: bytes) -> bool:
     return draft.body == newest.body
 
 
-def _was_converted(session: Session, held: ChunkLease, doc_no: str) -> bool:
+def _was_converted(session: Session, lease: ChunkLease, doc_no: str) -> bool:
     """Return whether a conversion of the contract made the record of that number."""
     made = exists().where(
-        BatchRow.contract_id == held.contract_id,
-        BatchRow.kind == CONVERT,
+        BatchRow.contract_id == lease.contract_id,
+        BatchRow.kind == KIND_CONVERT,
         BatchItemRow.batch_id == BatchRow.id,
         BatchItemRow.doc_no == doc_no,
         BatchItemRow.state == "done",

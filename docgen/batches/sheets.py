@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from docgen.access import Ability, Actor
 from docgen.batches import batches, queue, reading_batch
-from docgen.batches.batches import Watched
+from docgen.batches.batches import BatchProgress
 from docgen.batches.queue import Counts
 from docgen.contracts import contracts
 from docgen.errors import Conflict, NotFound
@@ -23,8 +23,8 @@ from docgen.intake.sheets.report import ConversionReport
 from docgen.store.tables import BatchRow, SheetFileRow
 from docgen.store.unit_of_work import UnitOfWork
 
-Which = tuple[str, int]
-"""A file of a batch: its purpose, and its number among those."""
+FileKey = tuple[str, int]
+"""A file of a batch: its purpose (upload, report, errors, taken), and its number among those."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class SheetOptions:
 
 
 def order(
-    unit: UnitOfWork, contract_id: str, wishes: SheetOptions, files: Sequence[UploadedSheet]
-) -> Watched:
-    """Keep spreadsheets and have them read. Raises NotFound, Conflict: too_many_batches."""
+    unit: UnitOfWork, contract_id: str, options: SheetOptions, files: Sequence[UploadedSheet]
+) -> BatchProgress:
+    """Store spreadsheets and have them read. Raises NotFound, Conflict: too_many_batches."""
     unit.actor.need(Ability.write_records)
     contract = contracts.visible(unit.session, unit.actor, contract_id)
     assert unit.actor.user_id
@@ -67,43 +67,43 @@ def order(
         id=unit.new_id(),
         user_id=unit.actor.user_id,
         contract_id=contract.id,
-        kind=reading_batch.CONVERT,
+        kind=reading_batch.KIND_CONVERT,
         state="reading",
         priority=queue.BACKGROUND,
-        options=json.dumps(asdict(wishes), ensure_ascii=False),
+        options=json.dumps(asdict(options), ensure_ascii=False),
         total=0,
         created_at=unit.now,
     )
     unit.session.add(batch)
     unit.session.flush()
     for number, file in enumerate(files, 1):
-        keep_file(unit, batch.id, ("upload", number), file)
-    reading_batch.read(unit, batch, "reading")
+        add_file(unit, batch.id, ("upload", number), file)
+    reading_batch.order_reading(unit, batch, "reading")
     names = [file.name for file in files]
     unit.note("batch.handed_in", ("batch", batch.id), contract.id, files=names)
-    return Watched(batch, Counts())
+    return BatchProgress(batch, Counts())
 
 
-def correct(unit: UnitOfWork, batch_id: str, mapping: str) -> Watched:
+def correct(unit: UnitOfWork, batch_id: str, mapping: str) -> BatchProgress:
     """Read the files again by a corrected mapping (TOML). Raises NotFound, Conflict."""
-    batch = _waiting(unit, batch_id)
+    batch = _awaiting_confirmation(unit, batch_id)
     batch.options = json.dumps(json.loads(batch.options) | {"mapping": mapping}, ensure_ascii=False)
-    reading_batch.read(unit, batch, "reading")
+    reading_batch.order_reading(unit, batch, "reading")
     unit.note("batch.corrected", ("batch", batch.id), batch.contract_id)
-    return batches.watched(unit.session, unit.actor, batch.id)
+    return batches.progress_of(unit.session, unit.actor, batch.id)
 
 
-def confirm(unit: UnitOfWork, batch_id: str) -> Watched:
+def confirm(unit: UnitOfWork, batch_id: str) -> BatchProgress:
     """Order the documents of what was understood; again is no error. Raises NotFound, Conflict."""
-    batch = changeable(unit, batch_id)
+    batch = lock_changeable(unit, batch_id)
     if batch.state not in ("taking", "active", "done"):
-        batch = _waiting(unit, batch_id, but=reading_batch.REFUSED)
-        reading_batch.read(unit, batch, "taking")
+        batch = _awaiting_confirmation(unit, batch_id, exclude=reading_batch.REFUSED)
+        reading_batch.order_reading(unit, batch, "taking")
         unit.note("batch.confirmed", ("batch", batch.id), batch.contract_id)
-    return batches.watched(unit.session, unit.actor, batch.id)
+    return batches.progress_of(unit.session, unit.actor, batch.id)
 
 
-def changeable(unit: UnitOfWork, batch_id: str) -> BatchRow:
+def lock_changeable(unit: UnitOfWork, batch_id: str) -> BatchRow:
     """Return a conversion that the actor may change, locked. Raises NotFound, NotAllowed."""
     batches.visible(unit.session, unit.actor, batch_id)
     unit.actor.need(Ability.write_records)
@@ -115,12 +115,12 @@ def changeable(unit: UnitOfWork, batch_id: str) -> BatchRow:
 def visible(session: Session, actor: Actor, batch_id: str) -> BatchRow:
     """Return a batch of spreadsheets that the actor sees. Raises NotFound."""
     batch = batches.visible(session, actor, batch_id)
-    if batch.kind != reading_batch.CONVERT:
+    if batch.kind != reading_batch.KIND_CONVERT:
         raise NotFound("not_found.batch_of_spreadsheets")
     return batch
 
 
-def refused(session: Session, actor: Actor, batch_id: str) -> dict[str, Any] | None:
+def refusal_report(session: Session, actor: Actor, batch_id: str) -> dict[str, Any] | None:
     """Return the report of a batch whose files could not be read. Raises NotFound."""
     batch = visible(session, actor, batch_id)
     if errors := reading_batch.refusals(session, batch):
@@ -128,10 +128,10 @@ def refused(session: Session, actor: Actor, batch_id: str) -> dict[str, Any] | N
     return None
 
 
-def file_of(session: Session, actor: Actor, batch_id: str, which: Which) -> SheetFileRow:
+def file_of(session: Session, actor: Actor, batch_id: str, key: FileKey) -> SheetFileRow:
     """Return a file of a conversion. Raises NotFound."""
     batch = visible(session, actor, batch_id)
-    found = session.get(SheetFileRow, (batch.id, *which))
+    found = session.get(SheetFileRow, (batch.id, *key))
     if found is None:
         raise NotFound("not_found.file")
     return found
@@ -145,19 +145,19 @@ def files_of(session: Session, batch_id: str, purpose: str) -> list[SheetFileRow
     return list(session.scalars(query.order_by(SheetFileRow.number)))
 
 
-def keep_file(unit: UnitOfWork, batch_id: str, which: Which, file: UploadedSheet) -> None:
-    """Name a file whose bytes lie in the blob store."""
+def add_file(unit: UnitOfWork, batch_id: str, key: FileKey, file: UploadedSheet) -> None:
+    """Add a file to a batch; its bytes lie in the blob store."""
     unit.keep_blob(file.sha256, file.size_bytes)
-    purpose, number = which
+    purpose, number = key
     unit.session.merge(
         SheetFileRow(batch_id=batch_id, purpose=purpose, number=number, **asdict(file))
     )
 
 
-def _waiting(unit: UnitOfWork, batch_id: str, *, but: str = "") -> BatchRow:
-    """Return a batch that waits for somebody's word. Raises Conflict: not_a_preview."""
-    batch = changeable(unit, batch_id)
+def _awaiting_confirmation(unit: UnitOfWork, batch_id: str, *, exclude: str = "") -> BatchRow:
+    """Return a batch that waits to be confirmed or corrected. Raises Conflict: not_a_preview."""
+    batch = lock_changeable(unit, batch_id)
     state = reading_batch.state_of(unit.session, batch)
-    if state not in ("preview", reading_batch.REFUSED) or state == but:
+    if state not in ("preview", reading_batch.REFUSED) or state == exclude:
         raise Conflict("not_a_preview", value=state)
     return batch

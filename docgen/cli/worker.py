@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import partial
 
 from docgen.batches.handlers import handlers
-from docgen.batches.postgres import Crew
-from docgen.batches.worker import Bench
+from docgen.batches.postgres import PostgresWorkers
+from docgen.batches.worker import WorkerContext
 from docgen.cli.console import errors_told
 from docgen.errors import SettingWrong
 from docgen.logs import set_up_logging
@@ -33,24 +33,24 @@ def worker_command() -> None:
     set_up_logging(settings.log)
     # One child more than work on batches at once, for whoever waits.
     pool = children(replace(settings, jobs=settings.jobs + 1), FORMATS)
-    bench = Bench(store, handlers(store, pool), at_once=settings.jobs)
+    context = WorkerContext(store, handlers(store, pool), at_once=settings.jobs)
     try:
-        asyncio.run(_until_stopped(Crew(bench, settings.database)))
+        asyncio.run(_until_stopped(PostgresWorkers(context, settings.database)))
     finally:
         pool.stop()
         store.close()
 
 
-async def _until_stopped(crew: Crew) -> None:
-    task = asyncio.create_task(crew.run())
+async def _until_stopped(workers: PostgresWorkers) -> None:
+    task = asyncio.create_task(workers.run())
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(kind, partial(_stop, crew, task))
+        loop.add_signal_handler(kind, partial(_stop, workers, task))
     with suppress(asyncio.CancelledError):
         await task
 
 
-def _stop(crew: Crew, task: asyncio.Task[None]) -> None:
+def _stop(workers: PostgresWorkers, task: asyncio.Task[None]) -> None:
     """Let what is under way end, and begin nothing else."""
-    crew.stopping.set()
+    workers.stopping.set()
     task.cancel()

@@ -21,7 +21,7 @@ from schemas.problems import Problem, error
 
 
 def create(unit: UnitOfWork, data: bytes) -> ContractRow:
-    """Keep a contract; whoever does is its first member. Raises RecordRefused, Conflict."""
+    """Store a contract; whoever does is its first member. Raises RecordRefused, Conflict."""
     unit.actor.need(Ability.set_up_contracts)
     model = read_contract(data, unit.now)
     taken = select(ContractRow.id).where(ContractRow.contract_no == model.contract_no)
@@ -50,7 +50,7 @@ def change(unit: UnitOfWork, contract_id: str, data: bytes, etag: str) -> Contra
     unit.actor.need(Ability.set_up_contracts)
     check_etag(etag, row.etag)
     model = read_contract(data, unit.now)
-    if problems := list(_fixed(unit.session, row, model)):
+    if problems := list(_changes_of_fixed_fields(unit.session, row, model)):
         raise RecordRefused(problems)
     for name, value in _columns(model).items():
         setattr(row, name, value)
@@ -93,7 +93,7 @@ def listed(
 
 
 def model_of(row: ContractRow) -> ContractModel:
-    """Return the typed contract of a row, which was checked when it was kept."""
+    """Return the typed contract of a row, which was checked when it was stored."""
     return _model(row.body)
 
 
@@ -129,7 +129,7 @@ def remove_member(unit: UnitOfWork, contract_id: str, username: str) -> None:
         UserRow.username == username
     )
     member = unit.session.scalar(named)
-    if member is None:  # whether there is such an account is not told
+    if member is None:  # the answer does not reveal whether there is such an account
         raise NotFound("not_found.member")
     rest = members_of.where(MemberRow.user_id != member.user_id)
     if unit.session.scalar(rest.limit(1)) is None:
@@ -155,7 +155,9 @@ def _columns(model: ContractModel) -> dict[str, str]:
     }
 
 
-def _fixed(session: Session, row: ContractRow, model: ContractModel) -> Iterator[Problem]:
+def _changes_of_fixed_fields(
+    session: Session, row: ContractRow, model: ContractModel
+) -> Iterator[Problem]:
     """Refuse another number, and another customer code once there are records of the old one."""
     if model.contract_no != row.contract_no:
         yield error("contract_no", "fixed_field", model.contract_no, expected=row.contract_no)

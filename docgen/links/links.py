@@ -1,6 +1,8 @@
 """Signing links, as the staff sees them: made for one person, listed, made again, revoked.
 
-A link asks about one version, or about several in one visit. Its token is shown once.
+A link asks about one version, or about several in one visit. Its token is shown once. A link that
+is sent again or handed to a colleague ends, and a new one follows: such links form a chain, in
+which `first_id` is the id of the first link and `before_id` that of the one it replaces.
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ from docgen.workflow.signoff_rules import not_a_customer
 from schemas.problems import Problem, error
 from schemas.vocabulary import Role
 
-TOKEN_BYTES = 32  # 256 bits: nobody finds a link by trying, so a plain hash keeps it
+TOKEN_BYTES = 32  # 256 bits: nobody finds a link by trying, so a plain hash of it is stored
 DAYS, MOST_DAYS = 14, 90  # a link is a key to a document, so it does not outlive a quarter
-REMIND_DAYS = (3, 7)
+REMIND_DAYS = (3, 7)  # after it was made: within the week, and at its end
 MOST_DOCUMENTS = 200  # of one visit; the page lists them all at once
-MAKERS = (Ability.write_records, Ability.receive, Ability.review)
+LINK_ABILITIES = (Ability.write_records, Ability.receive, Ability.review)  # any one is enough
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class LinkRecipient:
 
 @dataclass(frozen=True)
 class LinkTerms:
-    """How long a link lasts, the code it asks for ("": none), and on which days it is recalled."""
+    """How long a link lasts, the code it asks for ("": none), and its reminder days."""
 
     days: int = DAYS
     code: str = ""
@@ -85,7 +87,7 @@ def make(
     Raises NotFound, NotAllowed, InputUnreadable (visit_…), RecordRefused (a version that cannot be
     signed in that role: all of them).
     """
-    need_maker(unit.actor)
+    need_link_ability(unit.actor)
     if contract_id:
         contracts.visible(unit.session, unit.actor, contract_id)
     found = [visible(unit.session, unit.actor, *one) for one in where]
@@ -93,7 +95,7 @@ def make(
     problems = [
         problem.under("documents", index)
         for index, (record, version) in enumerate(found)
-        for problem in _unfit(unit.session, record, version, person.role)
+        for problem in _signing_problems(unit.session, record, version, person.role)
     ]
     if problems:
         raise RecordRefused(problems)
@@ -116,7 +118,7 @@ def make(
 def store_link(
     unit: UnitOfWork, link: LinkRow, where: Sequence[tuple[str, int]], **detail: str
 ) -> IssuedLink:
-    """Keep a new link for versions, with its first token."""
+    """Store a new link for versions, with its first token; `detail` goes into the audit trail."""
     link.reminded, link.remind_at = 0, next_reminder(link, 0)
     unit.session.add(link)
     unit.session.flush()
@@ -184,7 +186,7 @@ def resend(unit: UnitOfWork, link_id: str) -> IssuedLink:
 
     Raises NotFound, NotAllowed, Conflict (link_ended, link_nothing_waiting).
     """
-    need_maker(unit.actor)
+    need_link_ability(unit.actor)
     old = visible_link(unit.session, unit.actor, link_id, lock=True)
     if old.ended_at:
         raise Conflict("link_ended")
@@ -196,7 +198,7 @@ def resend(unit: UnitOfWork, link_id: str) -> IssuedLink:
 
 def revoke(unit: UnitOfWork, link_id: str) -> None:
     """End a link at once; a second time is no error. Raises NotFound, NotAllowed."""
-    need_maker(unit.actor)
+    need_link_ability(unit.actor)
     link = visible_link(unit.session, unit.actor, link_id, lock=True)
     if link.ended_at is None:
         end(unit, link, "revoked")
@@ -205,16 +207,16 @@ def revoke(unit: UnitOfWork, link_id: str) -> None:
 
 
 def successor(unit: UnitOfWork, old: LinkRow, maker_id: str, **changes: str | None) -> LinkRow:
-    """Return a link that follows from another; its time begins anew."""
+    """Return the next link of a chain; it lasts as long as the one that it replaces did."""
     same = ("contract_id", "first_id", "role", "name", "org", "email", "phone", "code_hash")
-    kept = {name: getattr(old, name) for name in (*same, "remind_days")}
+    copied = {name: getattr(old, name) for name in (*same, "remind_days")}
     return LinkRow(
         id=unit.new_id(),
         before_id=old.id,
         created_by=maker_id,
         created_at=unit.now,
         expires_at=unit.now + (old.expires_at - old.created_at),
-        **kept | changes,
+        **copied | changes,
     )
 
 
@@ -237,14 +239,14 @@ def end(unit: UnitOfWork, link: LinkRow, how: str, reason: str | None = None) ->
 
 
 def new_token(unit: UnitOfWork, link: LinkRow) -> str:
-    """Make another token that opens a link, of 256 bits; only its hash is kept."""
+    """Make another token that opens a link, of 256 bits; only its hash is stored."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     unit.session.add(LinkTokenRow(token_hash=hash_of(token), link_id=link.id, created_at=unit.now))
     return token
 
 
 def code_hash(key: bytes, first_id: str, code: str) -> str:
-    """Return what is kept of an access code, which is short: nothing to guess at without `key`."""
+    """Return what is stored of an access code; without `key` even a short one is safe."""
     return hmac.new(
         key, f"link code {first_id} {code}".encode("utf-8", "replace"), "sha256"
     ).hexdigest()
@@ -271,9 +273,9 @@ def note(unit: UnitOfWork, action: str, link: LinkRow, item: LinkItemRow, **deta
     )
 
 
-def need_maker(actor: Actor) -> None:
+def need_link_ability(actor: Actor) -> None:
     """Raise NotAllowed for whoever neither writes, receives nor reviews."""
-    if not any(actor.may(ability) for ability in MAKERS):
+    if not any(actor.may(ability) for ability in LINK_ABILITIES):
         actor.need(Ability.write_records)
 
 
@@ -284,7 +286,9 @@ def _check_together(records: Sequence[RecordRow], contract_id: str) -> None:
         raise InputUnreadable("visit_other_contract", place="documents")
 
 
-def _unfit(session: Session, record: RecordRow, version: VersionRow, role: Role) -> list[Problem]:
+def _signing_problems(
+    session: Session, record: RecordRow, version: VersionRow, role: Role
+) -> list[Problem]:
     given = signoffs(session, record.id, version.number)
     signed = any(one.role == role for one in given)
     return [

@@ -1,6 +1,7 @@
 """The outbox of mail about signing links: written with a change, claimed by a sender, retried.
 
-A waiting message is sealed, for it holds the link; when it is over nothing of it remains.
+A waiting message is sealed, for it holds the link; once it is sent or given up, its
+content is erased.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ class MailClaim:
 
 
 def invite(unit: UnitOfWork, store: Store, made: IssuedLink, base_url: str) -> MailRow | None:
-    """Leave an invitation for a link's person, if they have an e-mail and we a mail server."""
+    """Queue an invitation for a link's person, if they have an e-mail and we a mail server."""
     if not made.link.email or not store.settings.smtp:
         return None
-    return _leave(unit, store, made, base_url, kind="invitation")
+    return _queue_mail(unit, store, made, base_url, kind="invitation")
 
 
 def mail_warnings(store: Store, link: LinkRow, *, wished: bool) -> list[Problem]:
@@ -60,14 +61,14 @@ def mail_warnings(store: Store, link: LinkRow, *, wished: bool) -> list[Problem]
 
 
 def remind(unit: UnitOfWork, store: Store) -> int:
-    """Leave reminders for all links whose time it is, each with a token of its own; how many."""
+    """Queue the reminders that are due, each with a new token of its link; return how many."""
     query = select(LinkRow).where(LinkRow.remind_at <= unit.now, LinkRow.ended_at.is_(None))
     links = unit.session.scalars(query.limit(100).with_for_update(skip_locked=True)).all()
-    return sum(_reminded(unit, store, link) for link in links)
+    return sum(_queue_reminder(unit, store, link) for link in links)
 
 
 def claim(unit: UnitOfWork, store: Store, most: int = 1) -> list[MailClaim]:
-    """Take the messages whose time it is; what another process is claiming is passed over."""
+    """Claim messages that are due; those that another process is claiming are skipped."""
     query = (
         select(MailRow)
         .where(
@@ -87,7 +88,7 @@ def claim(unit: UnitOfWork, store: Store, most: int = 1) -> list[MailClaim]:
 
 
 def due(session: Session, now: datetime) -> bool:
-    """Whether there is anything to send, or anybody to remind."""
+    """Return whether there is anything to send, or anybody to remind."""
     mails = select(MailRow.id).where(
         MailRow.state == "pending", MailRow.next_at <= now, MailRow.busy_until <= now
     )
@@ -95,18 +96,18 @@ def due(session: Session, now: datetime) -> bool:
     return any(session.scalar(query.limit(1)) is not None for query in (mails, links))
 
 
-def record(unit: UnitOfWork, claimed: MailClaim, handed: SendResult) -> bool:
-    """Keep what came of a message; False when the claim ran out."""
+def record(unit: UnitOfWork, claimed: MailClaim, result: SendResult) -> bool:
+    """Record the result of sending a message; False when the claim ran out."""
     query = select(MailRow).where(MailRow.id == claimed.mail_id).with_for_update()
     mail = unit.session.scalars(query).one()
     if mail.busy_until != claimed.until or mail.state != "pending":
         return False
-    mail.busy_until, mail.failure = unit.now, handed.failure or None
+    mail.busy_until, mail.failure = unit.now, result.failure or None
     mail.attempts += 1
-    if not handed.failure:
-        _over(unit, mail, "sent")
-    elif handed.for_good or mail.attempts > len(WAITS):
-        _over(unit, mail, "failed")
+    if not result.failure:
+        _close(unit, mail, "sent")
+    elif result.for_good or mail.attempts > len(WAITS):
+        _close(unit, mail, "failed")
     else:
         mail.next_at = unit.now + WAITS[mail.attempts - 1]
     return True
@@ -118,7 +119,8 @@ def newest_mails(session: Session, link_ids: list[str]) -> dict[str, MailRow]:
     return {mail.link_id: mail for mail in session.scalars(query)}
 
 
-def _over(unit: UnitOfWork, mail: MailRow, state: str) -> None:
+def _close(unit: UnitOfWork, mail: MailRow, state: str) -> None:
+    """End a message as `sent` or `failed`; its content is erased."""
     mail.state, mail.next_at, mail.done_at, mail.sealed = state, None, unit.now, ""
     link = unit.session.get_one(LinkRow, mail.link_id)
     action = "sent" if state == "sent" else "not_sent"
@@ -126,7 +128,7 @@ def _over(unit: UnitOfWork, mail: MailRow, state: str) -> None:
         note(unit, action, link, one.item, kind=mail.kind, to=mail.recipient, why=mail.failure)
 
 
-def _leave(
+def _queue_mail(
     unit: UnitOfWork, store: Store, made: IssuedLink, base_url: str, *, kind: str
 ) -> MailRow:
     session, link = unit.session, made.link
@@ -157,8 +159,8 @@ def _leave(
     return mail
 
 
-def _reminded(unit: UnitOfWork, store: Store, link: LinkRow) -> int:
-    """Remind somebody of what still waits, or never again when nothing does."""
+def _queue_reminder(unit: UnitOfWork, store: Store, link: LinkRow) -> int:
+    """Queue a reminder of what still waits, if anything does; return how many were queued."""
     link.reminded += 1
     link.remind_at = next_reminder(link, link.reminded)
     waiting = [
@@ -171,7 +173,7 @@ def _reminded(unit: UnitOfWork, store: Store, link: LinkRow) -> int:
         return 0
     items = [one.item for one in waiting]
     made = IssuedLink(link, items, new_token(unit, link))
-    _leave(unit, store, made, store.settings.public_url.rstrip("/"), kind="reminder")
+    _queue_mail(unit, store, made, store.settings.public_url.rstrip("/"), kind="reminder")
     for item in items:
         note(unit, "reminded", link, item, to=link.email, times=link.reminded)
     return 1

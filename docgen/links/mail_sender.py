@@ -1,4 +1,4 @@
-"""Sends mail that changes have left, and reminds people of links in time: a thread.
+"""Sends the mail that changes have queued, and reminds people of links in time: a thread.
 
 At least once: what was sent but not recorded (a crash) is sent again, under the same Message-ID.
 """
@@ -21,7 +21,7 @@ from docgen.store.unit_of_work import Store
 
 log = logging.getLogger("docgen.mail")
 
-POLL_S, STOP_S = 2.0, 1.5  # seconds between two looks; how long the end may take
+POLL_S, STOP_S = 2.0, 1.5  # seconds between two looks into the outbox; how long `stop` waits
 
 
 class MailSender:
@@ -46,7 +46,7 @@ class MailSender:
         self._thread.join(STOP_S)
 
     def round(self) -> int:
-        """Leave reminders that are due, and send one message; how many were sent."""
+        """Queue reminders that are due, and send one message; how many were sent."""
         store = self._store
         with store.reading() as session:
             if not mail_outbox.due(session, store.clock()):
@@ -55,9 +55,9 @@ class MailSender:
             mail_outbox.remind(unit, store)
             unit.session.flush()
             claims = mail_outbox.claim(unit, store)
-        return sum(self._sent(claimed) for claimed in claims)
+        return sum(self._send(claimed) for claimed in claims)
 
-    def _sent(self, claimed: MailClaim) -> bool:
+    def _send(self, claimed: MailClaim) -> bool:
         message = composed(
             claimed.letter,
             self._server.sender,
@@ -65,11 +65,11 @@ class MailSender:
             now=self._store.clock(),
             name=claimed.mail_id,
         )
-        handed = hand_over(self._server, message, trust=self._trust)
+        result = hand_over(self._server, message, trust=self._trust)
         with self._store.change(SERVICE) as unit:
-            kept = mail_outbox.record(unit, claimed, handed)
-        log.info("mail %s: %s", claimed.mail_id, handed.failure or "sent")
-        return kept
+            recorded = mail_outbox.record(unit, claimed, result)
+        log.info("mail %s: %s", claimed.mail_id, result.failure or "sent")
+        return recorded
 
     def _run(self) -> None:
         while not self._ending.is_set():

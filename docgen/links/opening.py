@@ -1,6 +1,6 @@
 """Access through a signing link: finding it, whether it may be used, its code, what was opened.
 
-Whoever has no valid token is told nothing but that there is no such link.
+Whoever has no valid token learns nothing but that there is no such link.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class OpenedLink:
     count: int
 
 
-def enter(
+def check_visitor(
     session: Session, visitor: LinkVisitor, now: datetime, key: bytes, *, lock: bool = False
 ) -> OpenedLink:
     """Check a visitor: the link must be usable now, and its access code given.
@@ -66,7 +66,7 @@ def enter(
     return OpenedLink(link, contract, maker, session.execute(query).scalar_one())
 
 
-def at(session: Session, link: LinkRow, position: int) -> LinkedDocument:
+def document_at(session: Session, link: LinkRow, position: int) -> LinkedDocument:
     """Return one document of a link. NotFound: link_other_document."""
     found = documents_of(session, link, position)
     if not found:
@@ -76,7 +76,7 @@ def at(session: Session, link: LinkRow, position: int) -> LinkedDocument:
 
 def usable_link(session: Session, token: str, now: datetime, *, lock: bool = False) -> LinkRow:
     """Return the link of a token if it may be used now. Raises NotFound, Conflict (why not)."""
-    link = found(session, token, lock=lock)
+    link = find_link(session, token, lock=lock)
     if link.ended_how == "delegated":
         colleague = select(LinkRow.name).where(LinkRow.before_id == link.id)
         raise Conflict("link_delegated", name=session.scalars(colleague).one())
@@ -89,13 +89,13 @@ def usable_link(session: Session, token: str, now: datetime, *, lock: bool = Fal
     return link
 
 
-def found(session: Session, token: str, *, lock: bool = False) -> LinkRow:
+def find_link(session: Session, token: str, *, lock: bool = False) -> LinkRow:
     """Return the link of a token, usable or not. NotFound: link_unknown."""
     hashed = hash_of(token)
-    kept = session.get(LinkTokenRow, hashed) if TOKEN.fullmatch(token) else None
-    if kept is None or not hmac.compare_digest(kept.token_hash, hashed):
+    row = session.get(LinkTokenRow, hashed) if TOKEN.fullmatch(token) else None
+    if row is None or not hmac.compare_digest(row.token_hash, hashed):
         raise NotFound("link_unknown")
-    query = select(LinkRow).where(LinkRow.id == kept.link_id)
+    query = select(LinkRow).where(LinkRow.id == row.link_id)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     return session.scalars(query).one()
@@ -107,12 +107,12 @@ def actor_of(link: LinkRow, address: str) -> Actor:
 
 
 def proof_of(key: bytes, link: LinkRow) -> str:
-    """Return what a browser shows once the code was given in it."""
+    """Return what a browser's cookie holds once the right code was given in it."""
     return hmac.new(key, f"link proof {link.id} {link.code_hash}".encode(), "sha256").hexdigest()
 
 
 def form_key(key: bytes, link: LinkRow) -> str:
-    """Return what a link's own forms carry."""
+    """Return the anti-forgery key (CSRF) that a link's own forms carry."""
     return hmac.new(key, f"link form {link.id}".encode(), "sha256").hexdigest()
 
 
@@ -122,9 +122,10 @@ def check_form(key: str, given: str) -> None:
         raise NotAllowed("link_form_foreign")
 
 
-def give_code(store: Store, visitor: LinkVisitor, code: str) -> str:
-    """Try an access code; return the proof that it was right. Counted before it is judged.
+def try_code(store: Store, visitor: LinkVisitor, code: str) -> str:
+    """Try an access code; return the proof that it was right.
 
+    A try is counted before it is checked, so that requests at the same time get no more of them.
     Raises NotFound, Conflict, NotAllowed (link_code_wrong), Overloaded (link_code_locked).
     """
     with store.reading() as session:
@@ -152,26 +153,27 @@ def give_code(store: Store, visitor: LinkVisitor, code: str) -> str:
 def visible_document(
     store: Store, visitor: LinkVisitor, position: int
 ) -> tuple[OpenedLink, LinkedDocument, str]:
-    """Return a document of a link with its PDF's sha256. Nothing is put on record.
+    """Return a document of a link with its PDF's sha256. Nothing is recorded.
 
-    Raises as `enter`, and NotFound (link_other_document), Conflict (link_document_closed, …).
+    Raises as `check_visitor`, and NotFound (link_other_document), Conflict
+    (link_document_closed, …).
     """
     with store.reading() as session:
-        entered = enter(session, visitor, store.clock(), store.key)
-        one = at(session, entered.link, position)
-        return entered, one, pdf_sha256_of(session, one)
+        opened = check_visitor(session, visitor, store.clock(), store.key)
+        one = document_at(session, opened.link, position)
+        return opened, one, pdf_sha256_of(session, one)
 
 
 def open_document(store: Store, visitor: LinkVisitor, position: int) -> str:
     """Return the sha256 of a document's PDF, whose pages are shown now.
 
-    The first time is put on record: now, and not when its page was asked for, which programs that
-    preview links do, too. Raises as `visible_document`.
+    The first view is recorded when page images are requested, because link-preview programs also
+    load the page. Raises as `visible_document`.
     """
-    entered, one, sha256 = visible_document(store, visitor, position)
+    opened, one, sha256 = visible_document(store, visitor, position)
     if one.item.opened_at is None:
-        with store.change(actor_of(entered.link, visitor.address)) as unit:
-            _remember(unit, entered.link, position, (sha256, visitor.user_agent))
+        with store.change(actor_of(opened.link, visitor.address)) as unit:
+            _record_opening(unit, opened.link, position, sha256, user_agent=visitor.user_agent)
     return sha256
 
 
@@ -212,11 +214,11 @@ def link_document(
 ) -> tuple[LinkRow, LinkedDocument]:
     """Return a link and one of its documents; with `lock` both are held until the commit.
 
-    Raises as `enter`, and NotFound (link_other_document).
+    Raises as `check_visitor`, and NotFound (link_other_document).
     """
     session = unit.session
-    link = enter(session, visitor, unit.now, key, lock=lock).link
-    one = at(session, link, position)
+    link = check_visitor(session, visitor, unit.now, key, lock=lock).link
+    one = document_at(session, link, position)
     if lock:
         session.refresh(one.item)
         session.refresh(one.record, with_for_update=True)
@@ -224,11 +226,14 @@ def link_document(
     return link, one
 
 
-def _remember(unit: UnitOfWork, link: LinkRow, position: int, seen: tuple[str, str]) -> None:
+def _record_opening(
+    unit: UnitOfWork, link: LinkRow, position: int, sha256: str, *, user_agent: str
+) -> None:
+    """Record the first view of a document; of two at the same time only one counts."""
     query = select(LinkItemRow).where(
         LinkItemRow.link_id == link.id, LinkItemRow.position == position
     )
     item = unit.session.scalars(query.with_for_update()).one()
     if item.opened_at is None:
-        item.opened_at, item.shown_sha256 = unit.now, seen[0]
-        note(unit, "opened", link, item, pdf=seen[0], user_agent=seen[1])
+        item.opened_at, item.shown_sha256 = unit.now, sha256
+        note(unit, "opened", link, item, pdf=sha256, user_agent=user_agent)

@@ -1,4 +1,4 @@
-"""Pictures of a PDF's pages, drawn once and kept by the hash of the PDF."""
+"""Pictures of a PDF's pages, drawn once and cached by the hash of the PDF."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from docgen.store.tables import RenderingRow
 from docgen.store.unit_of_work import Store
 
 
-def kept(store: Store, pdf_sha256: str, number: int) -> bytes | None:
-    """Return a page that was drawn before."""
+def cached_page(store: Store, pdf_sha256: str, number: int) -> bytes | None:
+    """Return a page that was drawn before, if it was."""
     with store.reading() as session:
         row = session.get(RenderingRow, _key(pdf_sha256, number))
     return store.blobs.get(row.sha256) if row else None
 
 
-def keep(store: Store, pdf_sha256: str, number: int, png: bytes) -> None:
-    """Keep a drawn page; it may be swept and drawn again."""
+def cache_page(store: Store, pdf_sha256: str, number: int, png: bytes) -> None:
+    """Store a drawn page; it may be swept and drawn again."""
     sha256 = store.blobs.put(png)
     with store.change(SERVICE) as unit:
         key = _key(pdf_sha256, number)

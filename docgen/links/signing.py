@@ -20,12 +20,18 @@ from docgen.links.links import (
     successor,
     waiting_of,
 )
-from docgen.links.opening import LinkVisitor, actor_of, enter, link_document, refusal_to_sign
+from docgen.links.opening import (
+    LinkVisitor,
+    actor_of,
+    check_visitor,
+    link_document,
+    refusal_to_sign,
+)
 from docgen.store.tables import LinkItemRow, LinkRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.uploads import Upload
 from docgen.workflow import review, signing
-from docgen.workflow.attachments import kept
+from docgen.workflow.attachments import add_attachment
 from docgen.workflow.review import LinkSigner, PendingSignoff, StatedOpinion
 from schemas.envelope import Opinion
 from schemas.vocabulary import Role
@@ -35,7 +41,7 @@ AGENT_LENGTH = 300  # of the column that keeps what the browser calls itself
 
 
 @dataclass(frozen=True)
-class Hand:
+class SignatureMark:
     """How somebody signed: a drawn picture (a clean PNG) with its strokes, or a typed name."""
 
     image: bytes | None = None
@@ -43,8 +49,8 @@ class Hand:
     typed: str | None = None
 
     @property
-    def how(self) -> str:
-        """Return its name in the API."""
+    def kind(self) -> str:
+        """Return its name in the table and the audit trail."""
         return "drawn" if self.image else "typed" if self.typed else "none"
 
 
@@ -54,7 +60,7 @@ class SigningStatement:
 
     stated: StatedOpinion
     consent: str
-    hand: Hand
+    mark: SignatureMark
 
     @property
     def consent_hash(self) -> str:
@@ -78,17 +84,17 @@ def sign(
 ) -> LinkedDocument:
     """Sign one of a link's documents, sealed and with its evidence.
 
-    Raises as `docgen.links.opening.enter` and `docgen.workflow.review.link_signoff`; Conflict:
-    link_used (also to the later of two at once), link_role_signed, link_document_closed,
+    Raises as `docgen.links.opening.check_visitor` and `docgen.workflow.review.link_signoff`;
+    Conflict: link_used (also to the later of two at once), link_role_signed, link_document_closed,
     link_not_opened; InputUnreadable (link_name_differs). Then nothing is changed.
     """
     with store.reading() as session:
-        entered = enter(session, visitor, store.clock(), store.key)
-    _check_hand(entered.link, said)
-    for data in (said.hand.image, said.hand.strokes):
+        opened = check_visitor(session, visitor, store.clock(), store.key)
+    _check_mark(opened.link, said)
+    for data in (said.mark.image, said.mark.strokes):
         if data:
             store.blobs.put(data)
-    actor = actor_of(entered.link, visitor.address)
+    actor = actor_of(opened.link, visitor.address)
 
     def ask(unit: UnitOfWork, lock: bool) -> PendingSignoff:
         link, one = link_document(unit, visitor, position, key=store.key, lock=lock)
@@ -102,21 +108,21 @@ def sign(
             note(unit, "consented", link, one.item, consent=said.consent_hash)
             given = keep(unit)
             unit.session.flush()
-            _keep_evidence(unit, (link, one), said, visitor)
+            _store_evidence(unit, (link, one), said, visitor)
             one.item.signoff_id = given.signed.id
-            _signed(unit, link, one, said)
+            _note_signature(unit, link, one, said)
             return one
 
-    return signing.sign(store, actor, ask, change, image=said.hand.image)
+    return signing.sign(store, actor, ask, change, image=said.mark.image)
 
 
 def delegate(unit: UnitOfWork, visitor: LinkVisitor, to: Colleague, key: bytes) -> IssuedLink:
-    """End a link and make one for a colleague, for all that still waits; the trace is kept.
+    """End a link and make one for a colleague, for all that still waits; both stay in one chain.
 
-    Raises as `enter`, and Conflict (link_nothing_waiting, link_delegated_often).
+    Raises as `check_visitor`, and Conflict (link_nothing_waiting, link_delegated_often).
     """
     session = unit.session
-    old = enter(session, visitor, unit.now, key, lock=True).link
+    old = check_visitor(session, visitor, unit.now, key, lock=True).link
     query = select(func.count()).where(
         LinkRow.first_id == old.first_id, LinkRow.ended_how == "delegated"
     )
@@ -146,14 +152,14 @@ def _may_be_signed(unit: UnitOfWork, one: LinkedDocument) -> None:
         raise Conflict("link_not_opened")
 
 
-def _check_hand(link: LinkRow, said: SigningStatement) -> None:
-    """Want a comment on all but agreement; a drawing, or the person's own name, but to refuse."""
-    hand = said.hand
+def _check_mark(link: LinkRow, said: SigningStatement) -> None:
+    """Require a comment unless the person agrees, a drawing or typed name unless they refuse."""
+    mark = said.mark
     if said.stated.opinion != Opinion.agree and not said.stated.comment:
         raise InputUnreadable("link_comment_missing")
-    if hand.typed and _plain(hand.typed) != _plain(link.name):
+    if mark.typed and _plain(mark.typed) != _plain(link.name):
         raise InputUnreadable("link_name_differs", name=link.name)
-    if hand.how == "none" and said.stated.opinion != Opinion.disagree:
+    if mark.kind == "none" and said.stated.opinion != Opinion.disagree:
         raise InputUnreadable("link_signature_missing")
 
 
@@ -162,19 +168,19 @@ def _plain(name: str) -> str:
     return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 
-def _keep_evidence(
+def _store_evidence(
     unit: UnitOfWork,
     signed: tuple[LinkRow, LinkedDocument],
     said: SigningStatement,
     visitor: LinkVisitor,
 ) -> None:
     link, one = signed
-    item, hand = one.item, said.hand
-    item.done_at, item.how = unit.now, hand.how
+    item, mark = one.item, said.mark
+    item.done_at, item.how = unit.now, mark.kind
     item.consent, item.consent_hash = said.consent, said.consent_hash
     item.user_agent, item.address = visitor.user_agent[:AGENT_LENGTH], visitor.address
-    image = _attached(unit, signed, hand.image, ("signature.png", "image/png"))
-    strokes = _attached(unit, signed, hand.strokes, ("strokes.json", "application/json"))
+    image = _attach(unit, signed, mark.image, ("signature.png", "image/png"))
+    strokes = _attach(unit, signed, mark.strokes, ("strokes.json", "application/json"))
     item.image_id, item.strokes_id = image, strokes
     unit.session.flush()
     waiting = select(LinkItemRow.position).where(
@@ -184,13 +190,13 @@ def _keep_evidence(
         link.remind_at = None
 
 
-def _attached(
+def _attach(
     unit: UnitOfWork,
     signed: tuple[LinkRow, LinkedDocument],
     data: bytes | None,
     kind: tuple[str, str],
 ) -> str | None:
-    """Keep a part of the evidence beside the version's files; its id."""
+    """Store a part of the evidence with the version's files; return its id."""
     if data is None:
         return None
     link, one = signed
@@ -202,12 +208,14 @@ def _attached(
         size_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
     )
-    row = kept(unit, one.version, "signature", upload, by=link.created_by, note=link.name)
+    row = add_attachment(unit, one.version, "signature", upload, by=link.created_by, note=link.name)
     return row.id
 
 
-def _signed(unit: UnitOfWork, link: LinkRow, one: LinkedDocument, said: SigningStatement) -> None:
-    item, hand = one.item, said.hand
+def _note_signature(
+    unit: UnitOfWork, link: LinkRow, one: LinkedDocument, said: SigningStatement
+) -> None:
+    item, mark = one.item, said.mark
     disagrees = said.stated.opinion == Opinion.disagree
     note(
         unit,
@@ -216,10 +224,10 @@ def _signed(unit: UnitOfWork, link: LinkRow, one: LinkedDocument, said: SigningS
         item,
         signoff=item.signoff_id,
         opinion=said.stated.opinion,
-        how=hand.how,
+        how=mark.kind,
         consent=item.consent_hash,
         shown=item.shown_sha256,
-        image=hashlib.sha256(hand.image).hexdigest() if hand.image else None,
-        strokes=hashlib.sha256(hand.strokes).hexdigest() if hand.strokes else None,
+        image=hashlib.sha256(mark.image).hexdigest() if mark.image else None,
+        strokes=hashlib.sha256(mark.strokes).hexdigest() if mark.strokes else None,
         user_agent=item.user_agent,
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, exists, select, union_all
 
-from docgen.batches.ending import sweep_batches
+from docgen.batches.retention import sweep_batches
 from docgen.store.blobs import sweep as sweep_blobs
 from docgen.store.locks import the_sweep
 from docgen.store.tables import (

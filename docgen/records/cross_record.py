@@ -13,16 +13,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from docgen.records.in_force import (
-    AGREED,
-    HISTORY,
+    NOT_AGREED,
+    NOT_HAPPENED,
     NUMBER,
-    Counted,
+    EffectiveRecord,
     content_of,
-    counted,
+    effective_records,
     existing,
+    find_one,
+    naming_assets,
     newest,
-    one,
-    speaking_of,
 )
 from docgen.records.states import Step
 from docgen.rules.authorisation import Grant, authorised, uses
@@ -46,13 +46,14 @@ from schemas.param_change import ParamChange
 from schemas.problems import Problem
 from schemas.values import base_number
 
-CHANGES = {"WH": "entries", "QX": "config_changes"}
-AUTHORISATION = "SQ"
+# The types of records that change parameters, and their lists of these changes.
+CHANGE_LISTS = {"WH": "entries", "QX": "config_changes"}
+AUTHORISATION = "SQ"  # letters of authorisation; their schema may be left out, as any may
 
 
 @dataclass(frozen=True)
-class Case:
-    """A record to be judged, as far as it can be read, and where the others are."""
+class RecordContext:
+    """A record to be checked, as far as it can be read, with what finds the others."""
 
     session: Session
     record: RecordRow
@@ -71,7 +72,7 @@ class Case:
         return self.record.doc_no
 
 
-Rule = Callable[[Case], Iterator[Problem]]
+Rule = Callable[[RecordContext], Iterator[Problem]]
 
 
 def cross_problems(
@@ -81,16 +82,18 @@ def cross_problems(
 
     Archiving asks for the authorisations alone: they may be signed, or refused, after the record
     was submitted. What else other records say is settled then, and later ones change nothing.
-    What of the content cannot be read is passed over: its own schema tells it.
+    What of the content cannot be read is passed over: its own schema reports it.
     """
-    case = Case(session, record, plain, contract, step)
+    case = RecordContext(session, record, plain, contract, step)
     settled = step is Step.archive
-    asked = (*(() if settled else RULES.get(record.code, ())), _authorised)
+    asked = (*(() if settled else RULES.get(record.code, ())), _authorised_use)
     return [problem for rule in asked for problem in rule(case)]
 
 
-def _covering(case: Case) -> Iterator[Problem]:
-    others = counted(case.session, case.contract_id, ["WB"], aside=AGREED, without=case.record.id)
+def _asset_coverage(case: RecordContext) -> Iterator[Problem]:
+    others = effective_records(
+        case.session, case.contract_id, ["WB"], excluded_states=NOT_AGREED, without=case.record.id
+    )
     elsewhere = {
         line(row, "asset_no"): other.doc_no
         for other in others
@@ -108,37 +111,37 @@ def _covering(case: Case) -> Iterator[Problem]:
     return covering(case.contract, case.plain, elsewhere, set(case.session.scalars(begun)))
 
 
-def _continuing(case: Case) -> Iterator[Problem]:
-    own_list = CHANGES[case.record.code]
+def _parameter_continuity(case: RecordContext) -> Iterator[Problem]:
+    own_list = CHANGE_LISTS[case.record.code]
     own = rows(case.plain, own_list, ParamChange)
     assets = {change.asset_no for _, change in own}
     if not assets:
         return iter(())
-    others = counted(
-        case.session, case.contract_id, list(CHANGES), without=case.record.id, assets=assets
+    others = effective_records(
+        case.session, case.contract_id, list(CHANGE_LISTS), without=case.record.id, assets=assets
     )
     logged = [
         Logged(other.doc_no, change)
         for other in others
-        for _, change in rows(other.plain, CHANGES[other.record.code], ParamChange)
+        for _, change in rows(other.plain, CHANGE_LISTS[other.record.code], ParamChange)
     ]
     return continuing(case.own_no, own_list, own, logged)
 
 
-def _reappearing(case: Case) -> Iterator[Problem]:
+def _recurring_findings(case: RecordContext) -> Iterator[Problem]:
     started_at = moment(case.plain, "started_at")
     if started_at is None:
         return iter(())
-    return reappearing(case.plain, list(_previous(case, started_at)))
+    return reappearing(case.plain, list(_previous_inspections(case, started_at)))
 
 
-def _previous(case: Case, started_at: datetime) -> Iterator[Previous]:
+def _previous_inspections(case: RecordContext, started_at: datetime) -> Iterator[Previous]:
     """Find the last inspection of each asset; contents are read one by one, the newest first."""
     wanted = {number for number in lines(case.plain, "asset_nos") if number.isprintable()}
     candidates = (
-        newest(case.contract_id, HISTORY)
+        newest(case.contract_id, NOT_HAPPENED)
         .where(RecordRow.code == "XJ", RecordRow.id != case.record.id)
-        .where(RecordRow.doc_date <= case.record.doc_date, speaking_of(wanted))
+        .where(RecordRow.doc_date <= case.record.doc_date, naming_assets(wanted))
         .order_by(RecordRow.doc_date.desc(), RecordRow.seq.desc())
         .with_only_columns(RecordRow.id, VersionRow.number)
     )
@@ -154,21 +157,21 @@ def _previous(case: Case, started_at: datetime) -> Iterator[Previous]:
             return
 
 
-def _first_found(case: Case) -> Iterator[Problem]:
+def _first_found_references(case: RecordContext) -> Iterator[Problem]:
     named = first_found_in(case.plain).values()
     known = existing(case.session, case.contract_id, named)
     return first_found(case.plain, case.own_no, known)
 
 
-def _converting(case: Case) -> Iterator[Problem]:
+def _conversion_links(case: RecordContext) -> Iterator[Problem]:
     code = case.record.code
     number = link_of(code, case.plain)
-    found = one(case.session, case.contract_id, number) if number else None
+    found = find_one(case.session, case.contract_id, number) if number else None
     other = Other(found.doc_no, link_of(found.record.code, found.plain)) if found else None
     return converting(code, case.own_no, case.plain, other)
 
 
-def _handing_over(case: Case) -> Iterator[Problem]:
+def _hand_over_list(case: RecordContext) -> Iterator[Problem]:
     named = select(VersionRow).join(RecordRow, RecordRow.id == VersionRow.record_id)
     numbers = [number for number in numbers_in(case.plain) if NUMBER.fullmatch(number)]
     query = named.where(RecordRow.contract_id == case.contract_id, VersionRow.doc_no.in_(numbers))
@@ -176,41 +179,44 @@ def _handing_over(case: Case) -> Iterator[Problem]:
         version.doc_no: Listed(version.state, _converted_to(version))
         for version in case.session.scalars(query)
     }
-    return handing_over(case.plain, known, _handed(case))
+    return handing_over(case.plain, known, _tickets_on_other_lists(case))
 
 
 def _converted_to(version: VersionRow) -> str:
     return link_of("ZX", content_of(version)) if version.doc_no.startswith("ZX-") else ""
 
 
-def _handed(case: Case) -> dict[str, str]:
-    """Tell which tickets stand on which other list that is submitted."""
-    lists = counted(case.session, case.contract_id, ["DJ"], aside=AGREED, without=case.record.id)
+def _tickets_on_other_lists(case: RecordContext) -> dict[str, str]:
+    """Return the tickets that stand on other submitted lists, each with the number of its list."""
+    lists = effective_records(
+        case.session, case.contract_id, ["DJ"], excluded_states=NOT_AGREED, without=case.record.id
+    )
     return {number: other.doc_no for other in lists for number in numbers_in(other.plain)}
 
 
-def _authorised(case: Case) -> Iterator[Problem]:
-    """Ask the authorisations that the record names."""
+def _authorised_use(case: RecordContext) -> Iterator[Problem]:
+    """Check the use of the authorisations that the record names."""
     if AUTHORISATION not in record_types():
         return iter(())
     named = uses(case.plain)
     numbers = {base_number(use.number) for use in named if use.is_ours}
     grants = {}
-    for aside in ((), AGREED) if numbers else ():  # the newest; over it the one in force
-        query = newest(case.contract_id, aside).where(
+    for excluded in ((), NOT_AGREED) if numbers else ():  # the newest; over it the one in force
+        query = newest(case.contract_id, excluded).where(
             RecordRow.code == AUTHORISATION, RecordRow.base_no.in_(numbers)
         )
-        for each in (Counted(*pair) for pair in case.session.execute(query)):
+        for each in (EffectiveRecord(*pair) for pair in case.session.execute(query)):
             hours = (moment(each.plain, "valid_from"), moment(each.plain, "valid_to"))
             grants[each.record.base_no] = Grant(Status[each.version.state], *hours)
     return authorised(named, grants, archiving=case.step is Step.archive)
 
 
+# The rules of each type; the use of authorisations is checked in all.
 RULES: dict[str, tuple[Rule, ...]] = {
-    "WB": (_covering,),
-    "XJ": (_reappearing, _first_found),
-    "WH": (_continuing,),
-    "ZX": (_converting,),
-    "QX": (_converting, _continuing),
-    "DJ": (_handing_over,),
+    "WB": (_asset_coverage,),
+    "XJ": (_recurring_findings, _first_found_references),
+    "WH": (_parameter_continuity,),
+    "ZX": (_conversion_links,),
+    "QX": (_conversion_links, _parameter_continuity),
+    "DJ": (_hand_over_list,),
 }

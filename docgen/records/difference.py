@@ -11,7 +11,7 @@ from typing import Any
 from schemas.catalog import record_model
 from schemas.fields import Part, label_of, shape
 
-IGNORED = frozenset({"status", "doc_no", "revisions"})
+IGNORED = frozenset({"status", "doc_no", "revisions"})  # they differ between any two versions
 
 
 @dataclass(frozen=True)

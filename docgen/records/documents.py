@@ -1,4 +1,4 @@
-"""The documents of a version: rendered once, kept by their hash, read by the contract's members."""
+"""The documents of a version: rendered once, stored by hash, read by the contract's members."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from docgen.store.database import insert_into
 from docgen.store.tables import ContractRow, DocumentRow, RecordRow, RenderingRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 
-SIGNED = "signed"
+SIGNED = "signed"  # the stage of a document with the seals of its sign-offs
 # States in which the content of a version can change no more.
 FIXED = frozenset({"submitted", "in_review", "returned", "approved", "archived"})
 
@@ -82,10 +82,10 @@ def find(
     with store.reading() as session:
         record, version = visible(session, actor, record_id, number)
         order = _order(store, session, (record, version), stage=stage, lang=lang)
-        kept = session.get(DocumentRow, (record.id, version.number, stage, format_name, lang))
-        if stage == SIGNED and not kept:
+        known = session.get(DocumentRow, (record.id, version.number, stage, format_name, lang))
+        if stage == SIGNED and not known:
             raise NotFound("not_found.signed_document")
-        sha256 = kept.sha256 if kept else _rendered(session, order, format_name)
+        sha256 = known.sha256 if known else _rendered(session, order, format_name)
         return DocumentRequest(
             record.id,
             record.contract_id,
@@ -99,7 +99,7 @@ def find(
         )
 
 
-def keep(
+def store_file(
     store: Store, order: RenderRequest, format_name: str, made: RenderedFile
 ) -> StoredDocument:
     """Put a rendered file into the blob store; its row comes later."""
@@ -111,7 +111,7 @@ def keep(
 def keep_documents(
     unit: UnitOfWork, version: VersionRow, stage: str, made: Mapping[str, StoredDocument]
 ) -> None:
-    """Name the files of a version."""
+    """Assign stored files to a version."""
     for one in made.values():
         keep_rendering(unit, one)
         unit.session.merge(row_of((version.record_id, version.number), stage, one, unit.now))
@@ -126,7 +126,7 @@ def row_of(where: tuple[str, int], stage: str, made: StoredDocument, now: dateti
 
 
 def keep_rendering(unit: UnitOfWork, made: StoredDocument) -> None:
-    """Remember what was made from a skip key."""
+    """Note by its skip key what was rendered, so that it is not rendered again."""
     unit.keep_blob(made.sha256, made.size_bytes)
     row = insert_into(unit.session, RenderingRow).values(
         skip_key=made.skip_key, sha256=made.sha256, created_at=unit.now
@@ -157,7 +157,7 @@ def _rendered(session: Session, order: RenderRequest, format_name: str) -> str:
     return session.scalar(query) or ""
 
 
-def remember(unit: UnitOfWork, found: DocumentRequest, made: StoredDocument) -> None:
+def remember_file(unit: UnitOfWork, found: DocumentRequest, made: StoredDocument) -> None:
     """Keep a file that was made on demand: for good with a submitted version, else as a preview."""
     keep_rendering(unit, made)
     if found.fixed:

@@ -1,4 +1,4 @@
-"""What a record needs to be kept as a draft: whose it is and its type; the rest may be missing."""
+"""What a record needs to be stored as a draft: its contract and type; the rest may be missing."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from schemas.secrets import secret_problems
 from schemas.setting import Setting
 from schemas.values import parse_day
 
-# What no later edit could mend, because the database or the answer cannot hold it.
-HELD_BACK = frozenset({"lone_surrogate", "too_many_rows", "too_long", "character_not_xml"})
+# Errors that refuse even a draft: the database or the answer in JSON cannot hold such content.
+UNSTORABLE = frozenset({"lone_surrogate", "too_many_rows", "too_long", "character_not_xml"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read_draft(
     """Read a record as far as a draft must be readable; contract, number and date are filled in.
 
     Raises InputUnreadable, RecordRefused: credentials, an unknown contract, what only the service
-    may say (status, signatures), and text that cannot be kept.
+    may say (status, signatures), and text that cannot be stored.
     """
     plain = read_json(data)
     if not isinstance(plain, dict):
@@ -82,12 +82,12 @@ def read_draft(
 
 
 def checked(draft: Draft, now: datetime) -> Draft:
-    """Return the draft with all problems that its record and its contract tell."""
+    """Return the draft with all problems that its schema and its contract find in it."""
     unnumbered = "doc_no" not in draft.plain
     plain = draft.plain | ({"doc_no": _stand_in(draft)} if unnumbered else {})
     found = read(draft.model, plain, Setting(now, model_of(draft.contract)))
-    if unkept := [one for one in found.problems if one.code in HELD_BACK]:
-        raise RecordRefused(unkept)
+    if unstorable := [one for one in found.problems if one.code in UNSTORABLE]:
+        raise RecordRefused(unstorable)
     return Draft(draft.model, draft.contract, draft.plain, draft.day, found.problems, found.value)
 
 
@@ -129,7 +129,7 @@ def _contract(session: Session, actor: Actor, plain: dict[str, Any]) -> Contract
 
 
 def _day(plain: dict[str, Any], now: datetime) -> date:
-    """Return the document's date; today where it is missing or unreadable (which is told)."""
+    """Return the document's date; today where it is missing or unreadable (which is reported)."""
     given = plain.setdefault("doc_date", day_of(now).isoformat())
     try:
         return parse_day(given)

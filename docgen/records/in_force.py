@@ -15,16 +15,16 @@ from sqlalchemy.orm import Session
 from docgen.store.tables import ContractRow, RecordAssetRow, RecordRow, VersionRow
 from schemas.values import DOC_NO_PATTERN, base_number
 
-# States of versions that do not count: for what happened, for what is agreed, for what exists.
-HISTORY = ("draft", "void")
-AGREED = ("draft", "void", "returned")
-EXISTING = ("void",)
-NUMBER = re.compile(DOC_NO_PATTERN)
+# States whose versions are left out where it is asked what happened, what is agreed, what exists.
+NOT_HAPPENED = ("draft", "void")
+NOT_AGREED = ("draft", "void", "returned")
+NOT_EXISTING = ("void",)
+NUMBER = re.compile(DOC_NO_PATTERN)  # of a document, with or without a revision
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A record with its version that counts."""
+class EffectiveRecord:
+    """A record with the version of it that counts for other records."""
 
     record: RecordRow
     version: VersionRow
@@ -46,39 +46,41 @@ def content_of(version: VersionRow) -> dict[str, Any]:
     return found
 
 
-def counted(
+def effective_records(
     session: Session,
     contract_id: str,
     codes: Collection[str],
     *,
-    aside: Collection[str] = HISTORY,
+    excluded_states: Collection[str] = NOT_HAPPENED,
     without: str = "",
     assets: Collection[str] | None = None,
-) -> list[Counted]:
-    """Return each record's newest version whose state is not `aside`, in the order they were made.
+) -> list[EffectiveRecord]:
+    """Return each record's newest version in no excluded state, in the order they were made.
 
-    `without` leaves a record (by id) out; `assets` keeps those that speak of one of them.
+    `without` leaves a record (by id) out; `assets` keeps those that name one of them.
     """
-    query = newest(contract_id, aside).where(RecordRow.code.in_(codes), RecordRow.id != without)
+    query = newest(contract_id, excluded_states).where(
+        RecordRow.code.in_(codes), RecordRow.id != without
+    )
     if assets is not None:
-        query = query.where(speaking_of(assets))
-    return [Counted(*found) for found in session.execute(query.order_by(RecordRow.seq))]
+        query = query.where(naming_assets(assets))
+    return [EffectiveRecord(*found) for found in session.execute(query.order_by(RecordRow.seq))]
 
 
-def one(session: Session, contract_id: str, doc_no: str) -> Counted | None:
+def find_one(session: Session, contract_id: str, doc_no: str) -> EffectiveRecord | None:
     """Return the record of a number, whatever its revision, unless all its versions are void."""
     if not NUMBER.fullmatch(doc_no):
         return None
-    query = newest(contract_id, EXISTING).where(RecordRow.base_no == base_number(doc_no))
+    query = newest(contract_id, NOT_EXISTING).where(RecordRow.base_no == base_number(doc_no))
     found = session.execute(query).first()
-    return Counted(*found) if found else None
+    return EffectiveRecord(*found) if found else None
 
 
-def newest(contract_id: str, aside: Collection[str]) -> Select[RecordRow, VersionRow]:
-    """Select each record of a contract with its newest version whose state is not `aside`."""
+def newest(contract_id: str, excluded_states: Collection[str]) -> Select[RecordRow, VersionRow]:
+    """Select each record of a contract with its newest version in none of `excluded_states`."""
     number = (
         select(func.max(VersionRow.number))
-        .where(VersionRow.record_id == RecordRow.id, VersionRow.state.not_in(aside))
+        .where(VersionRow.record_id == RecordRow.id, VersionRow.state.not_in(excluded_states))
         .correlate(RecordRow)
         .scalar_subquery()
     )
@@ -89,8 +91,11 @@ def newest(contract_id: str, aside: Collection[str]) -> Select[RecordRow, Versio
     )
 
 
-def speaking_of(assets: Collection[str]) -> Any:
-    """Select records of assets; the index knows newest versions only, so revised ones stay in."""
+def naming_assets(assets: Collection[str]) -> Any:
+    """Return the condition that a record may name one of `assets`.
+
+    The index covers newest versions only, so revised records are kept and filtered later.
+    """
     named = select(RecordAssetRow.record_id).where(RecordAssetRow.asset_no.in_(assets))
     return or_(RecordRow.id.in_(named), RecordRow.number > 1)
 
@@ -98,7 +103,7 @@ def speaking_of(assets: Collection[str]) -> Any:
 def locked(session: Session, contract_id: str) -> ContractRow:
     """Return a contract, its row locked: whoever compares its records waits for the commit.
 
-    It is locked before any of its records, so that nobody waits in a circle; records may be made
+    It is locked before any of its records, so that no deadlock can arise; records may be made
     meanwhile.
     """
     query = select(ContractRow).where(ContractRow.id == contract_id).with_for_update(key_share=True)
@@ -110,5 +115,5 @@ def existing(session: Session, contract_id: str, numbers: Iterable[str]) -> set[
     wanted = {base_number(number) for number in numbers if NUMBER.fullmatch(number)}
     if not wanted:
         return set()
-    query = newest(contract_id, EXISTING).where(RecordRow.base_no.in_(wanted))
+    query = newest(contract_id, NOT_EXISTING).where(RecordRow.base_no.in_(wanted))
     return set(session.scalars(query.with_only_columns(RecordRow.base_no)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-from sqlalchemy import case, select, update
+from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.orm import Session
 
 from docgen.errors import Conflict, RecordRefused
@@ -25,7 +25,7 @@ def next_number(session: Session, code: str, customer_code: str, day: date) -> s
     The row of the series is locked until the commit, so that parallel writers queue.
     Raises Conflict: numbers_used_up.
     """
-    serial = _advanced(session, code, customer_code, day, at_least=0)
+    serial = _next_serial(session, (code, customer_code, day))
     if serial > LAST_SERIAL:
         raise Conflict(
             "numbers_used_up",
@@ -38,10 +38,10 @@ def next_number(session: Session, code: str, customer_code: str, day: date) -> s
     return f"{code}-{customer_code}-{day:%Y%m%d}-{serial:03}"
 
 
-def claim(session: Session, doc_no: str, day: date) -> None:
+def claim_number(session: Session, doc_no: str, day: date) -> None:
     """Take a number that was given from outside. RecordRefused: number_taken."""
     code, customer_code, _, serial = base_number(doc_no).split("-")
-    _advanced(session, code, customer_code, day, at_least=int(serial))
+    _advance_to(session, (code, customer_code, day), int(serial))
     if session.scalar(select(RecordRow.id).where(RecordRow.base_no == base_number(doc_no))):
         raise RecordRefused([error("doc_no", "number_taken", doc_no)])
 
@@ -63,11 +63,13 @@ def reserve(session: Session, doc_nos: Iterable[str], seen: Mapping[Series, int]
         series = (code, customer, date.fromisoformat(day))
         wanted[series] = max(wanted.get(series, 0), int(serial))
     return all(
-        _reserved(session, series, seen.get(series, 0), wanted[series]) for series in sorted(wanted)
+        _reserve_series(session, series, seen.get(series, 0), wanted[series])
+        for series in sorted(wanted)
     )
 
 
-def _reserved(session: Session, series: Series, seen: int, upto: int) -> bool:
+def _reserve_series(session: Session, series: Series, seen: int, upto: int) -> bool:
+    """Advance a series from `seen` to `upto`; False when it is no longer at `seen`."""
     code, customer, day = series
     one = (SerialRow.code == code, SerialRow.customer_code == customer, SerialRow.day == day)
     row = insert_into(session, SerialRow).values(
@@ -81,18 +83,27 @@ def _reserved(session: Session, series: Series, seen: int, upto: int) -> bool:
     return True
 
 
-def _advanced(session: Session, code: str, customer_code: str, day: date, *, at_least: int) -> int:
-    """Move the series on: to `at_least` if that is further, or by one when it is 0."""
-    serial = insert_into(session, SerialRow).values(
-        code=code, customer_code=customer_code, day=day, last=at_least or 1
+def _next_serial(session: Session, series: Series) -> int:
+    """Advance a series by one; return its last serial."""
+    return _advance(session, series, first=1, last=SerialRow.last + 1)
+
+
+def _advance_to(session: Session, series: Series, serial: int) -> None:
+    """Advance a series to `serial`, unless it is further already."""
+    furthest = case((SerialRow.last > serial, SerialRow.last), else_=serial)
+    _advance(session, series, first=serial, last=furthest)
+
+
+def _advance(session: Session, series: Series, *, first: int, last: ColumnElement[int]) -> int:
+    """Begin a series at `first`, or move the one that there is to `last`; return where it is.
+
+    One statement, so that two writers at once cannot both read the same last serial.
+    """
+    code, customer_code, day = series
+    begun = insert_into(session, SerialRow).values(
+        code=code, customer_code=customer_code, day=day, last=first
     )
-    change = (
-        {"last": SerialRow.last + 1}
-        if not at_least
-        else {"last": case((SerialRow.last > at_least, SerialRow.last), else_=at_least)}
+    query = begun.on_conflict_do_update(
+        index_elements=["code", "customer_code", "day"], set_={"last": last}
     )
-    # One statement, so that two writers at once cannot both read the same last serial.
-    query = serial.on_conflict_do_update(
-        index_elements=["code", "customer_code", "day"], set_=change
-    ).returning(SerialRow.last)
-    return session.execute(query).scalar_one()
+    return session.execute(query.returning(SerialRow.last)).scalar_one()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, bindparam, delete, select
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from docgen.access import Ability, Actor
 from docgen.errors import NotAllowed, NotFound, RecordRefused
 from docgen.records import search
 from docgen.records.drafts import Draft, read_draft
-from docgen.records.numbers import claim, next_number
+from docgen.records.numbers import claim_number, next_number
 from docgen.records.states import Step, refuse, wrong_state
 from docgen.rules.contract import named_in
 from docgen.store.etags import check_etag
@@ -33,7 +33,7 @@ from schemas.problems import Problem, error
 from schemas.values import base_number, revision_of
 from schemas.vocabulary import Role
 
-KIND = "records"
+KIND = "records"  # marks the cursors of this list
 
 # Made once: putting a query together takes longer than a small one takes to run.
 _VISIBLE = (
@@ -72,10 +72,16 @@ class Filter:
     words: str = ""
 
 
-def create(
-    unit: UnitOfWork, data: bytes, *, code: str = ""
-) -> tuple[RecordRow, VersionRow, list[Problem]]:
-    """Keep a draft, with a number where it has none; what is still wrong is told, not refused.
+class SavedRecord(NamedTuple):
+    """A record that was just written, with its newest version and what is still wrong with it."""
+
+    record: RecordRow
+    version: VersionRow
+    problems: list[Problem]
+
+
+def create(unit: UnitOfWork, data: bytes, *, code: str = "") -> SavedRecord:
+    """Store a draft, with a number where it has none; its problems are returned, not refused.
 
     Raises InputUnreadable, RecordRefused, NotAllowed, Conflict (numbers_used_up).
     """
@@ -88,7 +94,7 @@ def create(
         draft.plain["doc_no"] = next_number(unit.session, kind, customer, draft.day)
     else:
         _check_number(draft, given)
-        claim(unit.session, given, draft.day)
+        claim_number(unit.session, given, draft.day)
     record, version = _rows(unit, draft, draft.plain["doc_no"])
     unit.session.add(record)
     unit.session.flush()
@@ -96,12 +102,10 @@ def create(
     _index(unit, record, draft)
     note_record(unit, "record.created", record, doc_no=record.doc_no)
     announce_record(unit, "record.created", record, version)
-    return record, version, draft.problems
+    return SavedRecord(record, version, draft.problems)
 
 
-def change(
-    unit: UnitOfWork, record_id: str, data: bytes, etag: str
-) -> tuple[RecordRow, VersionRow, list[Problem]]:
+def change(unit: UnitOfWork, record_id: str, data: bytes, etag: str) -> SavedRecord:
     """Replace a draft's content. Raises NotFound, NotAllowed, Conflict, TransitionRefused."""
     record, version = editable(unit, record_id, Step.submit)
     check_etag(etag, record.etag)
@@ -112,7 +116,7 @@ def change(
     touched(unit, record)
     _index(unit, record, draft)
     note_record(unit, "record.changed", record, etag=record.etag)
-    return record, version, draft.problems
+    return SavedRecord(record, version, draft.problems)
 
 
 def editable(unit: UnitOfWork, record_id: str, step: Step) -> tuple[RecordRow, VersionRow]:
@@ -183,7 +187,7 @@ def versions(session: Session, actor: Actor, record_id: str) -> Sequence[Version
 
 
 def signoffs(session: Session, record_id: str, number: int) -> Sequence[SignoffRow]:
-    """List what was said of a version, in the order it was said."""
+    """List the sign-offs of a version, in the order they were given."""
     return session.scalars(_SIGNOFFS, {"record_id": record_id, "number": number}).all()
 
 
@@ -200,7 +204,7 @@ def note_record(unit: UnitOfWork, action: str, record: RecordRow, **detail: obje
 def announce_record(
     unit: UnitOfWork, event: str, record: RecordRow, version: VersionRow, **detail: object
 ) -> None:
-    """Leave a message for the contract's webhooks about a version of a record."""
+    """Queue a message for the contract's webhooks about a version of a record."""
     unit.tell(event, record.contract_id, id=record.id, doc_no=version.doc_no, **detail)
 
 
@@ -266,7 +270,7 @@ def _index(unit: UnitOfWork, record: RecordRow, draft: Draft) -> None:
     session.execute(delete(RecordAssetRow).where(RecordAssetRow.record_id == record.id))
     for number in sorted(draft.asset_nos):
         session.add(RecordAssetRow(record_id=record.id, asset_no=number))
-    search.remember(session, record.seq, draft.body, record.doc_no)
+    search.index_record(session, record.seq, draft.body, record.doc_no)
 
 
 def _check_number(draft: Draft, given: Any) -> None:

@@ -1,7 +1,4 @@
-"""Revisions: what was fixed is never edited; a new version (R1, R2 …) takes its place.
-
-Also how two versions differ, field by field, in the words that people read.
-"""
+"""Revisions: what was fixed is never edited; a new version (R1, R2 …) takes its place."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from docgen.store.unit_of_work import UnitOfWork
 from schemas.chronology import day_of
 from schemas.values import base_number
 
-MOST = 99
+MAX_REVISIONS = 99  # a document number has two digits for it (schemas.values.DOC_NO_PATTERN)
 
 
 def revise(unit: UnitOfWork, record_id: str, reason: str) -> tuple[RecordRow, VersionRow]:
@@ -29,10 +26,10 @@ def revise(unit: UnitOfWork, record_id: str, reason: str) -> tuple[RecordRow, Ve
     """
     record, last = visible(unit.session, unit.actor, record_id, lock=True)
     need_author(unit, record)
-    last = _standing(unit, record, last)
+    last = _last_valid(unit, record, last)
     refuse(Step.revise, wrong_state(Step.revise, last.state))
-    if record.number > MOST:
-        raise Conflict("revisions_used_up", limit=MOST)
+    if record.number > MAX_REVISIONS:
+        raise Conflict("revisions_used_up", limit=MAX_REVISIONS)
     doc_no = f"{base_number(record.doc_no)}-R{record.number}"
     plain = _draft_of(json.loads(last.body), doc_no, unit, reason)
     body = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
@@ -49,13 +46,13 @@ def revise(unit: UnitOfWork, record_id: str, reason: str) -> tuple[RecordRow, Ve
         created_at=unit.now,
     )
     unit.session.add(version)
-    search.remember(unit.session, record.seq, body, doc_no)
+    search.index_record(unit.session, record.seq, body, doc_no)
     note_record(unit, "record.revised", record, doc_no=doc_no, reason=reason)
     unit.tell("record.revised", record.contract_id, id=record.id, doc_no=doc_no)
     return record, version
 
 
-def _standing(unit: UnitOfWork, record: RecordRow, last: VersionRow) -> VersionRow:
+def _last_valid(unit: UnitOfWork, record: RecordRow, last: VersionRow) -> VersionRow:
     """Return the newest version that is not void: a revision that was given up bars no other."""
     query = (
         select(VersionRow)

@@ -15,8 +15,10 @@ from typing import Any, TypeVarTuple
 from sqlalchemy import Integer, Select, SQLColumnExpression, column, false, select, table, text
 from sqlalchemy.orm import Session
 
-TEXT_LIMIT = 200_000
-QUERY_TOKENS = 32
+TEXT_LIMIT = 200_000  # characters; a tsvector holds 1 MB (PostgreSQL's manual, 12.11)
+QUERY_TOKENS = 32  # of one search; each costs a look into the index
+WORD_LIMIT = 64  # characters; PostgreSQL's lexemes hold 2 kB (12.11)
+# Han characters: Unicode's extension A, the unified block, compatibility, and planes 2 and 3.
 _WORD = re.compile(
     r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+|[^\W_]+", re.UNICODE
 )
@@ -33,7 +35,7 @@ def tokens(value: str) -> Iterator[str]:
             if _HAN.match(piece):
                 yield from (piece[at : at + 2] for at in range(len(piece)))
             else:
-                yield piece[:64]
+                yield piece[:WORD_LIMIT]
 
 
 def record_text(plain: Any) -> str:
@@ -48,7 +50,7 @@ def record_text(plain: Any) -> str:
     return "\n".join(found)[:TEXT_LIMIT]
 
 
-def remember(session: Session, seq: int, body: str, doc_no: str) -> None:
+def index_record(session: Session, seq: int, body: str, doc_no: str) -> None:
     """Index a record's newest version in place of what was there."""
     words = dict.fromkeys(tokens(f"{doc_no}\n{record_text(json.loads(body))}"))
     if _is_sqlite(session):

@@ -25,7 +25,9 @@ class Step(StrEnum):
     revise = "revise"
 
 
-OPEN = frozenset({Status.submitted, Status.in_review})
+OPEN = frozenset({Status.submitted, Status.in_review})  # in which sign-offs are given
+# From which states a step can be taken; whether a version that is open may be archived depends on
+# who has signed (docgen.workflow.archiving).
 FROM: dict[Step, frozenset[Status]] = {
     Step.submit: frozenset({Status.draft}),
     Step.begin_review: frozenset({Status.submitted}),

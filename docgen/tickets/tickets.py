@@ -1,6 +1,6 @@
 """Tickets of a contract: conversion, hand-over, numbers and deadlines; and coverage of its objects.
 
-Every address answers for the members of the contract only.
+Only members of the contract can call these.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from docgen.contracts import contracts
 from docgen.contracts.contracts import model_of
 from docgen.errors import Conflict, RecordRefused
 from docgen.records import records, revisions
-from docgen.records.in_force import AGREED, EXISTING, content_of, counted, locked, one
+from docgen.records.in_force import (
+    NOT_AGREED,
+    NOT_EXISTING,
+    content_of,
+    effective_records,
+    find_one,
+    locked,
+)
+from docgen.records.records import SavedRecord
 from docgen.rules import ticket_clocks
 from docgen.rules.contract import phase_on
 from docgen.rules.partial import line
@@ -31,10 +39,8 @@ from schemas.coverage import coverage as coverage_of
 from schemas.problems import Problem, error
 from schemas.values import base_number
 
-TICKETS = ("ZX", "QX")
-REASON = "转为系统缺陷类问题单"
-
-Whole = tuple[RecordRow, VersionRow, list[Problem]]
+TICKETS = ("ZX", "QX")  # consultations and defect tickets
+REASON = "转为系统缺陷类问题单"  # of the revision that a consultation gets when it is converted
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Waiting:
 def coverage(session: Session, actor: Actor, contract_id: str) -> Coverage:
     """Compare the archives that are submitted or further with the contract. Raises NotFound."""
     contract = model_of(contracts.visible(session, actor, contract_id))
-    found = counted(session, contract_id, ["WB"], aside=AGREED)
+    found = effective_records(session, contract_id, ["WB"], excluded_states=NOT_AGREED)
     archives = [AssetArchive.model_validate(each.plain) for each in found]
     problems = coverage_of(contract, archives)
     return Coverage(len(contract.objects), [each.doc_no for each in found], problems)
@@ -67,7 +73,7 @@ def coverage(session: Session, actor: Actor, contract_id: str) -> Coverage:
 def summary(session: Session, actor: Actor, contract_id: str, now: datetime) -> Summary:
     """Count the contract's tickets, drafts too: work goes on in them. Raises NotFound."""
     contract = model_of(contracts.visible(session, actor, contract_id))
-    found = counted(session, contract_id, TICKETS, aside=EXISTING)
+    found = effective_records(session, contract_id, TICKETS, excluded_states=NOT_EXISTING)
     tickets = [(each.record.code, each.plain) for each in found]
     return ticket_clocks.summary(tickets, now, contract.calendar)
 
@@ -77,13 +83,13 @@ def deadlines(session: Session, actor: Actor, contract_id: str, now: datetime) -
     contract = model_of(contracts.visible(session, actor, contract_id))
     waiting = [
         Waiting(each.record, line(each.plain, "handler"), due)
-        for each in counted(session, contract_id, ["ZX"], aside=EXISTING)
+        for each in effective_records(session, contract_id, ["ZX"], excluded_states=NOT_EXISTING)
         if (due := ticket_clocks.deadline(each.plain, now, contract.calendar))
     ]
     return sorted(waiting, key=lambda each: (each.due.limit or each.due.target, each.record.doc_no))
 
 
-def convert(unit: UnitOfWork, record_id: str, etag: str = "") -> tuple[Whole, Whole]:
+def convert(unit: UnitOfWork, record_id: str, etag: str = "") -> tuple[SavedRecord, SavedRecord]:
     """Make a defect ticket out of a consultation; both name each other. Returns both.
 
     A consultation whose content is fixed is revised for it. Raises NotFound, NotAllowed,
@@ -103,14 +109,19 @@ def convert(unit: UnitOfWork, record_id: str, etag: str = "") -> tuple[Whole, Wh
     contract = model_of(records.contract_of(unit.session, record))
     phase = phase_on(contract, day_of(unit.now))
     defect = records.create(unit, _json(defect_of(asked) | {"phase": phase}), code="QX")
-    linked = asked | {"converted_to": defect[0].doc_no}
+    linked = asked | {"converted_to": defect.record.doc_no}
     consultation = records.change(unit, record_id, _json(linked), "*")
-    told = {"consultation": record.doc_no, "defect": defect[0].doc_no}
-    unit.note("ticket.converted", ("record", record.id), record.contract_id, **told)
+    unit.note(
+        "ticket.converted",
+        ("record", record.id),
+        record.contract_id,
+        consultation=record.doc_no,
+        defect=defect.record.doc_no,
+    )
     return consultation, defect
 
 
-def hand_over(unit: UnitOfWork, contract_id: str) -> Whole:
+def hand_over(unit: UnitOfWork, contract_id: str) -> SavedRecord:
     """Make a hand-over list of all archived tickets that stand on none yet, as a draft.
 
     Raises NotFound, NotAllowed, Conflict (nothing_to_hand_over).
@@ -118,11 +129,11 @@ def hand_over(unit: UnitOfWork, contract_id: str) -> Whole:
     contracts.visible(unit.session, unit.actor, contract_id)
     unit.actor.need(Ability.write_records)
     contract = model_of(locked(unit.session, contract_id))  # two lists never take one ticket
-    lists = counted(unit.session, contract_id, ["DJ"], aside=EXISTING)
+    lists = effective_records(unit.session, contract_id, ["DJ"], excluded_states=NOT_EXISTING)
     listed = {base_number(number) for each in lists for number in numbers_in(each.plain)}
     tickets = [
         (each.record.code, each.plain)
-        for each in counted(unit.session, contract_id, TICKETS)
+        for each in effective_records(unit.session, contract_id, TICKETS)
         if each.version.state == "archived" and each.record.base_no not in listed
     ]
     rows = rows_for(tickets)
@@ -134,7 +145,7 @@ def hand_over(unit: UnitOfWork, contract_id: str) -> Whole:
 
 def _not_yet_converted(unit: UnitOfWork, contract_id: str, version: VersionRow) -> None:
     number = link_of("ZX", content_of(version))
-    if number and one(unit.session, contract_id, number):
+    if number and find_one(unit.session, contract_id, number):
         raise Conflict("already_converted", value=number)
 
 

@@ -76,7 +76,9 @@ def add(
     record, version = allowed(unit, *where, purpose)
     matched = _matched(version, scan) if scan else None
     assert unit.actor.user_id
-    row = kept(unit, version, purpose, upload, by=unit.actor.user_id, note=note, matched=matched)
+    row = add_attachment(
+        unit, version, purpose, upload, by=unit.actor.user_id, note=note, matched=matched
+    )
     touched(unit, record)
     note_record(
         unit,
@@ -90,7 +92,7 @@ def add(
     return record, row
 
 
-def kept(
+def add_attachment(
     unit: UnitOfWork,
     version: VersionRow,
     purpose: Purpose | Literal["signature"],

@@ -1,4 +1,4 @@
-"""Closed tickets leave their rows in the contract's maintenance log (WH), a draft at the time.
+"""When a ticket is archived, its rows are added to the open draft of the maintenance log (WH).
 
 Called while the ticket is being archived, in the same transaction, which holds the contract's
 lock: of two tickets at once the second finds the log that the first began.
@@ -27,8 +27,8 @@ from schemas.chronology import day_of
 from schemas.values import base_number
 from schemas.vocabulary import Role
 
-LISTS = ("entries", "problem_log")
-WRITERS = (Role.engineer, Role.expert)
+LISTS = ("entries", "problem_log")  # of the log, to which a ticket adds rows
+WRITERS = (Role.engineer, Role.expert)  # the roles that write records (docgen.access)
 
 
 def log_ticket(unit: UnitOfWork, ticket: RecordRow, archived: Plain) -> None:
@@ -40,14 +40,15 @@ def log_ticket(unit: UnitOfWork, ticket: RecordRow, archived: Plain) -> None:
     """
     writers = _writers(unit, ticket, line(archived, "handler"))
     drafts = _open_logs(unit, ticket.contract_id, {user.id for user in writers})
-    chosen = _chosen(drafts, archived, writers[0])
+    chosen = _log_to_extend(drafts, archived, writers[0])
     if chosen is None:
-        log = _begun(unit, ticket, archived, writers[0])
+        log = _new_log(unit, ticket, archived, writers[0])
     else:
         owner = next(user for user in writers if user.id == chosen.created_by)
-        log = _continued(unit, chosen, archived, owner)
-    told = {"ticket": line(archived, "doc_no"), "log": log.doc_no}
-    unit.note("ticket.logged", ("record", ticket.id), ticket.contract_id, **told)
+        log = _append_to_log(unit, chosen, archived, owner)
+    doc_no = line(archived, "doc_no")
+    subject = ("record", ticket.id)
+    unit.note("ticket.logged", subject, ticket.contract_id, ticket=doc_no, log=log.doc_no)
 
 
 def _writers(unit: UnitOfWork, ticket: RecordRow, handler: str) -> list[UserRow]:
@@ -87,10 +88,10 @@ def _open_logs(
         .order_by(RecordRow.number, RecordRow.seq)
     )
     found = [(record, content_of(version)) for record, version in unit.session.execute(query)]
-    return [(record, plain) for record, plain in found if all(map(_is_list, _lists(plain)))]
+    return [(record, plain) for record, plain in found if all(map(_is_list, _row_lists(plain)))]
 
 
-def _chosen(
+def _log_to_extend(
     drafts: Sequence[tuple[RecordRow, Plain]], archived: Plain, first: UserRow
 ) -> RecordRow | None:
     holding = [record for record, plain in drafts if _holds(plain, line(archived, "doc_no"))]
@@ -101,12 +102,12 @@ def _chosen(
 def _holds(plain: Plain, doc_no: str) -> bool:
     return any(
         base_number(line(row, "ticket_no")) == base_number(doc_no)
-        for rows in _lists(plain)
+        for rows in _row_lists(plain)
         for row in rows
     )
 
 
-def _lists(plain: Plain) -> list[Any]:
+def _row_lists(plain: Plain) -> list[Any]:
     return [plain.get(name) or [] for name in LISTS]
 
 
@@ -114,22 +115,22 @@ def _is_list(given: Any) -> bool:
     return isinstance(given, list) and all(isinstance(row, dict) for row in given)
 
 
-def _begun(unit: UnitOfWork, ticket: RecordRow, archived: Plain, owner: UserRow) -> RecordRow:
+def _new_log(unit: UnitOfWork, ticket: RecordRow, archived: Plain, owner: UserRow) -> RecordRow:
     contract = model_of(records.contract_of(unit.session, ticket))
     plain = {
         "contract_no": contract.contract_no,
         "phase": phase_on(contract, day_of(unit.now)),
         "confidentiality": "customer_confidential",
     }
-    with _for(unit, owner):
-        return records.create(unit, _with_rows(plain, archived), code="WH")[0]
+    with _acting_as(unit, owner):
+        return records.create(unit, _with_rows(plain, archived), code="WH").record
 
 
-def _continued(unit: UnitOfWork, log: RecordRow, archived: Plain, owner: UserRow) -> RecordRow:
-    with _for(unit, owner):
+def _append_to_log(unit: UnitOfWork, log: RecordRow, archived: Plain, owner: UserRow) -> RecordRow:
+    with _acting_as(unit, owner):
         _, version = records.visible(unit.session, unit.actor, log.id, lock=True)
         data = _with_rows(content_of(version), archived)
-        return records.change(unit, log.id, data, "*")[0]
+        return records.change(unit, log.id, data, "*").record
 
 
 def _with_rows(plain: Plain, archived: Plain) -> bytes:
@@ -141,8 +142,8 @@ def _with_rows(plain: Plain, archived: Plain) -> bytes:
 
 
 @contextmanager
-def _for(unit: UnitOfWork, owner: UserRow) -> Iterator[None]:
-    """Write in the name of a log's owner; the audit trail still says who archived the ticket."""
+def _acting_as(unit: UnitOfWork, owner: UserRow) -> Iterator[None]:
+    """Act as a log's owner, its author; the audit trail still says who archived the ticket."""
     actor = unit.actor
     unit.actor = Actor(owner.id, owner.name, owner.role, actor.address)
     try:

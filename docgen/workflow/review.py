@@ -14,13 +14,13 @@ from docgen.signing.signed_pdf import keep as keep_sealed
 from docgen.store.tables import AttachmentRow, RecordRow, SignoffRow, VersionRow
 from docgen.store.unit_of_work import UnitOfWork
 from docgen.workflow.signoff_rules import (
-    misfits,
+    contradictions,
     missing_roles,
     no_signer,
     not_a_customer,
     too_early,
     wrong_day,
-    wrong_word,
+    wrong_statement,
 )
 from schemas.catalog import record_model
 from schemas.chronology import day_of
@@ -28,7 +28,8 @@ from schemas.envelope import Opinion
 from schemas.problems import Problem, error
 from schemas.vocabulary import Role
 
-OWN_ABILITY = {Role.leader: Ability.review, Role.pm: Ability.receive}
+# What the provider's signing roles need; other roles would need `review`, which they lack.
+SIGNING_ABILITY = {Role.leader: Ability.review, Role.pm: Ability.receive}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class StatedOpinion:
 class PaperSignature:
     """A signature given on paper: whose, when, and the scan that shows it.
 
-    `scan_id` is None when one only asks whether it could be recorded, before the scan is kept.
+    `scan_id` is None when one only asks whether it could be recorded, before the scan is stored.
     """
 
     role: Role
@@ -66,7 +67,7 @@ class LinkSigner:
 
 @dataclass(frozen=True)
 class PendingSignoff:
-    """A sign-off that may be kept once it is sealed; `before` are those given earlier."""
+    """A sign-off that may be recorded once it is sealed; `before` are those given earlier."""
 
     record: RecordRow
     version: VersionRow
@@ -75,9 +76,9 @@ class PendingSignoff:
 
 
 def begin(unit: UnitOfWork, record_id: str) -> tuple[RecordRow, VersionRow]:
-    """Say that the review has begun. Raises NotFound, NotAllowed, TransitionRefused."""
+    """Begin the review. Raises NotFound, NotAllowed, TransitionRefused."""
     record, version = visible(unit.session, unit.actor, record_id, lock=True)
-    _own_role(unit, record)
+    _signing_role(unit, record)
     refuse(Step.begin_review, wrong_state(Step.begin_review, version.state))
     _move(unit, record, version, "in_review")
     note_record(unit, "review.begun", record, doc_no=version.doc_no)
@@ -93,7 +94,7 @@ def own_signoff(
     TransitionRefused, RecordRefused (no comment, a wrong pointer, a receipt too early).
     """
     record, version = _under_review(unit, where, lock=lock)
-    role = _own_role(unit, record)
+    role = _signing_role(unit, record)
     if unit.actor.user_id in (record.created_by, version.submitted_by):  # in whatever role
         raise NotAllowed("own_record")
     signed = SignoffRow(
@@ -167,8 +168,10 @@ def link_signoff(
     return _checked(unit, record, version, signed)
 
 
-def keep(unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None) -> PendingSignoff:
-    """Keep a sign-off with the PDF that was sealed for it, and move on by what was said.
+def record_signoff(
+    unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None
+) -> PendingSignoff:
+    """Record a sign-off with the PDF that was sealed for it, and set the state that follows.
 
     A disagreement seals nothing. Conflict: signed_meanwhile.
     """
@@ -190,7 +193,7 @@ def keep(unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None) -> Pend
         signoff=signed.id,
         signed_pdf=sealed.made.sha256 if sealed else None,
     )
-    _settle(unit, record, version, [*given.before, signed])
+    _set_state_after(unit, record, version, [*given.before, signed])
     return given
 
 
@@ -217,10 +220,11 @@ def _under_review(
     return record, version
 
 
-def _own_role(unit: UnitOfWork, record: RecordRow) -> Role:
+def _signing_role(unit: UnitOfWork, record: RecordRow) -> Role:
     """Return the role in which the actor signs this type of record. Raises NotAllowed."""
+    # The service itself acts in no role of the vocabulary: it is refused as an engineer is.
     role = Role.__members__.get(unit.actor.role, Role.engineer)
-    unit.actor.need(OWN_ABILITY.get(role, Ability.review))
+    unit.actor.need(SIGNING_ABILITY.get(role, Ability.review))
     signers = record_model(record.code).record_type.signers
     if role not in signers:
         raise RecordRefused([no_signer(role, signers)])
@@ -241,22 +245,22 @@ def _checked(
     unit: UnitOfWork, record: RecordRow, version: VersionRow, signed: SignoffRow
 ) -> PendingSignoff:
     before = tuple(signoffs(unit.session, record.id, version.number))
-    problems = list(wrong_word(unit, version, signed))
+    problems = list(wrong_statement(unit, version, signed))
     if any(one.role == signed.role for one in before):
         problems.append(error("role", "already_signed", Role[signed.role]))
     problems += too_early(record, signed, [*before])
     signed.recorded_at = unit.now
     if not problems:
-        problems += misfits(unit, record, version, [*before, signed])
+        problems += contradictions(unit, record, version, [*before, signed])
     if problems:
         raise RecordRefused(problems)
     return PendingSignoff(record, version, signed, before)
 
 
-def _settle(
+def _set_state_after(
     unit: UnitOfWork, record: RecordRow, version: VersionRow, given: list[SignoffRow]
 ) -> None:
-    """Move on by what has been said: one disagreement returns, everybody's agreement approves."""
+    """Set the state by the sign-offs: one disagreement returns, everybody's agreement approves."""
     if given[-1].opinion == Opinion.disagree:
         version.reason, version.ended_at = given[-1].comment, unit.now
         state, event = "returned", "record.returned"

@@ -51,7 +51,7 @@ def sign(
 
 
 def _kept(ask: Ask, sealed: Sealed | None, unit: UnitOfWork) -> PendingSignoff:
-    return review.keep(unit, ask(unit, True), sealed)
+    return review.record_signoff(unit, ask(unit, True), sealed)
 
 
 def author_mark(actor: Actor, record_hash: str) -> SealMark:

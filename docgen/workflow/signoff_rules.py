@@ -1,4 +1,4 @@
-"""What is wrong with a sign-off before it is kept: its words, its day, who gives it, and when.
+"""What is wrong with a sign-off before it is recorded: its content, day, giver and time.
 
 Nothing is changed here. A sign-off that could never be archived is refused while it can be mended.
 """
@@ -25,6 +25,7 @@ from schemas.setting import Setting
 from schemas.ticket import Ticket
 from schemas.vocabulary import Role
 
+# The roles that sign for the customer, on paper or through a link.
 CUSTOMERS = frozenset(
     {Role.cust_owner, Role.cust_contact, Role.cust_coord, Role.cust_noc, Role.vendor}
 )
@@ -36,7 +37,7 @@ def missing_roles(record: RecordRow, given: list[SignoffRow]) -> list[Role]:
     return [role for role in record_model(record.code).record_type.signers if role not in agreed]
 
 
-def wrong_word(unit: UnitOfWork, version: VersionRow, signed: SignoffRow) -> list[Problem]:
+def wrong_statement(unit: UnitOfWork, version: VersionRow, signed: SignoffRow) -> list[Problem]:
     """Check a sign-off by the schema's own rules, and that its pointer leads somewhere."""
     plain: dict[str, Any] = {"role": signed.role, "name": signed.name, "opinion": signed.opinion}
     if signed.comment is not None:
@@ -60,7 +61,7 @@ def too_early(record: RecordRow, signed: SignoffRow, before: list[SignoffRow]) -
     return [error("role", "receipt_before_signature", Role.pm, roles=_joined(awaited))]
 
 
-def misfits(
+def contradictions(
     unit: UnitOfWork, record: RecordRow, version: VersionRow, given: list[SignoffRow]
 ) -> list[Problem]:
     """Refuse a sign-off whose day contradicts the record: it would never be archived."""
