@@ -54,8 +54,19 @@ def add(unit: UnitOfWork, new: NewUser) -> UserRow:
     user = UserRow(id=unit.new_id(), **vars(new), etag=1, created_at=unit.now)
     unit.session.add(user)
     unit.session.flush()
-    unit.note("user.added", ("user", user.id), username=user.username, role=user.role)
+    note_added(unit, user)
     return user
+
+
+def note_added(unit: UnitOfWork, user: UserRow) -> None:
+    """Put a new account into the audit trail."""
+    unit.note(
+        "user.added",
+        ("user", user.id),
+        username=user.username,
+        role=user.role,
+        disabled=user.disabled_at is not None,
+    )
 
 
 def change(unit: UnitOfWork, user: UserRow, changes: Changes) -> UserRow:
@@ -168,4 +179,6 @@ def _is_admin(user: UserRow) -> bool:
 
 def _revoke_tokens(unit: UnitOfWork, user: UserRow) -> None:
     open_ones = (ApiTokenRow.user_id == user.id, ApiTokenRow.revoked_at.is_(None))
-    unit.session.execute(update(ApiTokenRow).where(*open_ones).values(revoked_at=unit.now))
+    revoked = update(ApiTokenRow).where(*open_ones).values(revoked_at=unit.now)
+    for token_id in unit.session.scalars(revoked.returning(ApiTokenRow.id)):
+        unit.note("token.revoked", ("token", token_id), revoked=True)

@@ -22,7 +22,7 @@ from docgen.archive.packing import Entry, bag
 from docgen.archive.statement import PackageStatement, parsed
 from docgen.errors import Conflict
 from docgen.records import records
-from docgen.records.documents import StoredDocument, row_of
+from docgen.records.documents import EVIDENCE, StoredDocument, row_of
 from docgen.signing.configuration import open_sealer
 from docgen.signing.fields import add_fields, field_names
 from docgen.signing.signed_pdf import SealMark, set_seal
@@ -32,7 +32,7 @@ from docgen.store.tables import DocumentRow, RecordRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.templates.theme import load_theme
 
-STAGE, FORMAT, LANG = "evidence", "pdf", "zh"
+STAGE, FORMAT, LANG = EVIDENCE, "pdf", "zh"
 Render = Callable[[EvidencePage], bytes]
 
 

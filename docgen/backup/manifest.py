@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from docgen.errors import InputUnreadable
+from docgen.store.audit_chain import Head
 
 FORMAT = 1
 HEAD, MANIFEST, ANCHOR, KEY = (
@@ -39,6 +40,11 @@ class Manifest:
     blobs: BackupContent
     others: dict[str, str]
     audit: dict[str, Any]
+
+    @property
+    def head(self) -> Head:
+        """The head of its trail."""
+        return Head(int(self.audit["seq"]), str(self.audit["entry_hash"]))
 
     def written(self) -> bytes:
         """Write it."""

@@ -1,4 +1,4 @@
-"""`docgen migrate | backup | restore | sweep | audit verify`: for whoever runs the service."""
+"""`docgen migrate | backup | restore | sweep | audit`: for whoever runs the service."""
 
 from __future__ import annotations
 
@@ -14,13 +14,24 @@ from rich.markup import escape
 from docgen.audit import trail
 from docgen.backup.manifest import KEY, Manifest
 from docgen.backup.place import need_store, opened
+from docgen.backup.reading import Backup
 from docgen.backup.restoring import restore
 from docgen.backup.writing import write
-from docgen.cli.console import REFUSED, command_group, err, errors_told, out, print_json
+from docgen.cli.console import (
+    REFUSED,
+    command_group,
+    err,
+    errors_told,
+    out,
+    print_json,
+    print_result,
+)
 from docgen.cli.options import AsJson
+from docgen.errors import SettingWrong
 from docgen.operations.sweeping import sweep
 from docgen.settings import Settings, load_settings
 from docgen.store import migrations
+from docgen.store.audit_chain import Head
 from docgen.store.unit_of_work import Store
 
 audit_app = command_group("审计链。The audit trail.")
@@ -98,19 +109,57 @@ def sweep_command(as_json: AsJson = False) -> None:
         out.print(" ".join(f"{name}: {count}" for name, count in swept.as_json().items()))
 
 
-@audit_app.callback()
-def _audit() -> None:
-    """Make `verify` a command of its group, though it is the only one."""
-
-
 @audit_app.command("verify")
-def verify_command(as_json: AsJson = False) -> None:
-    """核对审计链与锚点，找出任何改动。Verify the audit trail, and find anything that was altered.
+def verify_command(
+    head: Annotated[
+        list[str] | None, typer.Option("--head", help="别处记下的 号:哈希，可多次")
+    ] = None,
+    backup: Annotated[
+        list[Path] | None, typer.Option("--backup", help="备份文件，与它的号和哈希比对，可多次")
+    ] = None,
+    without_seals: Annotated[
+        bool, typer.Option("--without-seals", help="不打开签章的 PDF，快得多")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """核对审计链、锚点、各行与签章，找出任何改动。Verify the audit trail, anchors, rows and seals.
 
     退出码: 0 完好; 1 有改动; 3 数据目录或数据库不可用。
     """
     with errors_told(as_json), closing(_existing(load_settings())) as store:
-        verdict = trail.verified(store)
+        known = {f"--head {text}": _head(text, "--head") for text in head or []}
+        known |= {str(path): Backup(path).manifest.head for path in backup or []}
+        verdict = trail.verified(store, known=known, with_seals=not without_seals)
+    _show(verdict, as_json)
+
+
+@audit_app.command("anchor")
+def anchor_command(
+    accept_head: Annotated[
+        str, typer.Option(help="号:哈希，核对过的一条；锚点由此重新开始，审计链会记下")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """补上锚点；链缺了什么时，由人接受后继续。Anchor the head, or go on from one that is accepted.
+
+    退出码: 0 完成; 1 审计链里没有这一条; 3 数据目录或数据库不可用，或链缺了锚点记下的记录。
+    """
+    with errors_told(as_json), closing(_existing(load_settings())) as store:
+        if accept_head:
+            _tell_breaks(trail.accept(store, _head(accept_head, "--accept-head")))
+        newest = trail.anchor_newest(store)
+    print_result(newest._asdict(), f"✓ {newest}", as_json=as_json)
+
+
+def _head(text: str, option: str) -> Head:
+    """Read SEQ:HASH. SettingWrong: bad_head."""
+    found = Head.parsed(text)
+    if found is None:
+        raise SettingWrong("bad_head", place=option, value=text)
+    return found
+
+
+def _show(verdict: trail.TrailVerdict, as_json: bool) -> None:
     if as_json:
         print_json(verdict.as_json())
     else:
@@ -124,13 +173,23 @@ def _existing(settings: Settings) -> Store:
     return Store.open(settings)
 
 
-def _tell_verdict(verdict: trail.TrailVerdict) -> None:
+def _tell_breaks(verdict: trail.TrailVerdict) -> None:
     for found in verdict.breaks:
         err.print(f"[red]✗[/] [bold]{found.seq}[/] [dim]{found.code}[/]")
         err.print(f"    {escape(found.message('zh'))}  [dim]{escape(found.message('en'))}[/]")
+
+
+def _tell_verdict(verdict: trail.TrailVerdict) -> None:
+    _tell_breaks(verdict)
+    for one in verdict.accepted:
+        err.print(f"[yellow]![/] 第 {one['seq']} 条：由人接受后继续 accepted by an operator")
+        err.print(f"    [dim]{one['at']} {escape(one['detail'])}[/]")
     mark = f"[red]✗[/] 断裂 {verdict.broken} 处" if verdict.broken else "[green]✓[/] 完好 intact"
-    out.print(f"{mark}: {verdict.entries} 条 entries, {verdict.anchors} 个锚点 anchors")
-    out.print(f"{verdict.seq} {verdict.entry_hash}")
+    seals = f"{verdict.seals} 个签章文件 sealed files"
+    if verdict.seals is None:
+        seals = "签章未核对 seals not covered"
+    out.print(f"{mark}: {verdict.entries} 条 entries, {verdict.anchors} 个锚点 anchors, {seals}")
+    out.print(str(verdict.head))
 
 
 def _tell(done: str, manifest: Manifest) -> None:

@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 
 from docgen.errors import Conflict
 from docgen.records.documents import SIGNED, StoredDocument, row_of
+from docgen.signing.audit_head import with_head
 from docgen.signing.configuration import lasting, open_sealer, timestamper, trusted
 from docgen.signing.fields import add_fields
 from docgen.signing.keys import Sealer
 from docgen.signing.seal import seal
 from docgen.signing.verify import SignatureFinding, verify_pdf
 from docgen.store.tables import DocumentRow, VersionRow
-from docgen.store.unit_of_work import Store, UnitOfWork
+from docgen.store.unit_of_work import Store, UnitOfWork, head_of
 
 STAGE, FORMAT, LANG = SIGNED, "pdf", "zh"
 OVERTAKEN = "signed_meanwhile"
@@ -79,7 +80,12 @@ def sealed(store: Store, before: UnsealedPdf, mark: SealMark) -> Sealed:
 
 
 def set_seal(store: Store, pdf: bytes, mark: SealMark, *, by: Sealer, now: datetime) -> bytes:
-    """Set a seal with time stamps and proofs as the settings ask. Raises as `seal`."""
+    """Set a seal with time stamps and proofs as the settings ask. Raises as `seal`.
+
+    Its reason names the trail's head.
+    """
+    with store.reading() as session:
+        reason = with_head(mark.reason, head_of(session))
     return seal(
         pdf,
         mark.role,
@@ -87,7 +93,7 @@ def set_seal(store: Store, pdf: bytes, mark: SealMark, *, by: Sealer, now: datet
         image=mark.image,
         name=mark.name,
         word=mark.word,
-        reason=mark.reason,
+        reason=reason,
         now=now,
         timestamper=timestamper(store.settings),
         lta=lasting(store.settings),

@@ -19,7 +19,7 @@ from docgen.contracts.contracts import model_of
 from docgen.document import canonical
 from docgen.errors import Conflict
 from docgen.pipeline import RenderRequest
-from docgen.records.documents import StoredDocument, keep_documents, order_for
+from docgen.records.documents import StoredDocument, keep_documents, named_documents, order_for
 from docgen.records.in_force import locked
 from docgen.records.records import (
     announce_record,
@@ -101,9 +101,10 @@ def finish(
         "record.archived",
         record,
         doc_no=version.doc_no,
+        state=version.state,
         record_hash=version.record_hash,
         archived_hash=version.archived_hash,
-        files={name: one.sha256 for name, one in made.items()},
+        documents=named_documents("archived", made),
     )
     announce_record(unit, "record.archived", record, version, record_hash=version.record_hash)
     return record, version

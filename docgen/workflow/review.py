@@ -12,6 +12,7 @@ from docgen.records.states import Step, refuse, wrong_state
 from docgen.signing.signed_pdf import Sealed
 from docgen.signing.signed_pdf import keep as keep_sealed
 from docgen.store.tables import AttachmentRow, RecordRow, SignoffRow, VersionRow
+from docgen.store.tables.base import portable
 from docgen.store.unit_of_work import UnitOfWork
 from docgen.workflow.signoff_rules import (
     misfits,
@@ -80,7 +81,7 @@ def begin(unit: UnitOfWork, record_id: str) -> tuple[RecordRow, VersionRow]:
     _own_role(unit, record)
     refuse(Step.begin_review, wrong_state(Step.begin_review, version.state))
     _move(unit, record, version, "in_review")
-    note_record(unit, "review.begun", record, doc_no=version.doc_no)
+    note_record(unit, "review.begun", record, doc_no=version.doc_no, state=version.state)
     return record, version
 
 
@@ -183,11 +184,10 @@ def keep(unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None) -> Pend
         "record.signed",
         record,
         doc_no=version.doc_no,
+        state="in_review",  # what it is approved or returned by says so in an entry of its own
         record_hash=version.record_hash,
-        role=signed.role,
-        opinion=signed.opinion,
-        method=signed.method,
         signoff=signed.id,
+        signed=[portable(signed)],
         signed_pdf=sealed.made.sha256 if sealed else None,
     )
     _settle(unit, record, version, [*given.before, signed])
@@ -204,7 +204,9 @@ def void(unit: UnitOfWork, record_id: str, reason: str) -> tuple[RecordRow, Vers
     refuse(Step.void, wrong_state(Step.void, version.state))
     version.reason, version.ended_at = reason, unit.now
     _move(unit, record, version, "void")
-    note_record(unit, "record.voided", record, doc_no=version.doc_no, reason=reason)
+    note_record(
+        unit, "record.voided", record, doc_no=version.doc_no, state=version.state, reason=reason
+    )
     announce_record(unit, "record.voided", record, version)
     return record, version
 
@@ -266,7 +268,7 @@ def _settle(
         state, event = "in_review", "record.signed"
     _move(unit, record, version, state)
     if event != "record.signed":
-        note_record(unit, event, record, doc_no=version.doc_no)
+        note_record(unit, event, record, doc_no=version.doc_no, state=version.state)
     announce_record(unit, event, record, version, role=given[-1].role, opinion=given[-1].opinion)
 
 
