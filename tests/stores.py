@@ -36,9 +36,8 @@ PEOPLE = {"zhangwei": "engineer", "wangqiang": "pm", "chenjianguo": "leader", "r
 
 
 def settings_of(folder: Path, url: str = "", **more: Any) -> Settings:
-    return Settings(
-        data=folder, database=url, secret_key=SECRET if url else "", **{"now": NOW} | more
-    )
+    usual: dict[str, Any] = {"now": NOW, "secret_key": SECRET if url else ""}
+    return Settings(data=folder, database=url, **usual | more)
 
 
 def environment(folder: Path, url: str = "") -> dict[str, object]:

@@ -151,9 +151,7 @@ def test_no_store_is_no_intact_trail(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- the anchor
 
 
-def test_a_kill_before_anchoring_is_told_and_made_good(
-    tmp_path: Path, store_url: str
-) -> None:
+def test_a_kill_before_anchoring_is_told_and_made_good(tmp_path: Path, store_url: str) -> None:
     with filled_at(tmp_path, store_url) as filled:
         filled.record()
         lines = filled.store.anchor.path.read_text("ascii").splitlines(keepends=True)

@@ -92,8 +92,7 @@ def packed(store: Store, actor: Actor, wanted: PackagedVersion, render: Render) 
     Conflict: seals_broken.
     """
     if not wanted.evidence:
-        evidence = _sealed(store, wanted, render)
-        wanted = _kept(store, actor, wanted, evidence)
+        wanted = _kept(store, actor, wanted, _sealed(store, wanted, render))
     return _opened(store, wanted)
 
 
@@ -109,7 +108,8 @@ def note_export(unit: UnitOfWork, package: ArchivePackage) -> None:
     )
 
 
-def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> StoredDocument:
+def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> tuple[StoredDocument, str]:
+    """Make and seal the evidence page; return it with the fingerprint of the seal's certificate."""
     with store.reading() as session:
         record = session.scalars(select(RecordRow).where(RecordRow.id == wanted.record_id)).one()
         version = session.get_one(VersionRow, (record.id, wanted.number))
@@ -128,7 +128,8 @@ def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> StoredDocu
     mark = SealMark(names.SEAL_FIELD, company, f"封存 archived {wanted.doc_no}")
     pdf = set_seal(store, add_fields(pdf, [mark.role]), mark, by=sealer, now=now)
     key = hashlib.sha256(statement.written()).hexdigest()
-    return StoredDocument(FORMAT, LANG, store.blobs.put(pdf), len(pdf), key)
+    made = StoredDocument(FORMAT, LANG, store.blobs.put(pdf), len(pdf), key)
+    return made, sealer.certificate.sha256.hex()
 
 
 def _signed(store: Store, found: Gathered) -> tuple[bytes, list[Signature]]:
@@ -162,9 +163,10 @@ def _page(
 
 
 def _kept(
-    store: Store, actor: Actor, wanted: PackagedVersion, made: StoredDocument
+    store: Store, actor: Actor, wanted: PackagedVersion, sealed: tuple[StoredDocument, str]
 ) -> PackagedVersion:
     """Keep the evidence, unless somebody else's was kept meanwhile; return whose it is now."""
+    made, seal = sealed
     key = (wanted.record_id, wanted.number, STAGE, FORMAT, LANG)
     with store.change(actor) as unit:
         lock = select(RecordRow.id).where(RecordRow.id == wanted.record_id).with_for_update()
@@ -181,6 +183,7 @@ def _kept(
                 doc_no=wanted.doc_no,
                 evidence=made.sha256,
                 statement=made.skip_key,
+                seal=seal,
             )
         sha256 = kept.sha256 if kept else made.sha256
     return PackagedVersion(

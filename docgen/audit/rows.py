@@ -105,12 +105,12 @@ class Named:
 
 OTHERS: dict[str, tuple[str, ...]] = {
     "contract": ("body",),
-    "user": ("username", "role", "disabled"),
+    "user": ("username", "role", "disabled", "password", "oidc"),
     "token": ("user", "scopes", "revoked", "fingerprint"),
 }
 _ACTIONS = (
     *("contract.created", "contract.changed"),
-    *("user.added", "user.changed"),
+    *("user.added", "user.changed", "user.linked"),
     *("token.created", "token.revoked"),
 )
 
@@ -235,6 +235,8 @@ def _held_others(session: Session) -> Held:
             "username": user.username,
             "role": user.role,
             "disabled": user.disabled_at is not None,
+            "password": text_hash(user.password_hash) if user.password_hash else None,
+            "oidc": user.subject,
         }
     for token in session.scalars(select(ApiTokenRow)):
         held["token", token.id] = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from asn1crypto import x509
 from sqlalchemy import Connection, select
 
 from docgen.errors import InputUnreadable, StoreFault
@@ -14,7 +15,7 @@ from docgen.signing.audit_head import head_in, reasons
 from docgen.signing.configuration import trusted
 from docgen.signing.verify import SignatureVerdict, verify_pdf
 from docgen.store.audit_chain import Break, Head
-from docgen.store.tables import DocumentRow, RecordRow, SignoffRow, VersionRow
+from docgen.store.tables import AuditEntryRow, DocumentRow, RecordRow, SignoffRow, VersionRow
 from docgen.store.unit_of_work import Store, holds
 from schemas.envelope import Opinion
 
@@ -46,64 +47,99 @@ class SealedFile(NamedTuple):
     number: int
     doc_no: str
 
+    @property
+    def version(self) -> tuple[str, str]:
+        """Record and document number."""
+        return self.record_id, self.doc_no
 
-def compare(store: Store, connection: Connection) -> Iterator[list[Break]]:
-    """Give what is wrong with each sealed file, one after the other."""
-    roots, last = trusted(store.settings), 0
-    while True:
-        batch = select(RecordRow.seq).where(RecordRow.seq > last).order_by(RecordRow.seq)
-        seqs = connection.scalars(batch.limit(AT_ONCE)).all()
-        if not seqs:
+
+@dataclass
+class SealComparison:
+    """Compares sealed files; `files` counts them, `foreign` those restored out of packages.
+
+    Their seals name heads of the trail of another service, and may be another's.
+    """
+
+    store: Store
+    connection: Connection
+    files: int = 0
+    foreign: int = 0
+
+    def __post_init__(self) -> None:
+        self.roots = trusted(self.store.settings)
+        self.restored = _restored(self.connection)
+
+    def run(self) -> Iterator[Break]:
+        """Name what is wrong with the sealed files, one after the other."""
+        last = 0
+        while True:
+            batch = select(RecordRow.seq).where(RecordRow.seq > last).order_by(RecordRow.seq)
+            seqs = self.connection.scalars(batch.limit(AT_ONCE)).all()
+            if not seqs:
+                return
+            last = seqs[-1]
+            query = _FILES.where(RecordRow.seq.in_(seqs)).order_by(RecordRow.seq)
+            for file in [SealedFile(*row) for row in self.connection.execute(query)]:
+                self.files += 1
+                self.foreign += file.version in self.restored
+                yield from self._faults(file)
+
+    def _faults(self, file: SealedFile) -> Iterator[Break]:
+        try:
+            data = self.store.blobs.get(file.sha256)
+        except StoreFault as lost:
+            fault = lost.messages()
+            yield Break("sealed_file_lost", 0, {"place": file.doc_no, "fault": fault})
             return
-        last = seqs[-1]
-        files = connection.execute(_FILES.where(RecordRow.seq.in_(seqs)).order_by(RecordRow.seq))
-        for file in [SealedFile(*row) for row in files]:
-            yield list(_faults(store, connection, file, roots))
+        signoffs = _sealed_signoffs(self.connection, file) if file.stage == SIGNED else {}
+        verdict = verify_pdf(data, self.roots, expected=list(signoffs), sha256=file.sha256)
+        foreign = file.version in self.restored
+        for found in verdict.findings:
+            if not (foreign and found.code == "signer_unknown"):
+                yield Break("seal_faulty", 0, {"place": file.doc_no, "fault": found.messages()})
+        if any(one.code == "unreadable" for one in verdict.findings):
+            return
+        if not foreign:
+            yield from self._heads(file, reasons(data))
+        if file.stage == SIGNED:
+            yield from _strangers(file.doc_no, verdict, signoffs)
+
+    def _heads(self, file: SealedFile, named: dict[str, str]) -> Iterator[Break]:
+        for field, reason in named.items():
+            head, place = head_in(reason), {"place": f"{file.doc_no} {field}"}
+            if head is None:
+                yield Break("seal_without_head", 0, place)
+            elif not holds(self.connection, head):
+                yield Break("seal_head_differs", head.seq, place)
 
 
 def unknown_head(store: Store, connection: Connection) -> tuple[str, Head] | None:
     """Return document and head of a seal, of the newest ones, that the trail does not hold.
 
-    Files that are lost or damaged are passed over: `compare` tells of them.
+    Files that are lost or damaged are passed over: a comparison tells of them.
     """
+    restored = _restored(connection)
     query = _FILES.order_by(DocumentRow.created_at.desc()).limit(NEWEST)
     for file in [SealedFile(*row) for row in connection.execute(query)]:
         try:
             named = reasons(store.blobs.get(file.sha256))
         except (StoreFault, InputUnreadable):
             continue
-        for reason in named.values():
-            if (head := head_in(reason)) and not holds(connection, head):
+        for head in filter(None, map(head_in, named.values())):
+            if file.version not in restored and not holds(connection, head):
                 return file.doc_no, head
     return None
 
 
-def _faults(
-    store: Store,
-    connection: Connection,
-    file: SealedFile,
-    roots: list[x509.Certificate],
-) -> Iterator[Break]:
-    """Name what is wrong with a sealed file: its seals, their heads, whose they are."""
-    try:
-        data = store.blobs.get(file.sha256)
-    except StoreFault as lost:
-        yield Break("sealed_file_lost", 0, {"place": file.doc_no, "fault": lost.messages()})
-        return
-    signoffs = _sealed_signoffs(connection, file) if file.stage == SIGNED else {}
-    verdict = verify_pdf(data, roots, expected=list(signoffs), sha256=file.sha256)
-    for found in verdict.findings:
-        yield Break("seal_faulty", 0, {"place": file.doc_no, "fault": found.messages()})
-    if any(one.code == "unreadable" for one in verdict.findings):
-        return
-    for field, reason in reasons(data).items():
-        head, place = head_in(reason), f"{file.doc_no} {field}"
-        if head is None:
-            yield Break("seal_without_head", 0, {"place": place})
-        elif not holds(connection, head):
-            yield Break("seal_head_differs", head.seq, {"place": place})
-    if file.stage == SIGNED:
-        yield from _strangers(file.doc_no, verdict, signoffs)
+def _restored(connection: Connection) -> set[tuple[str, str]]:
+    """Return the versions that came out of packages: record and document number."""
+    query = select(AuditEntryRow.subject_id, AuditEntryRow.detail).where(
+        AuditEntryRow.action == "archive.restored"
+    )
+    return {
+        (record_id, str(json.loads(detail)["doc_no"]))
+        for record_id, detail in connection.execute(query)
+    }
 
 
 def _sealed_signoffs(connection: Connection, file: SealedFile) -> dict[str, str]:

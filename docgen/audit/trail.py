@@ -38,7 +38,8 @@ class TrailVerdict:
     """What a verification found: how many entries, the newest one's hash, the first breaks.
 
     `accepted` are the entries by which operators went on from a trail that lacked something;
-    `seals` how many sealed files were compared, None when they were left out.
+    `seals` how many sealed files were compared, None when they were left out; `foreign_seals` how
+    many of them came out of packages, so that they prove nothing of this trail.
     """
 
     entries: int = 0
@@ -49,6 +50,7 @@ class TrailVerdict:
     breaks: list[Break] = field(default_factory=list)
     accepted: list[dict[str, Any]] = field(default_factory=list)
     seals: int | None = None
+    foreign_seals: int = 0
 
     @property
     def head(self) -> Head:
@@ -84,8 +86,9 @@ def verified(
             if not holds(connection, head)
         )
         if with_seals:
-            verdict.seals = 0
-            verdict.add(_counted_seals(store, connection, verdict))
+            comparison = seals.SealComparison(store, connection)
+            verdict.add(comparison.run())
+            verdict.seals, verdict.foreign_seals = comparison.files, comparison.foreign
         verdict.add(_unanchored(store, connection, verdict.seq))
     return verdict
 
@@ -185,12 +188,6 @@ def _counted(connection: Connection, verdict: TrailVerdict) -> Iterator[tuple[Ch
         if entry.action == ACCEPTED:
             verdict.accepted.append({"seq": entry.seq, "at": entry.at, "detail": entry.detail})
         yield entry, stored
-
-
-def _counted_seals(store: Store, connection: Connection, verdict: TrailVerdict) -> Iterator[Break]:
-    for found in seals.compare(store, connection):
-        verdict.seals = (verdict.seals or 0) + 1
-        yield from found
 
 
 def _unanchored(store: Store, connection: Connection, seq: int) -> Iterator[Break]:

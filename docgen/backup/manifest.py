@@ -59,6 +59,7 @@ class Manifest:
             "rows": {name: content.count for name, content in self.tables.items()},
             "files": self.blobs.count,
             "size_bytes": self.blobs.size_bytes,
+            "head": str(self.head),
             "with_key": KEY in self.others,
             "audit": self.audit,
         }

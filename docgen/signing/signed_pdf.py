@@ -51,10 +51,18 @@ class UnsealedPdf:
 
 @dataclass(frozen=True)
 class Sealed:
-    """A version's PDF with one more seal, whose bytes lie in the blob store."""
+    """A version's PDF with one more seal, whose bytes lie in the blob store.
+
+    `certificate` is the fingerprint (sha256) of the seal's.
+    """
 
     before: UnsealedPdf
     made: StoredDocument
+    certificate: str
+
+    def named(self) -> dict[str, str]:
+        """Return what an entry of the audit trail names of it."""
+        return {"signed_pdf": self.made.sha256, "seal": self.certificate}
 
 
 def base_of(session: Session, version: VersionRow) -> UnsealedPdf | None:
@@ -74,9 +82,10 @@ def sealed(store: Store, before: UnsealedPdf, mark: SealMark) -> Sealed:
     if not before.signed:
         pdf = add_fields(pdf)
     now = store.clock()
-    data = set_seal(store, pdf, mark, by=open_sealer(store.settings, now), now=now)
+    sealer = open_sealer(store.settings, now)
+    data = set_seal(store, pdf, mark, by=sealer, now=now)
     made = StoredDocument(FORMAT, LANG, store.blobs.put(data), len(data), before.sha256)
-    return Sealed(before, made)
+    return Sealed(before, made, sealer.certificate.sha256.hex())
 
 
 def set_seal(store: Store, pdf: bytes, mark: SealMark, *, by: Sealer, now: datetime) -> bytes:

@@ -192,7 +192,7 @@ class Store:
             self.anchor.keep(*last)
 
 
-def head_of(session: Session) -> Head:
+def head_of(session: Session | Connection) -> Head:
     """Return the trail's head; that of an empty one has number 0."""
     found = session.execute(_NEWEST).first()
     return Head(*found) if found else Head()

@@ -188,7 +188,7 @@ def keep(unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None) -> Pend
         record_hash=version.record_hash,
         signoff=signed.id,
         signed=[portable(signed)],
-        signed_pdf=sealed.made.sha256 if sealed else None,
+        **(sealed.named() if sealed else {}),
     )
     _settle(unit, record, version, [*given.before, signed])
     return given

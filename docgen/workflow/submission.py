@@ -118,7 +118,7 @@ def finish(
         record,
         record_hash=version.record_hash,
         documents=named_documents("submitted", made),
-        signed_pdf=sealed.made.sha256 if sealed else None,
+        **(sealed.named() if sealed else {}),
         signed=[portable(signed)],
         **named_content(version),
     )
