@@ -106,8 +106,8 @@ ROWS: dict[str, tuple[str, str]] = {
     "sign-off added": (
         (
             "INSERT INTO signoffs SELECT 'x', record_id, number, 'cust_owner', '刘洋', org,"
-            " user_id, 'agree', NULL, NULL, method, signed_on, recorded_by, recorded_at, NULL FROM signoffs"
-            " WHERE role = 'leader'"
+            " user_id, 'agree', NULL, NULL, method, signed_on, recorded_by, recorded_at, NULL"
+            " FROM signoffs WHERE role = 'leader'"
         ),
         "row_not_named",
     ),
@@ -425,7 +425,7 @@ def test_seals_name_the_trail_and_the_record(office: Team, tmp_path: Path) -> No
     assert trail.verified(store, with_seals=False).seals is None
 
     tampered(store, sql("UPDATE signoffs SET name = '别人' WHERE role = 'cust_owner'"))
-    assert found(store) >= {"row_altered", "seal_differs"}
+    assert found(store) >= {"row_altered", "seal_faulty"}
     tampered(store, sql("UPDATE signoffs SET name = '刘洋' WHERE role = 'cust_owner'"))
     assert found(store) == set()
 

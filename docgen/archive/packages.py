@@ -23,8 +23,9 @@ from docgen.archive.statement import PackageStatement, parsed
 from docgen.errors import Conflict
 from docgen.records import records
 from docgen.records.documents import EVIDENCE, StoredDocument, row_of
-from docgen.signing.configuration import open_sealer
+from docgen.signing.configuration import open_sealer, trusted
 from docgen.signing.fields import add_fields, field_names
+from docgen.signing.seal_reason import SealReason
 from docgen.signing.signed_pdf import SealMark, set_seal
 from docgen.signing.verify import Signature, verify_pdf
 from docgen.store.content_address import checked
@@ -125,8 +126,15 @@ def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> tuple[Stor
     )
     pdf = render(_page(store, found, statement, seals))
     company = load_theme(store.settings.theme_folder).company_zh
-    mark = SealMark(names.SEAL_FIELD, company, f"封存 archived {wanted.doc_no}")
-    pdf = set_seal(store, add_fields(pdf, [mark.role]), mark, by=sealer, now=now)
+    reason = SealReason(
+        words=f"封存 archived {wanted.doc_no}",
+        role=names.SEAL_FIELD,
+        name=company,
+        signed_at=now,
+        record=found.version.record_hash or "",
+        doc_no=wanted.doc_no,
+    )
+    pdf = set_seal(store, add_fields(pdf, [reason.role]), SealMark(reason), by=sealer)
     key = hashlib.sha256(statement.written()).hexdigest()
     made = StoredDocument(FORMAT, LANG, store.blobs.put(pdf), len(pdf), key)
     return made, sealer.certificate.sha256.hex()
@@ -138,7 +146,7 @@ def _signed(store: Store, found: Gathered) -> tuple[bytes, list[Signature]]:
         return b"", []
     data = store.blobs.get(found.signed.sha256)
     fields = [name for name, done in field_names(data).items() if done]
-    verdict = verify_pdf(data, (), expected=fields, sha256=found.signed.sha256)
+    verdict = verify_pdf(data, trusted(store.settings), expected=fields, sha256=found.signed.sha256)
     if not verdict.untouched:
         raise Conflict("seals_broken", place=found.version.doc_no)
     return data, verdict.signatures

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
+from sqlalchemy.orm import Session
 
+from docgen.audit.rows import detail_of
 from docgen.errors import InputUnreadable, StoreFault
 from docgen.records.documents import EVIDENCE, SIGNED
-from docgen.signing.audit_head import head_in, reasons
+from docgen.records.records import signoffs
+from docgen.signing.comparison import compare
 from docgen.signing.configuration import trusted
+from docgen.signing.damaged_pdf import damage_told
+from docgen.signing.pdf_reader import SignedPdfReader
+from docgen.signing.seal_reason import SealReason
+from docgen.signing.signed_pdf import reasons
 from docgen.signing.verify import SignatureVerdict, verify_pdf
 from docgen.store.audit_chain import Break, Head
-from docgen.store.tables import AuditEntryRow, DocumentRow, RecordRow, SignoffRow, VersionRow
+from docgen.store.tables import AuditEntryRow, DocumentRow, RecordRow, VersionRow
 from docgen.store.unit_of_work import Store, holds
-from schemas.envelope import Opinion
 
 AT_ONCE = 200  # records whose sealed files are listed at a time
 NEWEST = 3  # sealed files that are looked at before the service starts
@@ -66,7 +71,7 @@ class SealComparison:
     foreign: int = 0
 
     def __post_init__(self) -> None:
-        self.roots = trusted(self.store.settings)
+        self.trust = trusted(self.store.settings)
         self.restored = _restored(self.connection)
 
     def run(self) -> Iterator[Break]:
@@ -85,28 +90,48 @@ class SealComparison:
                 yield from self._faults(file)
 
     def _faults(self, file: SealedFile) -> Iterator[Break]:
+        place, foreign = {"place": file.doc_no}, file.version in self.restored
         try:
             data = self.store.blobs.get(file.sha256)
         except StoreFault as lost:
-            fault = lost.messages()
-            yield Break("sealed_file_lost", 0, {"place": file.doc_no, "fault": fault})
+            yield Break("sealed_file_lost", 0, place | {"fault": lost.messages()})
             return
-        signoffs = _sealed_signoffs(self.connection, file) if file.stage == SIGNED else {}
-        verdict = verify_pdf(data, self.roots, expected=list(signoffs), sha256=file.sha256)
-        foreign = file.version in self.restored
-        for found in verdict.findings:
-            if not (foreign and found.code == "signer_unknown"):
-                yield Break("seal_faulty", 0, {"place": file.doc_no, "fault": found.messages()})
-        if any(one.code == "unreadable" for one in verdict.findings):
-            return
-        if not foreign:
-            yield from self._heads(file, reasons(data))
+        due = self._due(file) if file.stage == SIGNED else []
+        verdict = verify_pdf(
+            data,
+            self.trust,
+            expected=[one.role for one in due],
+            sha256=file.sha256,
+            revisions=self._earlier(file) if file.stage == SIGNED else (),
+        )
+        found = verdict.alterations if foreign else verdict.findings
         if file.stage == SIGNED:
-            yield from _strangers(file.doc_no, verdict, signoffs)
+            found = [*dict.fromkeys([*found, *compare(verdict.signatures, due)])]
+        for one in found:
+            yield Break("seal_faulty", 0, place | {"fault": one.messages()})
+        if not foreign:
+            yield from self._heads(file.doc_no, verdict)
 
-    def _heads(self, file: SealedFile, named: dict[str, str]) -> Iterator[Break]:
-        for field, reason in named.items():
-            head, place = head_in(reason), {"place": f"{file.doc_no} {field}"}
+    def _earlier(self, file: SealedFile) -> list[str]:
+        """Return the hashes of the file's states, as the trail names them, one for each seal."""
+        query = select(AuditEntryRow.detail).where(
+            AuditEntryRow.subject_id == file.record_id,
+            AuditEntryRow.action.in_(("record.submitted", "record.signed")),
+        )
+        details = map(detail_of, self.connection.scalars(query))
+        named = [one for one in details if one.get("doc_no") == file.doc_no]
+        return [one["signed_pdf"] for one in named if "signed_pdf" in one]
+
+    def _due(self, file: SealedFile) -> list[SealReason]:
+        """Return what the seals have to say of the sign-offs on record."""
+        session = Session(bind=self.connection, autoflush=False)
+        version = session.get_one(VersionRow, (file.record_id, file.number))
+        return reasons(session, version, signoffs(session, file.record_id, file.number))
+
+    def _heads(self, doc_no: str, verdict: SignatureVerdict) -> Iterator[Break]:
+        for one in verdict.signatures:
+            place = {"place": f"{doc_no} {one.field}"}
+            head = Head.parsed(one.statement.audit) if one.statement else None
             if head is None:
                 yield Break("seal_without_head", 0, place)
             elif not holds(self.connection, head):
@@ -122,13 +147,21 @@ def unknown_head(store: Store, connection: Connection) -> tuple[str, Head] | Non
     query = _FILES.order_by(DocumentRow.created_at.desc()).limit(NEWEST)
     for file in [SealedFile(*row) for row in connection.execute(query)]:
         try:
-            named = reasons(store.blobs.get(file.sha256))
+            heads = _heads_in(store.blobs.get(file.sha256))
         except (StoreFault, InputUnreadable):
             continue
-        for head in filter(None, map(head_in, named.values())):
+        for head in heads:
             if file.version not in restored and not holds(connection, head):
                 return file.doc_no, head
     return None
+
+
+def _heads_in(pdf: bytes) -> list[Head]:
+    """Return the heads that the seals of a file name, unverified. InputUnreadable."""
+    with damage_told():
+        seals = SignedPdfReader(pdf).embedded_regular_signatures
+        said = [SealReason.parse(str(one.sig_object.get("/Reason", ""))) for one in seals]
+    return [head for one in said if one and (head := Head.parsed(one.audit))]
 
 
 def _restored(connection: Connection) -> set[tuple[str, str]]:
@@ -137,26 +170,6 @@ def _restored(connection: Connection) -> set[tuple[str, str]]:
         AuditEntryRow.action == "archive.restored"
     )
     return {
-        (record_id, str(json.loads(detail)["doc_no"]))
+        (record_id, str(detail_of(detail).get("doc_no")))
         for record_id, detail in connection.execute(query)
     }
-
-
-def _sealed_signoffs(connection: Connection, file: SealedFile) -> dict[str, str]:
-    """Return whose name each field bears; a disagreement seals nothing."""
-    query = select(SignoffRow.role, SignoffRow.name).where(
-        SignoffRow.record_id == file.record_id,
-        SignoffRow.number == file.number,
-        SignoffRow.opinion != Opinion.disagree,
-    )
-    return {row.role: row.name for row in connection.execute(query)}
-
-
-def _strangers(doc_no: str, verdict: SignatureVerdict, signoffs: dict[str, str]) -> Iterator[Break]:
-    """Name seals that no sign-off has, and those in another name than it."""
-    for one in verdict.signatures:
-        place = {"place": f"{doc_no} {one.field}", "sealed": one.name}
-        if one.field not in signoffs:
-            yield Break("seal_without_signoff", 0, place)
-        elif one.name.partition("（")[0] != signoffs[one.field].partition("（")[0]:
-            yield Break("seal_name_differs", 0, place | {"name": signoffs[one.field]})

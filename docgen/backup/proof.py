@@ -93,7 +93,7 @@ def check(place: StoreParts, manifest: bytes, proof: BackupProof) -> ProofVerdic
     if place.has_key:
         fits = hmac.compare_digest(_mac(place.key(), manifest), str(proof.mac))
         mac = "good" if fits else "wrong"
-    return ProofVerdict(mac, _seal(trusted(place.settings), manifest, proof))
+    return ProofVerdict(mac, _seal(trusted(place.settings).seals, manifest, proof))
 
 
 def _seal(known: Sequence[x509.Certificate], manifest: bytes, proof: BackupProof) -> Checked:

@@ -6,7 +6,6 @@ empty store, and can be begun again.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,7 +99,7 @@ def _named_seals(connection: Connection) -> set[str]:
     sealing = ("record.submitted", "record.signed", "archive.sealed")
     query = select(AuditEntryRow.detail).where(AuditEntryRow.action.in_(sealing))
     details = connection.scalars(query.execution_options(yield_per=AT_ONCE))
-    return {str(json.loads(detail).get("seal")) for detail in details}
+    return {str(rows.detail_of(detail).get("seal")) for detail in details}
 
 
 def _left_out(others: Mapping[str, bytes], trusted: set[str] | None) -> list[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from docgen.audit import trail
 from docgen.backup.manifest import KEY, Manifest
@@ -24,6 +23,7 @@ from docgen.cli.console import (
     command_group,
     err,
     errors_told,
+    escape,
     out,
     print_json,
     print_result,

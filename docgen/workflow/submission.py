@@ -38,8 +38,8 @@ from docgen.store.etags import check_etag
 from docgen.store.tables import AttachmentRow, RecordRow, SignoffRow, VersionRow
 from docgen.store.tables.base import portable
 from docgen.store.unit_of_work import Store, UnitOfWork
+from docgen.workflow.review import author_word
 from schemas.catalog import record_model
-from schemas.chronology import day_of
 from schemas.contract import Contract
 from schemas.envelope import Attachment as AttachmentModel
 from schemas.envelope import Record as RecordModel
@@ -47,7 +47,6 @@ from schemas.envelope import Status
 from schemas.problems import Problem, error, errors_of
 from schemas.reading import read
 from schemas.setting import Setting
-from schemas.vocabulary import Role
 
 RECEIPT = ("received_by", "received_at")
 
@@ -109,7 +108,7 @@ def finish(
     version.state = record.state = "submitted"
     touched(unit, record)
     keep_documents(unit, version, "submitted", made)
-    signed = _author_signs(unit, record, version)
+    signed = _author_signs(unit, version, sealed)
     if sealed:
         keep(unit, version, sealed)
     note_record(
@@ -202,20 +201,8 @@ def _given_receipts(plain: dict[str, object]) -> Iterator[Problem]:
             yield error(("tickets", index), "receipt_is_the_services")
 
 
-def _author_signs(unit: UnitOfWork, record: RecordRow, version: VersionRow) -> SignoffRow:
-    assert unit.actor.user_id
-    signed = SignoffRow(
-        id=unit.new_id(),
-        record_id=record.id,
-        number=version.number,
-        role=Role.engineer,
-        name=unit.actor.name,
-        user_id=unit.actor.user_id,
-        opinion="agree",
-        method="electronic",
-        signed_on=day_of(unit.now),
-        recorded_by=unit.actor.user_id,
-        recorded_at=unit.now,
-    )
+def _author_signs(unit: UnitOfWork, version: VersionRow, sealed: Sealed | None) -> SignoffRow:
+    signed = author_word(unit.actor, sealed.reason.signed_at if sealed else unit.now)
+    signed.id, signed.record_id, signed.number = unit.new_id(), version.record_id, version.number
     unit.session.add(signed)
     return signed

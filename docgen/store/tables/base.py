@@ -53,13 +53,15 @@ Sha256 = String(64)
 
 
 def portable(row: Base, without: Container[str] = ()) -> dict[str, Any]:
-    """Return a row as JSON values: moments and days in ISO 8601."""
-    values = {
-        column.key: getattr(row, column.key)
+    """Return a row as JSON values: moments in UTC and days, in ISO 8601."""
+    return {
+        column.key: _portable(getattr(row, column.key))
         for column in row.__table__.columns
         if column.key not in without
     }
-    return {
-        name: value.isoformat() if isinstance(value, date | datetime) else value
-        for name, value in values.items()
-    }
+
+
+def _portable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value.isoformat() if isinstance(value, date) else value
