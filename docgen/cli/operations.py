@@ -209,12 +209,17 @@ def _expected_head(backup: Backup, verdict: ProofVerdict, text: str, *, as_json:
         return head  # `restore` refuses it
     if not verdict.proven:
         raise Conflict("backup_unproven")
-    if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if as_json or not at_terminal():
         raise Conflict("backup_not_confirmed", place=str(backup.path), head=head)
     err.print(f"{backup.manifest.made_at}  {head}")
     if not typer.confirm("这是要恢复的那一份吗？Is this the one to restore?", err=True):
         raise Conflict("backup_not_confirmed", place=str(backup.path), head=head)
     return head
+
+
+def at_terminal() -> bool:
+    """Return whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _tell_proof(verdict: ProofVerdict) -> None:
