@@ -35,9 +35,13 @@ class StoreParts:
         """Whether the service's key is at hand."""
         return bool(self.settings.secret_key) or self.key_file.is_file()
 
-    def key(self) -> bytes:
-        """Return the service's key. SettingWrong: secret_missing, secret_weak."""
-        return secret_key(self.folder, self.settings.secret_key, make=False)
+    def key(self, *, make: bool = False) -> bytes:
+        """Return the service's key, made at first when `make`, but never beside PostgreSQL.
+
+        SettingWrong: secret_missing, secret_weak.
+        """
+        make = make and not self.settings.database
+        return secret_key(self.folder, self.settings.secret_key, make=make)
 
 
 @contextmanager

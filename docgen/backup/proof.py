@@ -66,7 +66,7 @@ def prove(place: StoreParts, manifest: bytes) -> tuple[BackupProof, DocgenError 
 
     SettingWrong: secret_missing, secret_weak.
     """
-    mac = _mac(place.key(), manifest)
+    mac = _mac(place.key(make=True), manifest)
     if not _has_seal(place.settings):
         return BackupProof(mac), None
     try:
