@@ -437,6 +437,9 @@ def test_seals_name_the_trail_and_the_record(office: Team, tmp_path: Path) -> No
     with pytest.raises(StoreFault) as refused:
         trail.begin(store)
     assert refused.value.entry == "trail_behind.seal"
+    trail.accept(store, head)
+    trail.begin(store)
+    assert found(store) == {"seal_head_differs"}
 
 
 def rebuilt_by_another_hand(connection: Connection) -> None:

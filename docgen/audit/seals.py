@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
@@ -22,8 +23,9 @@ from docgen.signing.signed_pdf import reasons
 from docgen.signing.verify import SignatureVerdict, verify_pdf
 from docgen.store.audit_chain import Break, Head
 from docgen.store.tables import AuditEntryRow, DocumentRow, RecordRow, VersionRow
-from docgen.store.unit_of_work import Store, holds
+from docgen.store.unit_of_work import Store, holds, moment_text
 
+ACCEPTED = "trail.accepted"
 AT_ONCE = 200  # records whose sealed files are listed at a time
 NEWEST = 3  # sealed files that are looked at before the service starts
 _FILES = (
@@ -33,6 +35,7 @@ _FILES = (
         DocumentRow.record_id,
         DocumentRow.number,
         VersionRow.doc_no,
+        DocumentRow.created_at,
     )
     .join(RecordRow, RecordRow.id == DocumentRow.record_id)
     .join(
@@ -51,6 +54,12 @@ class SealedFile(NamedTuple):
     record_id: str
     number: int
     doc_no: str
+    created_at: datetime
+
+    @property
+    def sealed_at(self) -> str:
+        """When it was stored, as entries of the trail write it."""
+        return moment_text(self.created_at)
 
     @property
     def version(self) -> tuple[str, str]:
@@ -141,7 +150,8 @@ class SealComparison:
 def unknown_head(store: Store, connection: Connection) -> tuple[str, Head] | None:
     """Return document and head of a seal, of the newest ones, that the trail does not hold.
 
-    Files that are lost or damaged are passed over: a comparison tells of them.
+    Files that are lost or damaged are passed over, a comparison tells of them; and those that were
+    sealed before an operator went on from a trail that lacked something.
     """
     restored = _restored(connection)
     query = _FILES.order_by(DocumentRow.created_at.desc()).limit(NEWEST)
@@ -151,7 +161,12 @@ def unknown_head(store: Store, connection: Connection) -> tuple[str, Head] | Non
         except (StoreFault, InputUnreadable):
             continue
         for head in heads:
-            if file.version not in restored and not holds(connection, head):
+            if file.version in restored or holds(connection, head):
+                continue
+            accepted = select(AuditEntryRow.seq).where(
+                AuditEntryRow.action == ACCEPTED, AuditEntryRow.at >= file.sealed_at
+            )
+            if connection.scalar(accepted.limit(1)) is None:
                 return file.doc_no, head
     return None
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from docgen.access import SERVICE, Ability, Actor
 from docgen.audit import rows, seals
+from docgen.audit.seals import ACCEPTED
 from docgen.contracts import contracts
 from docgen.errors import StoreFault
 from docgen.records import records
@@ -25,7 +26,6 @@ from docgen.store.unit_of_work import Store, check_anchored, head_of, holds
 KIND = "audit"
 AT_ONCE = 1000
 TOLD = 100
-ACCEPTED = "trail.accepted"
 # How long a verification waits for the anchor of a change that was committed a moment ago.
 PATIENCE_S, PAUSE_S = 2.0, 0.05
 # Beside PostgreSQL other machines keep anchors of their own; each anchors the head every hour.

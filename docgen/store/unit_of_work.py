@@ -192,6 +192,11 @@ class Store:
             self.anchor.keep(*last)
 
 
+def moment_text(moment: datetime) -> str:
+    """Return a moment as entries have it: UTC with six decimals, so that texts sort as moments."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def head_of(session: Session | Connection) -> Head:
     """Return the trail's head; that of an empty one has number 0."""
     found = session.execute(_NEWEST).first()
@@ -234,7 +239,7 @@ def _chained(unit: UnitOfWork, anchor: Anchor, accepted: Head | None) -> Head:
         seq += 1
         entry = ChainEntry(
             seq=seq,
-            at=unit.now.isoformat(timespec="microseconds"),
+            at=moment_text(unit.now),
             actor_id=actor.user_id,
             actor_name=actor.name,
             actor_role=actor.role,

@@ -203,6 +203,9 @@ def keep(unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None) -> Pend
         doc_no=version.doc_no,
         state="in_review",  # what it is approved or returned by says so in an entry of its own
         record_hash=version.record_hash,
+        role=signed.role,
+        opinion=signed.opinion,
+        method=signed.method,
         signoff=signed.id,
         signed=[portable(signed)],
         **(sealed.named() if sealed else {}),
