@@ -543,6 +543,10 @@ def test_padding_is_zeros_in_every_signature(
     last = places[-1].end(2)  # an odd number of digits, or other characters, are no padding
     assert place.found(data[: last - 1] + b" " + data[last:])
     assert place.found(data[: last - 1] + b"g" + data[last:])
+    first = places[0]
+    digits = first[1][:40].upper() + first[1][40:].lower()
+    mixed = data[: first.start(1)] + digits + data[first.end(1) :]
+    assert "signature_broken" in place.found(mixed)
 
 
 def test_a_roll_back_to_each_state_is_found(place: Place, files: Mapping[str, bytes]) -> None:
@@ -598,6 +602,61 @@ def test_an_authority_of_time_stamps_vouches_for_no_signer(place: Place, tmp_pat
         signers = Trust(place.trust.seals, signer_roots=root)
         found = {one.code for one in verify_pdf(made, signers).findings}
         assert found == (set() if subject == "华信 seal" else {"signer_unknown"})
+
+
+# ---------------------------------------------------------------- cross-references that lie
+
+
+def update(
+    data: bytes, place: Place, entries: dict[int, tuple[int, int, int]], more: bytes
+) -> bytes:
+    """Add proofs, as raw bytes, whose cross-reference has further entries."""
+    written = re.findall(rb"\n2 0 obj\n(<<.*?>>)\nendobj", data, re.DOTALL)[-1]
+    certificate = place.sealer.certificate.dump()
+    objects = {
+        2: written[:-2] + b"/DSS 350 0 R\n>>",
+        350: b"<</Certs [351 0 R]>>",
+        351: b"<</Length %d>>\nstream\n%b\nendstream" % (len(certificate), certificate),
+    }
+    made, listed = data, {}
+    for number, content in objects.items():
+        listed[number] = (1, len(made), 0)
+        made += b"%d 0 obj\n%b\nendobj\n" % (number, content)
+    listed = dict(sorted({**listed, 352: (1, len(made), 0)}.items()))
+    pairs = [*listed.items(), *entries.items()]
+    table = b"".join(
+        kind.to_bytes(1) + where.to_bytes(8) + last.to_bytes(2) for _, (kind, where, last) in pairs
+    )
+    start, former = len(made), int(re.findall(rb"startxref\n(\d+)", data)[-1])
+    index = b" ".join(b"%d 1" % number for number, _ in pairs)
+    identifier = re.findall(rb"/ID (\[.*?\])", data)[-1]
+    head = b"/Type /XRef /W [1 8 2] /Size 353 /Root 2 0 R /Info 315 0 R"
+    head += b"/ID %b /Prev %d /Index [%b] /Length %d" % (identifier, former, index, len(table))
+    stream_ = b"<<%b%b>>\nstream\n%b\nendstream" % (head, more, table)
+    return made + b"352 0 obj\n%b\nendobj\nstartxref\n%d\n%%%%EOF\n" % (stream_, start)
+
+
+LIES: dict[str, tuple[Entries, bytes]] = {
+    "an object twice": ({351: (1, 15, 0)}, b""),
+    "an object that is elsewhere": ({7: (1, 15, 0)}, b""),
+    "a page that is gone": ({6: (0, 0, 1)}, b""),
+    "a page in an object stream": ({7: (2, 351, 0)}, b""),
+    "another table": ({}, b"/XRefStm 116"),
+    "encryption": ({}, b"/Encrypt <</Filter /Standard>>"),
+}
+
+
+def test_proofs_written_by_another_program_are_proofs(
+    place: Place, files: Mapping[str, bytes]
+) -> None:
+    assert place.found(update(files["one"], place, {}, b"")) == set()
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_cross_reference_says_what_is_there(
+    place: Place, files: Mapping[str, bytes], lie: str
+) -> None:
+    assert place.found(update(files["one"], place, *LIES[lie]), "engineer")
 
 
 # ---------------------------------------------------------------- names that write a verdict
