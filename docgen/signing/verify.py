@@ -51,7 +51,7 @@ from schemas.problems import SHANGHAI
 from schemas.wording import Worded
 
 _UNKNOWN = ("signer_unknown", "timestamp_unknown")
-_HEX = re.compile(rb"<[0-9a-fA-F]*>")
+_HEX = re.compile(rb"<(?:[0-9A-F]*|[0-9a-f]*)>")  # in one case: both would hide something
 
 
 @dataclass(frozen=True)
