@@ -92,9 +92,9 @@ class Named:
 
     def compare(self, held: Held) -> Iterator[Break]:
         """Name what is missing, what no entry names, and what differs."""
-        for key in sorted({*self.values, *held}):
+        for key in sorted({*self.values, *held}, key=str):  # an entry may say anything
             value, seq = self.values.get(key, (None, 0))
-            place = {"what": WHAT[key[0]], "place": " ".join(key[1:])}
+            place = {"what": WHAT[key[0]], "place": " ".join(map(str, key[1:]))}
             if key not in held:
                 yield Break("row_gone", seq, place)
             elif key not in self.values:
@@ -259,7 +259,7 @@ def _held_others(session: Session) -> Held:
 
 def _differing(value: Any, held: Any) -> str:
     """Name the fields that differ; nothing for what has no fields."""
-    if not isinstance(value, dict):
+    if not (isinstance(value, dict) and isinstance(held, dict)):
         return ""
     names: Iterable[str] = sorted({*value, *held})
     return ", ".join(name for name in names if value.get(name) != held.get(name))
