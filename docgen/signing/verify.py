@@ -128,10 +128,10 @@ class Signature:
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
-        said = self.statement
+        stated = self.statement
         return vars(self) | {
             "stamp": self.stamp and self.stamp.as_json(),
-            "statement": said and said.as_json(),
+            "statement": stated and stated.as_json(),
         }
 
 
@@ -159,11 +159,6 @@ class SignatureVerdict:
         return {one.revision_sha256 for one in self.signatures} | {
             one.revision_sha256 for one in self.timestamps
         }
-
-    @property
-    def untouched(self) -> bool:
-        """Whether nothing was altered, whoever signed and stamped."""
-        return not self.alterations
 
     @property
     def alterations(self) -> list[SignatureFinding]:
@@ -338,9 +333,9 @@ class _Examination:
 
 
 def _validated(one: EmbeddedPdfSignature, contexts: Contexts) -> PdfSignatureStatus:
-    """Validate a signature as of its time stamp, where that is trusted, else as of its own word."""
-    stamp, own = stamp_of(one), one.self_reported_timestamp
-    stamped = moment_of(stamp) if stamp else own
+    """Validate a signature as of its time stamp where that is trusted, else as of its own word."""
+    stamp, stated = stamp_of(one), one.self_reported_timestamp
+    stamped = moment_of(stamp) if stamp else stated
 
     def validated(moment: datetime | None) -> PdfSignatureStatus:
         signers, stamps = contexts.signers(moment), contexts.stamps(stamped)
@@ -350,7 +345,7 @@ def _validated(one: EmbeddedPdfSignature, contexts: Contexts) -> PdfSignatureSta
 
     status = validated(stamped)
     if status.timestamp_validity and not status.timestamp_validity.trusted:
-        return validated(own)
+        return validated(stated)
     return status
 
 
