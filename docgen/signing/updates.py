@@ -78,12 +78,11 @@ def check_updates(data: bytes, start: int) -> list[str]:
     """
     names: list[str] = []
     try:
-        before = SignedPdfReader(data[:start]) if len(data) > start else None
+        before = SignedPdfReader(data[:start])
         for number, update in enumerate(_updates(data, start)):
             if number == MOST_UPDATES:
                 raise NotAllowed("bytes_after_signature.junk")
             after = SignedPdfReader(data[: update.end])
-            assert before is not None
             names += _Comparison(before, after, update).run()
             before = after
     except DAMAGES as wrong:
