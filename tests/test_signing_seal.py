@@ -281,7 +281,7 @@ def test_another_signer_is_found(plain: bytes, whole: bytes, tmp_path: Path) -> 
     forger = make_trial(tmp_path, now=NOW)
     verdict = verify_pdf(whole, Trust.of(forger.certificate), expected=BOTH)
     assert {one.code for one in verdict.findings} == {"signer_unknown"}
-    assert verdict.untouched
+    assert not verdict.alterations
 
 
 @pytest.mark.parametrize("data", [b"", b"%PDF-1.7", bytes(99), b"%PDF-1.7\n%%EOF"])

@@ -147,7 +147,7 @@ def _signed(store: Store, found: Gathered) -> tuple[bytes, list[Signature]]:
     data = store.blobs.get(found.signed.sha256)
     fields = [name for name, done in field_names(data).items() if done]
     verdict = verify_pdf(data, trusted(store.settings), expected=fields, sha256=found.signed.sha256)
-    if not verdict.untouched:
+    if verdict.alterations:
         raise Conflict("seals_broken", place=found.version.doc_no)
     return data, verdict.signatures
 

@@ -270,7 +270,7 @@ def _tell(done: str, manifest: Manifest) -> None:
     rows = sum(content.count for content in manifest.tables.values())
     out.print(
         f"{done}: {rows} 行 rows, {manifest.blobs.count} 个文件 files"
-        f" ({manifest.blobs.size_bytes} B), 结构 tables {manifest.revision}"
+        f" ({manifest.blobs.size_bytes} B), 结构 tables {escape(manifest.revision)}"
     )
     if broken := manifest.audit["broken"]:
         err.print(

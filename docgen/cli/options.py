@@ -62,7 +62,7 @@ Certificates = Annotated[
 ]
 SignerRoots = Annotated[
     list[Path] | None,
-    typer.Option("--signer-root", help="签章的根证书（PEM），可多次；缺省为 DOCGEN_SIGNER_ROOTS"),
+    typer.Option("--signer-root", help="签章的根证书（PEM）；缺省为 DOCGEN_SIGNER_ROOTS"),
 ]
 Subjects = Annotated[
     list[str] | None,

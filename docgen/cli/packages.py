@@ -1,4 +1,4 @@
-"""What `docgen verify` tells of archive packages."""
+"""What `docgen verify` prints of archive packages."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def verify_packages(path: Path, trust: Trust, *, as_json: bool) -> None:
 
 
 def print_findings(verdict: PackageVerdict) -> None:
-    """Tell what was found in a package."""
+    """Print what was found in a package."""
     for found in verdict.findings:
         err.print(
             f"    [dim]{found.code}[/] [bold]{escape(found.place)}[/] {escape(found.message('zh'))}"

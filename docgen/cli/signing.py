@@ -1,6 +1,6 @@
-"""`docgen seal init | renew`, `docgen verify FILE`: keys for trying out; what signatures say.
+"""`docgen seal init | renew`, `docgen verify FILE`: trial keys; the verdict on signatures.
 
-`verify` takes archive packages as well; `docgen.cli.packages` tells what was found in them.
+`verify` takes archive packages as well; `docgen.cli.packages` prints what was found in them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from datetime import datetime
 from docgen.signing.seal_reason import SealReason
 from docgen.signing.verify import Signature, SignatureFinding
 
-# Which finding a part is that differs; the words are for people, the audit trail's head is its own.
+# The finding on each part that differs. The words are for people; the head of the audit trail is
+# compared with the trail.
 _DIFFERENCES: Mapping[str, str] = {
     "role": "seal_differs.name",
     "name": "seal_differs.name",
@@ -41,18 +42,18 @@ def compare(seals: Sequence[Signature], due: Sequence[SealReason]) -> list[Signa
 
 def _differing(seal: Signature, due: SealReason | None) -> list[str]:
     """Return the findings on one seal."""
-    said = seal.statement
+    stated = seal.statement
     if due is None:
         return ["seal_differs.unrecorded"]
-    if said is None:
+    if stated is None:
         return ["seal_differs.unreadable"]
     found = [
-        entry for name, entry in _DIFFERENCES.items() if getattr(said, name) != getattr(due, name)
+        entry for name, entry in _DIFFERENCES.items() if getattr(stated, name) != getattr(due, name)
     ]
-    if seal.name != said.shown_name:
+    if seal.name != stated.shown_name:
         found.append("seal_differs.name")
     # /M has whole seconds (ISO 32000-2, 7.9.4).
-    second = said.signed_at.replace(microsecond=0)
+    second = stated.signed_at.replace(microsecond=0)
     if not seal.signed_at or datetime.fromisoformat(seal.signed_at) != second:
         found.append("seal_differs.time")
     return [*dict.fromkeys(found)]

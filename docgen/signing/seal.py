@@ -19,7 +19,7 @@ from docgen.errors import Conflict, RenderFailed
 from docgen.paths import templates_dir
 from docgen.renderers.pdf.pdf import Box
 from docgen.signing.blocks import blocks
-from docgen.signing.damaged_pdf import damage_told
+from docgen.signing.damaged_pdf import damage_refused
 from docgen.signing.fields import field_name, field_names
 from docgen.signing.incremental_update import Appending
 from docgen.signing.keys import Sealer, is_trial, usable
@@ -99,7 +99,7 @@ def seal(
 
 def _made(signer: _Signer, pdf: bytes) -> bytes:
     try:
-        with damage_told():
+        with damage_refused():
             output = signer.sign_pdf(Appending(pdf), existing_fields_only=True)
             return bytes(output.getvalue())
     except SigningError as wrong:
@@ -114,14 +114,14 @@ def _checked(pdf: bytes, field: str, trust: Trust) -> list[str]:
     if names[field]:
         raise Conflict("already_signed.field", field=field)
     signed = [name for name, done in names.items() if done]
-    if signed and not verify_pdf(pdf, trust, expected=signed).untouched:
+    if signed and verify_pdf(pdf, trust, expected=signed).alterations:
         raise Conflict("altered_before")
     return signed
 
 
 def _still_whole(pdf: bytes, made: bytes, trust: Trust, fields: list[str]) -> None:
     verdict = verify_pdf(made, trust, expected=fields)
-    if not made.startswith(pdf) or not verdict.untouched:
+    if not made.startswith(pdf) or verdict.alterations:
         raise RenderFailed("seal_failed", reason=", ".join(one.code for one in verdict.findings))
 
 

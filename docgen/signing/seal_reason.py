@@ -68,7 +68,7 @@ class SealReason:
 
     def text(self) -> str:
         """Return the /Reason."""
-        parts = {name: value for name, value in self._texts().items() if value}
+        parts = {name: value for name, value in self.as_json().items() if value}
         words = _escaped(parts.pop("words", ""))
         return SEPARATOR.join([words, *(f"{name}={_escaped(one)}" for name, one in parts.items())])
 
@@ -87,9 +87,6 @@ class SealReason:
 
     def as_json(self) -> dict[str, str]:
         """For machines."""
-        return self._texts()
-
-    def _texts(self) -> dict[str, str]:
         moment = self.signed_at.astimezone(SHANGHAI).isoformat()
         return asdict(self) | {"signed_at": moment}
 

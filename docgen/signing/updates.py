@@ -78,12 +78,11 @@ def check_updates(data: bytes, start: int) -> list[str]:
     """
     names: list[str] = []
     try:
-        before = SignedPdfReader(data[:start]) if len(data) > start else None
+        before = SignedPdfReader(data[:start])
         for number, update in enumerate(_updates(data, start)):
             if number == MOST_UPDATES:
                 raise NotAllowed("bytes_after_signature.junk")
             after = SignedPdfReader(data[: update.end])
-            assert before is not None
             names += _Comparison(before, after, update).run()
             before = after
     except DAMAGES as wrong:
@@ -310,7 +309,7 @@ def _is_invisible(one: Any) -> bool:
         and (one.raw_get("/FT"), one.raw_get("/Subtype")) == ("/Sig", "/Widget")
         and one.get("/Type", "/Annot") == "/Annot"
         and one.get("/TU", _TOOLTIP) == _TOOLTIP
-        and not isinstance(_direct(one, "/F"), IndirectObject | DictionaryObject | ArrayObject)
+        and not isinstance(one.get("/F"), IndirectObject | DictionaryObject | ArrayObject)
         and all(isinstance(one.raw_get(key), IndirectObject) for key in ("/P", "/V"))
         and isinstance(one.raw_get("/T"), generic.TextStringObject)
     )
@@ -364,10 +363,6 @@ def _is_plain(one: PdfObject, keys: frozenset[str] | set[str]) -> bool:
 
 def _object(reader: SignedPdfReader, number: int) -> Any:
     return reader.get_object(generic.Reference(number, 0, reader))  # type: ignore[no-untyped-call]
-
-
-def _direct(holder: DictionaryObject, key: str) -> Any:
-    return holder.raw_get(key) if key in holder else None
 
 
 def _value(holder: Mapping[str, Any], key: str, other: Any) -> Any:

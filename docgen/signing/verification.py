@@ -1,6 +1,6 @@
-"""What the public verification page tells: how a version stands, and whether a file is the one.
+"""What the public verification page shows: the state of a version, and whether a file is genuine.
 
-Whoever holds a paper knows its code; nothing is told without one, and of a draft nothing at all.
+Whoever holds a paper knows its code; without one nothing is shown, and of a draft nothing at all.
 """
 
 from __future__ import annotations

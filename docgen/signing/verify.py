@@ -128,10 +128,10 @@ class Signature:
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
-        said = self.statement
+        stated = self.statement
         return vars(self) | {
             "stamp": self.stamp and self.stamp.as_json(),
-            "statement": said and said.as_json(),
+            "statement": stated and stated.as_json(),
         }
 
 
@@ -156,14 +156,8 @@ class SignatureVerdict:
     @property
     def revisions(self) -> set[str]:
         """The hashes of the file up to the end of each seal and time stamp."""
-        return {one.revision_sha256 for one in self.signatures} | {
-            one.revision_sha256 for one in self.timestamps
-        }
-
-    @property
-    def untouched(self) -> bool:
-        """Whether nothing was altered, whoever signed and stamped."""
-        return not self.alterations
+        sealed: list[Signature | FileStamp] = [*self.signatures, *self.timestamps]
+        return {one.revision_sha256 for one in sealed}
 
     @property
     def alterations(self) -> list[SignatureFinding]:
@@ -317,7 +311,7 @@ class _Examination:
     def _around(self, sealed: int) -> None:
         """Find what came between the seals, and after the last one, that ends at `sealed`."""
         self.verdict.sealed_bytes = sealed
-        altered = {*_altered(self.data[:sealed], {one.field for one in self.sound})}
+        altered = _altered(self.data[:sealed], {one.field for one in self.sound})
         for name in sorted(altered):
             self._find("signature_broken", name)
         try:
@@ -338,9 +332,9 @@ class _Examination:
 
 
 def _validated(one: EmbeddedPdfSignature, contexts: Contexts) -> PdfSignatureStatus:
-    """Validate a signature as of its time stamp, where that is trusted, else as of its own word."""
-    stamp, own = stamp_of(one), one.self_reported_timestamp
-    stamped = moment_of(stamp) if stamp else own
+    """Validate a signature as of its time stamp where that is trusted, else as of its own word."""
+    stamp, stated = stamp_of(one), one.self_reported_timestamp
+    stamped = moment_of(stamp) if stamp else stated
 
     def validated(moment: datetime | None) -> PdfSignatureStatus:
         signers, stamps = contexts.signers(moment), contexts.stamps(stamped)
@@ -350,29 +344,26 @@ def _validated(one: EmbeddedPdfSignature, contexts: Contexts) -> PdfSignatureSta
 
     status = validated(stamped)
     if status.timestamp_validity and not status.timestamp_validity.trusted:
-        return validated(own)
+        return validated(stated)
     return status
 
 
-def _altered(sealed: bytes, fields: set[str]) -> Iterator[str]:
+def _altered(sealed: bytes, fields: set[str]) -> set[str]:
     """Compare each revision that was signed with the last one, in the bytes that this one signs."""
     try:
-        embedded = list(SignedPdfReader(sealed).embedded_signatures)
+        embedded = [*SignedPdfReader(sealed).embedded_signatures]
+        named = {str(one.field_name): one for one in embedded}
+        return {name for name in fields & named.keys() if not _is_followed_well(named[name])}
     except Exception:  # noqa: BLE001 # pyHanko may raise anything for what is broken
-        yield from fields
-        return
-    for one in embedded:
-        if str(one.field_name) not in fields:
-            continue
-        try:
-            one.compute_integrity_info(FOLLOWING)
-            found = one.summarise_integrity_info()
-            level = getattr(one.diff_result, "modification_level", ModificationLevel.OTHER)
-            allowed = level != ModificationLevel.OTHER if _is_stamp(one) else found["docmdp_ok"]
-        except Exception:  # noqa: BLE001 # as above
-            allowed = False
-        if not allowed:
-            yield str(one.field_name)
+        return fields
+
+
+def _is_followed_well(one: EmbeddedPdfSignature) -> bool:
+    """Whether pyHanko finds nothing after a signature but what FOLLOWING allows."""
+    one.compute_integrity_info(FOLLOWING)  # type: ignore[no-untyped-call]
+    found = one.summarise_integrity_info()
+    level = getattr(one.diff_result, "modification_level", ModificationLevel.OTHER)
+    return level != ModificationLevel.OTHER if _is_stamp(one) else bool(found["docmdp_ok"])
 
 
 def _is_padded(one: EmbeddedPdfSignature) -> bool:

@@ -194,7 +194,9 @@ def keep(unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None) -> Pend
     signed.recorded_at = unit.now
     if sealed:
         keep_sealed(unit, version, sealed)
-        _as_sealed(signed, sealed)
+        # The moment is the seal's, which was set before this transaction began.
+        signed.recorded_at = sealed.reason.signed_at
+        signed.signed_on = parse_day(sealed.reason.signed_on)
     unit.session.add(signed)
     note_record(
         unit,
@@ -212,12 +214,6 @@ def keep(unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None) -> Pend
     )
     _settle(unit, record, version, [*given.before, signed])
     return given
-
-
-def _as_sealed(signed: SignoffRow, sealed: Sealed) -> None:
-    """Take the moment from the seal, which was set before this transaction began."""
-    signed.recorded_at = sealed.reason.signed_at
-    signed.signed_on = parse_day(sealed.reason.signed_on)
 
 
 def void(unit: UnitOfWork, record_id: str, reason: str) -> tuple[RecordRow, VersionRow]:
