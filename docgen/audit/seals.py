@@ -16,7 +16,7 @@ from docgen.records.documents import EVIDENCE, SIGNED
 from docgen.records.records import signoffs
 from docgen.signing.comparison import compare
 from docgen.signing.configuration import trusted
-from docgen.signing.damaged_pdf import damage_told
+from docgen.signing.damaged_pdf import damage_refused
 from docgen.signing.pdf_reader import SignedPdfReader
 from docgen.signing.seal_reason import SealReason
 from docgen.signing.signed_pdf import reasons
@@ -173,7 +173,7 @@ def unknown_head(store: Store, connection: Connection) -> tuple[str, Head] | Non
 
 def _heads_in(pdf: bytes) -> list[Head]:
     """Return the heads that the seals of a file name, unverified. InputUnreadable."""
-    with damage_told():
+    with damage_refused():
         seals = SignedPdfReader(pdf).embedded_regular_signatures
         said = [SealReason.parse(str(one.sig_object.get("/Reason", ""))) for one in seals]
     return [head for one in said if one and (head := Head.parsed(one.audit))]
