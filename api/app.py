@@ -124,7 +124,7 @@ async def _running(
     oidc.provider_of(settings)  # half a set of settings is told now, not at the first sign-in
     mail = server_of(settings)
     store = Store.open(settings)
-    trail.anchor_newest(store)
+    trail.begin(store)
     work = Work(settings, queue, pools=pools)
     deliverer, sweeper = Deliverer(store), Sweeper(store)
     app.state.settings, app.state.work, app.state.store = settings, work, store

@@ -33,12 +33,10 @@ from docgen.records.documents import StoredDocument, store_file
 from docgen.renderers.isolation import Children
 from docgen.settings import Settings
 from docgen.signing import signed_pdf
-from docgen.signing.signed_pdf import SealMark
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.workflow import archiving, review, signing, submission
 from docgen.workflow.review import PendingSignoff, StatedOpinion
 from schemas.envelope import Opinion
-from schemas.vocabulary import Role
 
 MOST_MB = 200
 CONTRACT = "contract/HT-2026-017.json"
@@ -48,8 +46,9 @@ import resource, sys
 from pathlib import Path
 from docgen.archive.verifying import verify
 from docgen.signing.keys import roots
-known = roots(Path(sys.argv[2]).read_bytes(), sys.argv[2])
-assert all(one.good for one in verify(Path(sys.argv[1]), known))
+from docgen.signing.trust import Trust
+trust = Trust.of(*roots(Path(sys.argv[2]).read_bytes(), sys.argv[2]))
+assert all(one.good for one in verify(Path(sys.argv[1]), trust))
 used = resource.getrusage(resource.RUSAGE_SELF)
 status = Path("/proc/self/status").read_text("ascii")  # unlike ru_maxrss, it begins with exec
 peak_kb = status.partition("VmHWM:")[2].split()[0]
@@ -117,7 +116,8 @@ def _archived(store: Store, pool: Children) -> ArchivePackage:
         where = (record.id, 1)
     submitted = submission.prepare(store, author, record.id, "*")
     files = _files(store, pool, submitted.order)
-    sealed = signed_pdf.begun(store, files, SealMark(Role.engineer, author.name, "bench"))
+    mark = signing.author_mark(author, submitted.record_hash, store.clock())
+    sealed = signed_pdf.begun(store, files, mark)
     with store.change(author) as unit:
         submission.finish(unit, submitted, files, sealed)
     _receive(store, manager, where)

@@ -35,7 +35,8 @@ class Steps:
 
     def file(self, name: str, arguments: tuple[Any, ...]) -> None:
         """Take an audit event of Python's."""
-        if self.armed and name in FILES and self._is_written(arguments[0]):
+        reads = name == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if self.armed and name in FILES and not reads and self._is_written(arguments[0]):
             self.take("anchor" if str(arguments[0]).endswith(NAME) else name)
 
     def take(self, name: str) -> None:

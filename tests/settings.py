@@ -14,6 +14,5 @@ SECRET = "Zq7v1LwX0c9bTt3rKpE5mNn8yHg2sJdF"
 
 def settings_of(folder: Path, url: str = "", **more: Any) -> Settings:
     """Return what a store in `folder` needs; the database at `url`, or SQLite in it."""
-    return Settings(
-        data=folder, database=url, secret_key=SECRET if url else "", **{"now": NOW} | more
-    )
+    usual: dict[str, Any] = {"now": NOW, "secret_key": SECRET if url else ""}
+    return Settings(data=folder, database=url, **usual | more)

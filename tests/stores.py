@@ -119,7 +119,7 @@ def filled_at(folder: Path, url: str = "") -> Iterator[Filled]:
         yield Filled(store, people, contract_id)
 
 
-def _fill(store: Store) -> tuple[dict[str, Actor], str]:
+def fill(store: Store) -> tuple[dict[str, Actor], str]:
     people = {}
     with store.change(SERVICE) as unit:
         for name, role in PEOPLE.items():
@@ -132,7 +132,7 @@ def _fill(store: Store) -> tuple[dict[str, Actor], str]:
     return people, contract_id
 
 
-FILLED = Original(_fill)
+FILLED = Original(fill)
 
 
 def token(store: Store, username: str, *scopes: str) -> str:

@@ -24,6 +24,7 @@ from sqlalchemy import func, select, text
 from docgen.audit import trail
 from docgen.backup.manifest import MANIFEST
 from docgen.backup.place import opened
+from docgen.backup.reading import Backup
 from docgen.backup.restoring import restore
 from docgen.backup.rows import tables
 from docgen.backup.writing import write
@@ -34,9 +35,9 @@ from docgen.signing.configuration import open_sealer, renew
 from docgen.signing.keys import SEAL_NAME
 from docgen.signing.known_certificates import known
 from docgen.store.tables import AttachmentRow, Base, DocumentRow, RecordRow
-from docgen.store.unit_of_work import Store
+from docgen.store.unit_of_work import Store, head_of
 from tests.commands import as_json, docgen
-from tests.settings import NOW, settings_of
+from tests.settings import NOW, SECRET, settings_of
 from tests.stores import (
     Filled,
     content_of,
@@ -58,12 +59,20 @@ def move(request: pytest.FixtureRequest, database: str) -> tuple[str, str]:
 
 def back_up(settings: Settings, file: Path, *, with_key: bool = False) -> Any:
     with opened(settings) as place:
-        return write(place, file, now=NOW, with_key=with_key)
+        return write(place, file, now=NOW, with_key=with_key).manifest
 
 
 def restored(settings: Settings, file: Path) -> Any:
+    """Restore with the head that the backup says; what proves it: tests/test_backup_proof.py."""
     with opened(settings) as place:
-        return restore(place, file, own_key=bool(settings.secret_key))
+        backup = Backup(file)
+        return restore(place, backup, expected=backup.manifest.head)
+
+
+def with_key_of(old: Path, folder: Path, url: str = "") -> Settings:
+    """Settings of a place where an old store's key is at hand, which proves its backup."""
+    key = old / "secret.key"
+    return settings_of(folder, url, secret_key=key.read_text("ascii") if key.is_file() else SECRET)
 
 
 def refused(settings: Settings, file: Path) -> DocgenError:
@@ -134,14 +143,14 @@ def test_a_store_under_load_moves_to_the_other_database(
             while len(acknowledged) < known + AFTER:
                 time.sleep(0.01)
         ids, author = record_ids(filled.store), filled.author
-    restored(settings_of(tmp_path / "new", target), file)
+    restored(with_key_of(tmp_path / "old", tmp_path / "new", target), file)
 
     with store_at(tmp_path / "new", target) as store:
         moved = record_ids(store)
         assert before | {draft} <= moved < ids
         assert counts(store) == {name: table.count for name, table in manifest.tables.items()}
         assert whole(store) == manifest.blobs.count == check_files(store, attachment)
-        assert trail.verified(store).as_json() == manifest.audit
+        assert trail.verified(store, with_seals=False).as_json() == manifest.audit
         assert manifest.audit["broken"] == 0
         check_life_goes_on(store, author)
 
@@ -187,7 +196,7 @@ def test_every_table_and_value_comes_back(tmp_path: Path, move: tuple[str, str])
         back_up(filled.store.settings, tmp_path / "there.tar")
         rows = every_row(filled.store)
         assert set(counts(filled.store)) == set(Base.metadata.tables)
-    restored(settings_of(tmp_path / "new", target), tmp_path / "there.tar")
+    restored(with_key_of(tmp_path / "old", tmp_path / "new", target), tmp_path / "there.tar")
     with store_at(tmp_path / "new", target) as store:
         assert every_row(store) == rows
         back_up(store.settings, tmp_path / "back.tar")
@@ -252,7 +261,7 @@ def test_what_sealed_the_files_is_in_it_and_the_seals_key_only_when_wanted(tmp_p
         assert len(certificates) == 2
         for name, with_key in (("plain", False), ("whole", True)):
             back_up(settings, tmp_path / f"{name}.tar", with_key=with_key)
-            target = settings_of(tmp_path / name)
+            target = with_key_of(settings.data, tmp_path / name)
             restored(target, tmp_path / f"{name}.tar")
             assert {one.dump() for one in known(target.data)} == certificates
             assert (target.data / SEAL_NAME).exists() == with_key
@@ -275,9 +284,9 @@ def test_the_key_is_in_it_only_when_wanted(tmp_path: Path, backup: Path) -> None
     assert (tmp_path / "with/secret.key").stat().st_mode & 0o777 == 0o600
     own = settings_of(tmp_path / "own")
     own.data.mkdir()
-    (own.data / "secret.key").write_bytes(b"own")
-    restored(own, tmp_path / "secret.tar")
-    assert (own.data / "secret.key").read_bytes() == b"own"
+    (own.data / "secret.key").write_text(SECRET, "ascii")
+    assert refused(own, tmp_path / "secret.tar").code == "backup_altered"
+    assert (own.data / "secret.key").read_text("ascii") == SECRET
 
 
 def test_a_key_that_is_elsewhere_cannot_be_in_it(tmp_path: Path, database: str) -> None:
@@ -305,9 +314,12 @@ def test_a_trail_that_was_tampered_with_stays_so(tmp_path: Path) -> None:
             connection.execute(text("UPDATE audit SET action = 'x' WHERE seq = 2"))
         manifest = back_up(filled.store.settings, tmp_path / "backup.tar")
     assert manifest.audit["broken"] == 1
-    restored(settings_of(tmp_path / "new"), tmp_path / "backup.tar")
+    assert refused(settings_of(tmp_path / "new"), tmp_path / "backup.tar").code == "backup_altered"
+    done = restored(with_key_of(tmp_path / "old", tmp_path / "new"), tmp_path / "backup.tar")
+    assert [one.code for one in done.breaks] == ["row_not_named"]  # the entry made an account
     with store_at(tmp_path / "new") as store:
-        assert [one.code for one in trail.verified(store).breaks] == ["entry_changed"]
+        codes = [one.code for one in trail.verified(store).breaks]
+        assert codes == ["entry_changed", "row_not_named"]
 
 
 # ---------------------------------------------------------------- what is refused
@@ -361,20 +373,21 @@ def test_every_entry_is_protected(tmp_path: Path, backup: Path) -> None:
         "blobs",
         "audit-anchor.log",
         "manifest.json",
+        "proof.json",
     }
+    target = with_key_of(tmp_path / "old", tmp_path / "new")
     for info in infos:
         places = [info.offset + 20]
-        if info.name != MANIFEST:  # whose words are compared with everything else
-            places.append(info.offset_data + info.size // 2)
+        places.append(info.offset_data + info.size // 2)
         for place in places:
             changed = bytearray(whole_file)
             changed[place] ^= 1
             backup.write_bytes(changed)
-            error = refused(settings_of(tmp_path / "new"), backup)
-            assert error.code == "backup_damaged", info.name
+            error = refused(target, backup)
+            assert error.code in ("backup_damaged", "backup_altered"), info.name
     assert emptied(tmp_path / "new")
     backup.write_bytes(whole_file)
-    restored(settings_of(tmp_path / "new"), backup)
+    restored(target, backup)
 
 
 def rewritten(backup: Path, change: Callable[[dict[str, bytes]], None]) -> None:
@@ -416,7 +429,7 @@ def test_rows_that_do_not_hold_together_are_refused(
     change, code = FORGERIES[name]
     rewritten(backup, lambda contents: replace_row(contents, *change))
     for folder, url in (("new", ""), ("other", database)):
-        error = refused(settings_of(tmp_path / folder, url), backup)
+        error = refused(settings_of(tmp_path / folder, url, secret_key=""), backup)
         assert error.code == code
         with opened(settings_of(tmp_path / folder, url)) as place:
             with place.database.snapshot() as connection:
@@ -510,7 +523,7 @@ def test_a_newer_backup_is_refused(tmp_path: Path, backup: Path) -> None:
 def test_a_store_that_is_not_empty_is_kept(tmp_path: Path, backup: Path, store_url: str) -> None:
     with filled_at(tmp_path / "new", store_url) as filled:
         before = every_row(filled.store)
-        error = refused(filled.store.settings, backup)
+        error = refused(with_key_of(tmp_path / "old", tmp_path / "new", store_url), backup)
         assert isinstance(error, Conflict)
         assert error.code == "store_not_empty"
         assert every_row(filled.store) == before
@@ -537,10 +550,13 @@ def test_the_commands(tmp_path: Path, backup: Path, database: str) -> None:
     told = docgen("backup", tmp_path / "b.tar", **old)
     assert "不含密钥" in told.stderr
     target: Any = environment(tmp_path / "ignored", database)
-    back = as_json("restore", tmp_path / "a.tar", "--into", tmp_path / "new", **target)
+    target["DOCGEN_SECRET_KEY"] = (tmp_path / "old/secret.key").read_text("ascii")
+    known = ("--expect-head", made["head"])
+    back = as_json("restore", tmp_path / "a.tar", "--into", tmp_path / "new", *known, **target)
     assert back["rows"] == made["rows"]
     assert not (tmp_path / "ignored").exists()
-    again = as_json("restore", tmp_path / "a.tar", "--into", tmp_path / "new", code=1, **target)
+    new = tmp_path / "new"
+    again = as_json("restore", tmp_path / "a.tar", "--into", new, *known, code=1, **target)
     assert again["errors"][0]["code"] == "store_not_empty"
     missing = as_json("restore", tmp_path / "none.tar", "--into", tmp_path / "x", code=1)
     assert missing["errors"][0]["code"] == "backup_unreadable"
@@ -569,8 +585,11 @@ def test_memory_does_not_grow_with_the_store(tmp_path: Path) -> None:
         "try: main()\n"
         "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
     )
+    with store_at(tmp_path / "old") as store, store.reading() as session:
+        known = ["--expect-head", str(head_of(session))]
     peaks = []
-    for command in (["audit", "verify"], ["backup", "b.tar"], ["restore", "b.tar", "--into", "n"]):
+    restoring = ["restore", "b.tar", "--into", "n", *known]
+    for command in (["audit", "verify"], ["backup", "b.tar"], restoring):
         run = subprocess.run(
             [sys.executable, "-c", script, *command],
             cwd=tmp_path,

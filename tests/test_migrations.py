@@ -167,7 +167,7 @@ def test_an_upgrade_with_backups_before_and_after(
     env: Any = environment(data, store_url)
     with filled_at(data, store_url) as filled:
         record_id = filled.submitted()
-    as_json("backup", tmp_path / "old.tar", **env)
+    known = ("--expect-head", as_json("backup", tmp_path / "old.tar", **env)["head"])
     assert run(later, "backup", tmp_path / "between.tar", **env)["revision"] == "0001"
     assert run(later, "migrate", **env) == {"from": "0001", "to": "0002"}
     assert run(later, "backup", tmp_path / "new.tar", **env)["revision"] == "0002"
@@ -176,13 +176,13 @@ def test_an_upgrade_with_backups_before_and_after(
 
     for name in ("old", "between", "new"):
         into = tmp_path / f"from-{name}"
-        run(later, "restore", tmp_path / f"{name}.tar", "--into", into)
+        run(later, "restore", tmp_path / f"{name}.tar", "--into", into, *known)
         assert run(later, "migrate", DOCGEN_DATA=into) == {"from": "0002", "to": "0002"}
         assert run(later, "audit", "verify", DOCGEN_DATA=into)["broken"] == 0
     back = tmp_path / "back"
-    refused = as_json("restore", tmp_path / "new.tar", "--into", back, code=1)
+    refused = as_json("restore", tmp_path / "new.tar", "--into", back, *known, code=1)
     assert refused["errors"][0]["code"] == "newer_backup"
-    as_json("restore", tmp_path / "old.tar", "--into", back)
+    as_json("restore", tmp_path / "old.tar", "--into", back, *known)
     with store_at(back) as store:
         assert record_ids(store) == {record_id}
         assert whole(store) == 3

@@ -85,7 +85,7 @@ def killed(folder: Path, url: str) -> Iterator[Callable[[str], str]]:
 def check_nothing_torn(store: Store) -> None:
     """Each record is a draft, or submitted with its files, its bytes and its audit entry."""
     whole(store)
-    assert trail.verified(store).broken == 0
+    assert {one.code for one in trail.verified(store).breaks} <= {"tail_not_anchored"}
     with store.reading() as session:
         files = list(session.scalars(select(DocumentRow.record_id)))
         noted = set(
@@ -125,7 +125,7 @@ def test_what_a_killed_service_acknowledged_is_there(tmp_path: Path, store_url: 
             noted = list(session.scalars(created))
         assert set(acknowledged) <= record_ids(store) == set(noted)
         assert len(noted) == len(set(noted))
-        assert trail.verified(store).broken == 0
+        check_nothing_torn(store)
     with served(tmp_path, env) as service:
         for record_id in acknowledged[::10]:
             assert service.ask("GET", f"/api/v1/records/{record_id}", token=secret)[0] == 200

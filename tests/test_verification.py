@@ -5,21 +5,33 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asn1crypto import keys
+from cryptography.hazmat.primitives.asymmetric import rsa
 from httpx2 import Response
+from pyhanko.sign.signers.pdf_signer import PdfTimeStamper
+from pyhanko.sign.timestamps import DummyTimeStamper
+from sqlalchemy import select
 
+from docgen.access import SERVICE
 from docgen.paths import samples_dir
+from docgen.signing.configuration import trusted
 from docgen.signing.fields import add_fields
+from docgen.signing.incremental_update import Appending
 from docgen.signing.keys import make_trial
 from docgen.signing.paper import printed
 from docgen.signing.seal import seal
+from docgen.signing.trust import Trust
 from docgen.signing.verification import WRONG_CODES, code_of, masked
+from docgen.store.tables import SignoffRow
 from docgen.uploads import MOST_BYTES
 from docgen.uploads.scans import look_for_codes
+from tests.authorities import Authority, as_asn1, pkcs8
 from tests.service import Team, at_work, picture
 from tests.signing_in import trail
 from tests.test_signing_seal import APPENDED, appended, byte_changed
@@ -203,6 +215,67 @@ def test_a_roll_back_is_an_earlier_state(public: Public) -> None:
     assert [one["field"] for one in answer["seals"]] == ["engineer"]
 
 
+def test_a_trusted_stamp_that_somebody_added_is_no_alteration(
+    public: Public, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority.made("Root")
+    private = rsa.generate_private_key(65537, 2048)
+    certificate = as_asn1(authority.issue(private.public_key(), "Time Service", stamps=True))
+    key = keys.PrivateKeyInfo.load(pkcs8(private))
+    stamper = PdfTimeStamper(DummyTimeStamper(certificate, key), field_name="timestamp-1")
+
+    def stamped(data: bytes) -> bytes:
+        return bytes(stamper.timestamp_pdf(Appending(data), "sha256").getvalue())
+
+    assert public.outcome(stamped(public.whole)) == "altered"  # by nobody that is known
+    root = (as_asn1(authority.certificate),)
+    known = replace(trusted(public.team.store.settings), tsa_roots=root)
+    monkeypatch.setattr("api.routes.verification.trusted", lambda _: known)
+    answer = public.check(stamped(public.whole)).json()
+    assert (answer["outcome"], answer["stage"]) == ("stamped_later", "signed")
+    assert public.outcome(stamped(public.first)) == "earlier"
+    assert public.outcome(stamped(public.other)) == "not_on_record"
+    page = public.check(stamped(public.whole), path="/verify/").text
+    assert "就是登记的文件，其后加了时间戳" in page
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "entry"),
+    [
+        ("name", "李四", "姓名"),
+        ("opinion", "agree_with_changes", "意见"),
+        ("comment", "另有说明", "意见"),
+        ("signed_on", date(2026, 4, 1), "签署时间"),
+        ("recorded_at", datetime(2026, 4, 20, 9, tzinfo=UTC), "签署时间"),
+    ],
+)
+def test_seals_are_held_against_the_sign_offs_on_record(
+    public: Public, column: str, value: object, entry: str
+) -> None:
+    query = select(SignoffRow).where(
+        SignoffRow.record_id == public.record["id"], SignoffRow.role == "cust_owner"
+    )
+
+    def write(new: object) -> Any:
+        with public.team.store.change(SERVICE) as unit:
+            row = unit.session.scalars(query).one()
+            old = getattr(row, column)
+            setattr(row, column, new)
+            return old
+
+    old = write(value)
+    try:
+        answer = public.check(public.whole).json()
+        assert answer["outcome"] == "signoffs_differ"
+        (found,) = answer["findings"]
+        assert (found["code"], found["place"]) == ("seal_differs", "cust_owner")
+        assert entry in found["message"]["zh"]
+        assert public.outcome(public.first) == "earlier"
+    finally:
+        write(old)
+    assert public.outcome(public.whole) == "on_record"
+
+
 def test_a_genuine_file_of_another_version_is_told_as_that(public: Public) -> None:
     assert public.outcome(public.other) == "not_on_record"
     assert public.check(public.other, public.other_code).json()["outcome"] == "on_record"
@@ -236,8 +309,9 @@ def test_an_edit_between_two_seals_and_a_forgers_seal_are_found(
     answer = public.check(forged).json()
     assert answer["outcome"] == "signer_unknown"
     assert [one["trusted"] for one in answer["seals"]] == [False]
-    added = seal(public.first, "cust_owner", forger, **given)
-    assert public.outcome(added) == "signer_unknown"
+    everybody = Trust.of(forger.certificate, *trusted(public.team.store.settings).seals)
+    added = seal(public.first, "cust_owner", forger, trust=everybody, **given)
+    assert public.outcome(added) == "altered"
     for change in APPENDED:
         assert public.outcome(appended(change)(forged)) == "altered"
 

@@ -13,10 +13,13 @@ from docgen.document import words
 from docgen.signing.verification import FileCheck, Standing
 from docgen.signing.verify import Signature
 from docgen.uploads import MOST_BYTES
+from schemas.visible import visible
 
 TONES = {
     "on_record": "good",
+    "stamped_later": "good",
     "earlier": "warn",
+    "signoffs_differ": "bad",
     "not_on_record": "warn",
     "altered": "bad",
     "signer_unknown": "bad",
@@ -63,12 +66,12 @@ def _checked(checked: FileCheck, lang: str) -> dict[str, Any]:
     said = pages.texts(lang)
     verdict = checked.verdict
     shows_seals = checked.outcome != "on_record" or verdict.signatures
-    findings = [one.message(lang) for one in verdict.findings]
+    found = checked.differences or (verdict.findings if checked.outcome == "altered" else ())
     return {
         "tone": TONES[checked.outcome],
         "heading": said[f"verify_{checked.outcome}"],
         "text": said[f"verify_{checked.outcome}_text"],
-        "findings": findings if checked.outcome == "altered" else [],
+        "findings": [one.message(lang) for one in found],
         "sha256": verdict.sha256,
         "seals": [_seal(one, lang) for one in verdict.signatures] if shows_seals else [],
     }
@@ -76,11 +79,11 @@ def _checked(checked: FileCheck, lang: str) -> dict[str, Any]:
 
 def _seal(one: Signature, lang: str) -> dict[str, Any]:
     return {
-        "role": words(lang).get(f"signoff_{one.field}", one.field),
-        "name": one.name,
-        "signer": one.signer,
+        "role": words(lang).get(f"signoff_{one.field}", visible(one.field)),
+        "name": visible(one.name),
+        "signer": visible(one.signer),
         "at": _moment(one.signed_at),
-        "stamp": f"{_moment(one.stamp.at)} {one.stamp.by}" if one.stamp else "",
+        "stamp": f"{_moment(one.stamp.at)} {visible(one.stamp.by)}" if one.stamp else "",
         "intact": one.intact,
         "trusted": one.trusted,
         "trial": one.trial,

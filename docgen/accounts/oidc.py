@@ -225,7 +225,8 @@ def _account(unit: UnitOfWork, person: OidcIdentity) -> UserRow:
         if user is not None:
             user.subject = person.subject
             user.etag += 1
-            unit.note("user.linked", ("user", user.id), username=user.username)
+            told = {"username": user.username, "oidc": user.subject}
+            unit.note("user.linked", ("user", user.id), **told)
     if user is None or user.disabled_at:
         raise NotAllowed("oidc_unknown_person")
     return user

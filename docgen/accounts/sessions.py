@@ -78,6 +78,9 @@ def sign_in(store: Store, username: str, password: str, *, address: str, old: st
         )
         if found.first() is None:
             raise NotSignedIn("wrong_password")
+        if renewed != kept:
+            told = {"password": users.fingerprint(renewed)}
+            unit.note("user.changed", ("user", user.id), username=user.username, **told)
         attempts.forget(unit.session, *targets)
         return open_for(unit, user.id, store.key, old=old)
 

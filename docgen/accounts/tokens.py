@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from docgen.access import SCOPES, Actor
 from docgen.errors import InputUnreadable, NotFound, NotSignedIn
+from docgen.store.audit_chain import text_hash
 from docgen.store.tables import ApiTokenRow, UserRow
 from docgen.store.unit_of_work import UnitOfWork
 from schemas.vocabulary import Role
@@ -61,7 +62,16 @@ def create(
     )
     unit.session.add(token)
     unit.session.flush()
-    unit.note("token.created", ("token", token.id), user=user.username, scopes=token.scopes)
+    # The hash of what is kept of a token tells nobody anything, but another token has another one.
+    fingerprint = text_hash(token.token_hash)
+    unit.note(
+        "token.created",
+        ("token", token.id),
+        user=user.username,
+        scopes=token.scopes,
+        revoked=False,
+        fingerprint=fingerprint,
+    )
     return token, text
 
 
@@ -84,7 +94,7 @@ def revoke(unit: UnitOfWork, token_id: str, user_id: str | None) -> None:
         raise NotFound("not_found.token")
     if token.revoked_at is None:
         token.revoked_at = unit.now
-        unit.note("token.revoked", ("token", token.id))
+        unit.note("token.revoked", ("token", token.id), revoked=True)
 
 
 def actor_of(session: Session, text: str, now: datetime, address: str) -> Actor:

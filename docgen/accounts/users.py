@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session as Database
 from docgen.access import ROLES, Ability, Actor
 from docgen.accounts import attempts
 from docgen.errors import Conflict, InputUnreadable, NotFound
+from docgen.store.audit_chain import text_hash
 from docgen.store.pagination import LIMIT, Page, decoded, paged
 from docgen.store.tables import ApiTokenRow, SessionRow, UserRow
 from docgen.store.unit_of_work import UnitOfWork
@@ -54,8 +55,29 @@ def add(unit: UnitOfWork, new: NewUser) -> UserRow:
     user = UserRow(id=unit.new_id(), **vars(new), etag=1, created_at=unit.now)
     unit.session.add(user)
     unit.session.flush()
-    unit.note("user.added", ("user", user.id), username=user.username, role=user.role)
+    note_added(unit, user)
     return user
+
+
+def note_added(unit: UnitOfWork, user: UserRow) -> None:
+    """Put a new account into the audit trail."""
+    unit.note(
+        "user.added",
+        ("user", user.id),
+        username=user.username,
+        role=user.role,
+        disabled=user.disabled_at is not None,
+        password=fingerprint(user.password_hash),
+        oidc=user.subject,
+    )
+
+
+def fingerprint(kept: str | None) -> str | None:
+    """Return how the trail names what is kept of a secret: its sha256, which tells nobody anything.
+
+    What is kept holds a salt, or is the hash of a random token.
+    """
+    return text_hash(kept) if kept else None
 
 
 def change(unit: UnitOfWork, user: UserRow, changes: Changes) -> UserRow:
@@ -145,7 +167,8 @@ def _put(user: UserRow, changes: Changes, now: datetime) -> dict[str, Any]:
         told["disabled"] = changes.disabled
         user.disabled_at = (user.disabled_at or now) if changes.disabled else None
     if changes.password_hash:
-        told["password"], user.password_hash = "changed", changes.password_hash
+        user.password_hash = changes.password_hash
+        told["password"] = fingerprint(changes.password_hash)
     if changes.name is not None:
         told["name"], user.name = changes.name, changes.name
     if changes.email is not None:
@@ -168,4 +191,6 @@ def _is_admin(user: UserRow) -> bool:
 
 def _revoke_tokens(unit: UnitOfWork, user: UserRow) -> None:
     open_ones = (ApiTokenRow.user_id == user.id, ApiTokenRow.revoked_at.is_(None))
-    unit.session.execute(update(ApiTokenRow).where(*open_ones).values(revoked_at=unit.now))
+    revoked = update(ApiTokenRow).where(*open_ones).values(revoked_at=unit.now)
+    for token_id in unit.session.scalars(revoked.returning(ApiTokenRow.id)):
+        unit.note("token.revoked", ("token", token_id), revoked=True)

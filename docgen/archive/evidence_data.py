@@ -7,11 +7,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import Session
 
 import docgen
 from docgen.archive import statement as names
@@ -28,6 +28,7 @@ from docgen.store.tables import (
     UserRow,
     VersionRow,
 )
+from docgen.store.tables.base import portable
 
 STAGES = {
     "archived": ("documents", "archived_document"),
@@ -119,13 +120,13 @@ class Gathered:
     def _rows(self, certificates: Mapping[str, bytes]) -> dict[str, Any]:
         ids = [one.id for one in self.attachments]
         return {
-            "users": list(map(_plain, self.users)),
-            "contract": _plain(self.contract),
-            "record": _plain(self.record),
-            "version": _plain(self.version),
-            "documents": list(map(_plain, self.documents)),
-            "attachments": list(map(_plain, self.attachments)),
-            "signoffs": list(map(_plain, self.signoffs)),
+            "users": [portable(one, BODIES) for one in self.users],
+            "contract": portable(self.contract, BODIES),
+            "record": portable(self.record, BODIES),
+            "version": portable(self.version, BODIES),
+            "documents": [portable(one, BODIES) for one in self.documents],
+            "attachments": [portable(one, BODIES) for one in self.attachments],
+            "signoffs": [portable(one, BODIES) for one in self.signoffs],
             "assets": list(self.assets),
             "paths": dict(zip(ids, self._paths(), strict=True)),
             "certificates": {path: data.decode() for path, data in certificates.items()},
@@ -206,12 +207,3 @@ def _line(entry: ChainEntry, entry_hash: str) -> bytes:
 
 def _item(path: str, kind: str, data: bytes) -> PackagedFile:
     return PackagedFile(path, kind, hashlib.sha256(data).hexdigest(), len(data))
-
-
-def _plain(row: DeclarativeBase) -> dict[str, Any]:
-    columns = [one.key for one in row.__table__.columns if one.key not in BODIES]
-    return {name: _portable(getattr(row, name)) for name in columns}
-
-
-def _portable(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date | datetime) else value

@@ -22,9 +22,10 @@ from docgen.archive.packing import Entry, bag
 from docgen.archive.statement import PackageStatement, parsed
 from docgen.errors import Conflict
 from docgen.records import records
-from docgen.records.documents import StoredDocument, row_of
-from docgen.signing.configuration import open_sealer
+from docgen.records.documents import EVIDENCE, StoredDocument, row_of
+from docgen.signing.configuration import open_sealer, trusted
 from docgen.signing.fields import add_fields, field_names
+from docgen.signing.seal_reason import SealReason
 from docgen.signing.signed_pdf import SealMark, set_seal
 from docgen.signing.verify import Signature, verify_pdf
 from docgen.store.content_address import checked
@@ -32,7 +33,7 @@ from docgen.store.tables import DocumentRow, RecordRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.templates.theme import load_theme
 
-STAGE, FORMAT, LANG = "evidence", "pdf", "zh"
+STAGE, FORMAT, LANG = EVIDENCE, "pdf", "zh"
 Render = Callable[[EvidencePage], bytes]
 
 
@@ -92,8 +93,7 @@ def packed(store: Store, actor: Actor, wanted: PackagedVersion, render: Render) 
     Conflict: seals_broken.
     """
     if not wanted.evidence:
-        evidence = _sealed(store, wanted, render)
-        wanted = _kept(store, actor, wanted, evidence)
+        wanted = _kept(store, actor, wanted, _sealed(store, wanted, render))
     return _opened(store, wanted)
 
 
@@ -109,7 +109,8 @@ def note_export(unit: UnitOfWork, package: ArchivePackage) -> None:
     )
 
 
-def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> StoredDocument:
+def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> tuple[StoredDocument, str]:
+    """Make and seal the evidence page; return it with the fingerprint of the seal's certificate."""
     with store.reading() as session:
         record = session.scalars(select(RecordRow).where(RecordRow.id == wanted.record_id)).one()
         version = session.get_one(VersionRow, (record.id, wanted.number))
@@ -125,10 +126,18 @@ def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> StoredDocu
     )
     pdf = render(_page(store, found, statement, seals))
     company = load_theme(store.settings.theme_folder).company_zh
-    mark = SealMark(names.SEAL_FIELD, company, f"封存 archived {wanted.doc_no}")
-    pdf = set_seal(store, add_fields(pdf, [mark.role]), mark, by=sealer, now=now)
+    reason = SealReason(
+        words=f"封存 archived {wanted.doc_no}",
+        role=names.SEAL_FIELD,
+        name=company,
+        signed_at=now,
+        record=found.version.record_hash or "",
+        doc_no=wanted.doc_no,
+    )
+    pdf = set_seal(store, add_fields(pdf, [reason.role]), SealMark(reason), by=sealer)
     key = hashlib.sha256(statement.written()).hexdigest()
-    return StoredDocument(FORMAT, LANG, store.blobs.put(pdf), len(pdf), key)
+    made = StoredDocument(FORMAT, LANG, store.blobs.put(pdf), len(pdf), key)
+    return made, sealer.certificate.sha256.hex()
 
 
 def _signed(store: Store, found: Gathered) -> tuple[bytes, list[Signature]]:
@@ -137,8 +146,8 @@ def _signed(store: Store, found: Gathered) -> tuple[bytes, list[Signature]]:
         return b"", []
     data = store.blobs.get(found.signed.sha256)
     fields = [name for name, done in field_names(data).items() if done]
-    verdict = verify_pdf(data, (), expected=fields, sha256=found.signed.sha256)
-    if not verdict.untouched:
+    verdict = verify_pdf(data, trusted(store.settings), expected=fields, sha256=found.signed.sha256)
+    if verdict.alterations:
         raise Conflict("seals_broken", place=found.version.doc_no)
     return data, verdict.signatures
 
@@ -162,9 +171,10 @@ def _page(
 
 
 def _kept(
-    store: Store, actor: Actor, wanted: PackagedVersion, made: StoredDocument
+    store: Store, actor: Actor, wanted: PackagedVersion, sealed: tuple[StoredDocument, str]
 ) -> PackagedVersion:
     """Keep the evidence, unless somebody else's was kept meanwhile; return whose it is now."""
+    made, seal = sealed
     key = (wanted.record_id, wanted.number, STAGE, FORMAT, LANG)
     with store.change(actor) as unit:
         lock = select(RecordRow.id).where(RecordRow.id == wanted.record_id).with_for_update()
@@ -181,6 +191,7 @@ def _kept(
                 doc_no=wanted.doc_no,
                 evidence=made.sha256,
                 statement=made.skip_key,
+                seal=seal,
             )
         sha256 = kept.sha256 if kept else made.sha256
     return PackagedVersion(

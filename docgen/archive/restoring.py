@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from asn1crypto import x509
 from sqlalchemy import ColumnElement, Date, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase
 
 from docgen.access import SERVICE
+from docgen.accounts import users
 from docgen.archive import packages
 from docgen.archive import statement as names
 from docgen.archive.bags import Bag, bags
@@ -27,11 +27,13 @@ from docgen.archive.findings import PackageVerdict
 from docgen.archive.layout import MANIFEST, PAYLOAD
 from docgen.archive.statement import PackageStatement, parsed
 from docgen.archive.verifying import verified
+from docgen.contracts import contracts
 from docgen.errors import Conflict, InputUnreadable
 from docgen.pipeline import read_contract
-from docgen.records import search
+from docgen.records import records, search
 from docgen.records.documents import StoredDocument, row_of
 from docgen.records.numbers import claim_number
+from docgen.signing.trust import Trust
 from docgen.store.tables import (
     AttachmentRow,
     ContractRow,
@@ -43,7 +45,7 @@ from docgen.store.tables import (
     UserRow,
     VersionRow,
 )
-from docgen.store.tables.base import UtcMoment
+from docgen.store.tables.base import UtcMoment, portable
 from docgen.store.unit_of_work import Store, UnitOfWork
 from schemas.values import parse_day
 
@@ -67,7 +69,7 @@ class Restored:
         return told | {"findings": [one.as_json() for one in self.verdict.findings]}
 
 
-def restore(store: Store, path: Path, trusted: Sequence[x509.Certificate]) -> Iterator[Restored]:
+def restore(store: Store, path: Path, trusted: Trust) -> Iterator[Restored]:
     """Restore every package in a zip or folder; one that does not verify is refused.
 
     Raises InputUnreadable, Conflict: restored_differs, for a number that another record has.
@@ -78,7 +80,7 @@ def restore(store: Store, path: Path, trusted: Sequence[x509.Certificate]) -> It
                 yield _one(store, bag, trusted, root.rstrip("/") or one.name)
 
 
-def _one(store: Store, bag: Bag, trusted: Sequence[x509.Certificate], place: str) -> Restored:
+def _one(store: Store, bag: Bag, trusted: Trust, place: str) -> Restored:
     verdict = verified(bag, trusted, place)
     if not verdict.good:
         return Restored(place, verdict.doc_no, "refused", verdict)
@@ -132,17 +134,14 @@ class _Restoring:
         session, rows = unit.session, self.rows
         body = self._data(names.SUBMITTED).decode()
         archived = self._data(names.RECORD).decode()
-        session.add(self._made(VersionRow, rows["version"], body=body, archived_body=archived))
+        version = self._made(VersionRow, rows["version"], body=body, archived_body=archived)
+        session.add(version)
         session.flush()
-        for kind, name in ((AttachmentRow, "attachments"), (SignoffRow, "signoffs")):
-            for row in rows[name]:
-                if "size_bytes" in row:
-                    unit.keep_blob(row["sha256"], row["size_bytes"])
-                session.add(self._made(kind, row))
-            session.flush()
-        for row in rows["documents"]:
-            unit.keep_blob(row["sha256"], row["size_bytes"])
-            session.add(self._made(DocumentRow, row))
+        for name in ("attachments", "documents"):
+            unit.keep_blobs({row["sha256"]: row["size_bytes"] for row in rows[name]})
+        files = self._added(unit, AttachmentRow, "attachments")
+        signed = self._added(unit, SignoffRow, "signoffs")
+        documents = self._added(unit, DocumentRow, "documents")
         session.add(self._evidence(unit, evidence))
         if record.number == self.statement.version:
             self._index(unit, record, body)
@@ -150,11 +149,21 @@ class _Restoring:
             "archive.restored",
             ("record", record.id),
             contract.id,
-            doc_no=self.statement.doc_no,
-            archived_hash=self.statement.archived_hash,
+            **records.named_content(version),
+            record_hash=version.record_hash,
+            archived_hash=version.archived_hash,
+            documents={f"{one.stage}/{one.format}/{one.lang}": one.sha256 for one in documents},
+            attachments={one.id: one.sha256 for one in files},
+            signed=[portable(one) for one in signed],
             evidence=hashlib.sha256(evidence).hexdigest(),
             last=self.statement.audit,
         )
+
+    def _added(self, unit: UnitOfWork, table: type[DeclarativeBase], name: str) -> list[Any]:
+        made = [self._made(table, row) for row in self.rows[name]]
+        unit.session.add_all(made)
+        unit.session.flush()
+        return made
 
     def _contract(self, unit: UnitOfWork) -> ContractRow:
         """Return the contract; one that is there stays as it is. Its people come back with it."""
@@ -169,6 +178,7 @@ class _Restoring:
             kept = self._made(ContractRow, row, body=body.decode())
             session.add(kept)
             session.flush()
+            contracts.note_created(unit, kept)
         elif kept.id != row["id"]:
             raise Conflict("restored_differs", place=row["contract_no"])
         for user_id in sorted({*self.users.values()}):
@@ -187,6 +197,7 @@ class _Restoring:
                 user.disabled_at = unit.now
                 session.add(user)
                 session.flush()
+                users.note_added(unit, user)
             self.users[row["id"]] = user.id
 
     def _record(self, unit: UnitOfWork, contract: ContractRow) -> RecordRow:

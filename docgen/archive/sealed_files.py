@@ -10,14 +10,14 @@ from asn1crypto import x509
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from docgen.archive.statement import CERTIFICATES
-from docgen.signing.damaged_pdf import damage_told
+from docgen.signing.damaged_pdf import damage_refused
 from docgen.signing.known_certificates import armoured, short
 from docgen.signing.pdf_reader import SignedPdfReader
 
 
 def attached(pdf: bytes) -> dict[str, bytes]:
     """Return the files attached to a PDF by name. InputUnreadable: unknown_file."""
-    with damage_told(), pikepdf.open(io.BytesIO(pdf)) as opened:
+    with damage_refused(), pikepdf.open(io.BytesIO(pdf)) as opened:
         found = opened.attachments
         return {name: bytes(found[name].get_file().read_bytes()) for name in found}
 
@@ -27,7 +27,7 @@ def embedded(pdf: bytes) -> list[x509.Certificate]:
 
     InputUnreadable: unknown_file.
     """
-    with damage_told():
+    with damage_refused():
         return list(_found(SignedPdfReader(pdf).embedded_signatures))
 
 

@@ -24,15 +24,15 @@ from docgen.archive.statement import PackagedFile, PackageStatement, parsed
 from docgen.errors import DocgenError, InputUnreadable
 from docgen.renderers.ooxml.package import read_record
 from docgen.signing.keys import roots
+from docgen.signing.trust import Trust
 from docgen.signing.verify import SignatureFinding, verify_pdf
 from docgen.store.audit_chain import ChainEntry
 
 SMALL = {names.STATEMENT, names.AUDIT, names.CONTRACT, names.RECORD, names.SUBMITTED}
 DOCUMENTS = {"archived_document": names.RECORD, "submitted_document": names.SUBMITTED}
-Roots = Sequence[x509.Certificate]
 
 
-def verify(path: Path, trusted: Roots) -> Iterator[PackageVerdict]:
+def verify(path: Path, trusted: Trust) -> Iterator[PackageVerdict]:
     """Give the verdict on every package in a zip or folder. InputUnreadable: none can be read."""
     if found_zips := zips(path):
         yield from _indexed(path, found_zips, trusted)
@@ -47,7 +47,7 @@ def verify(path: Path, trusted: Roots) -> Iterator[PackageVerdict]:
         yield from _beside(container, path, found)
 
 
-def verified(bag: Bag, trusted: Roots, place: str) -> PackageVerdict:
+def verified(bag: Bag, trusted: Trust, place: str) -> PackageVerdict:
     """Verify one bag."""
     examined = _Examined(bag, PackageVerdict(place), trusted)
     try:
@@ -64,7 +64,7 @@ class _Examined:
 
     bag: Bag
     verdict: PackageVerdict
-    trusted: Roots
+    trusted: Trust
     listed: dict[str, str] = field(default_factory=dict)
     small: dict[str, bytes] = field(default_factory=dict)
     counted: tuple[int, int] = (0, 0)
@@ -224,7 +224,7 @@ def _small_first(name: str) -> tuple[bool, str]:
     return not _small(name.removeprefix(PAYLOAD)), name
 
 
-def _indexed(path: Path, packages: Sequence[Path], trusted: Roots) -> Iterator[PackageVerdict]:
+def _indexed(path: Path, packages: Sequence[Path], trusted: Trust) -> Iterator[PackageVerdict]:
     """Verify the packages in a folder, and that those of its index are all there."""
     found = []
     for one in packages:

@@ -1,61 +1,102 @@
-"""The audit trail in the store: verified, anchored again, and read by those concerned."""
+"""The audit trail in the store: verified, anchored, accepted, and read by those concerned."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 from sqlalchemy.orm import Session
 
-from docgen.access import Ability, Actor
+from docgen.access import SERVICE, Ability, Actor
+from docgen.audit import rows, seals
+from docgen.audit.seals import ACCEPTED
 from docgen.contracts import contracts
+from docgen.errors import StoreFault
 from docgen.records import records
-from docgen.store.audit_chain import FIRST, Break, ChainEntry, verify
+from docgen.store.audit_chain import GENESIS, Break, ChainEntry, Head, verify
 from docgen.store.pagination import Page, decoded, paged
 from docgen.store.tables import AuditEntryRow
-from docgen.store.unit_of_work import Store
+from docgen.store.unit_of_work import Store, check_anchored, head_of, holds
 
 KIND = "audit"
 AT_ONCE = 1000
 TOLD = 100
+# How long a verification waits for the anchor of a change that was committed a moment ago.
+PATIENCE_S, PAUSE_S = 2.0, 0.05
+# Beside PostgreSQL other machines keep anchors of their own; each anchors the head every hour.
+ELSEWHERE = timedelta(hours=2)
 _NAMES = [item.name for item in fields(ChainEntry)]
-_NEWEST = (
-    select(AuditEntryRow.seq, AuditEntryRow.entry_hash).order_by(AuditEntryRow.seq.desc()).limit(1)
-)
 
 
 @dataclass
 class TrailVerdict:
-    """What a verification found: how many entries, the newest one's hash, the first breaks."""
+    """What a verification found: how many entries, the newest one's hash, the first breaks.
+
+    `accepted` are the entries by which operators went on from a trail that lacked something;
+    `seals` how many sealed files were compared, None when they were left out; `foreign_seals` how
+    many of them came out of packages, so that they prove nothing of this trail.
+    """
 
     entries: int = 0
     seq: int = 0
-    entry_hash: str = FIRST
+    entry_hash: str = GENESIS
     anchors: int = 0
     broken: int = 0
     breaks: list[Break] = field(default_factory=list)
+    accepted: list[dict[str, Any]] = field(default_factory=list)
+    seals: int | None = None
+    foreign_seals: int = 0
+
+    @property
+    def head(self) -> Head:
+        """The newest entry."""
+        return Head(self.seq, self.entry_hash)
+
+    def add(self, found: Iterable[Break]) -> None:
+        """Count breaks, and keep the first ones."""
+        for one in found:
+            self.broken += 1
+            if len(self.breaks) < TOLD:
+                self.breaks.append(one)
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
         return vars(self) | {"breaks": [one.as_json() for one in self.breaks]}
 
 
-def verified(store: Store) -> TrailVerdict:
-    """Verify the whole trail against its anchors, in pieces, while the service goes on."""
+def verified(
+    store: Store, *, known: Mapping[str, Head] | None = None, with_seals: bool = True
+) -> TrailVerdict:
+    """Verify the trail against anchors, rows and seals, in pieces, while the service goes on.
+
+    `known` are heads that were noted elsewhere, by where they come from.
+    """
     anchors = store.anchor.read()  # before the snapshot, which then holds all that they name
     with store.database.snapshot() as connection:
-        return examined(connection, anchors)
+        verdict = examined(connection, anchors)
+        verdict.add(rows.compare(connection))
+        verdict.add(
+            Break("head_differs", head.seq, {"place": place})
+            for place, head in (known or {}).items()
+            if not holds(connection, head)
+        )
+        if with_seals:
+            comparison = seals.SealComparison(store, connection)
+            verdict.add(comparison.run())
+            verdict.seals, verdict.foreign_seals = comparison.files, comparison.foreign
+        verdict.add(_unanchored(store, connection, verdict.seq))
+    return verdict
 
 
 def examined(connection: Connection, anchors: Mapping[int, str]) -> TrailVerdict:
-    """Verify the trail that a connection sees."""
+    """Verify the chain of entries that a connection sees, and nothing else."""
     verdict = TrailVerdict(anchors=len(anchors))
-    for found in verify(_counted(connection, verdict), anchors):
-        verdict.broken += 1
-        if len(verdict.breaks) < TOLD:
-            verdict.breaks.append(found)
+    verdict.add(verify(_counted(connection, verdict), anchors))
     return verdict
 
 
@@ -66,18 +107,48 @@ def entries(connection: Connection) -> Iterator[tuple[ChainEntry, str]]:
         yield ChainEntry(**{name: row[name] for name in _NAMES}), row["entry_hash"]
 
 
-def anchor_newest(store: Store) -> None:
-    """Anchor the newest entry again: a kill may have come between its commit and its anchor."""
+def anchor_newest(store: Store) -> Head:
+    """Anchor the head, if it is not: a kill may have come between its commit and its anchor.
+
+    Raises StoreFault: trail_behind, trail_not_anchored.
+    """
     with store.reading() as session:
-        newest = session.execute(_NEWEST).first()
-    if newest and newest[0] > max(store.anchor.read(), default=0):
+        newest = check_anchored(session, store.anchor)
+    if newest.seq > (store.anchor.newest() or newest).seq:
         store.anchor.keep(*newest)
+    return newest
 
 
-def head(session: Session, actor: Actor) -> tuple[int, str]:
+def begin(store: Store) -> None:
+    """Look whether the service may go on from the trail as it is, and anchor its head.
+
+    Raises StoreFault: trail_behind, trail_not_anchored; trail_behind.seal, when the newest seals
+    know entries that the trail does not hold.
+    """
+    with store.database.snapshot() as connection:
+        if found := seals.unknown_head(store, connection):
+            raise StoreFault("trail_behind.seal", place=found[0], head=found[1])
+    anchor_newest(store)
+
+
+def accept(store: Store, head: Head) -> TrailVerdict:
+    """Go on from a trail that lacks something, as an operator decided who knows an entry of it.
+
+    The anchors begin anew, the old file is set aside; the trail says so, with what was found.
+    Conflict: head_not_in_trail.
+    """
+    verdict = verified(store)
+    found = Counter(one.code for one in verdict.breaks)
+    with store.change(SERVICE, accepted=head) as unit:
+        anchored = str(store.anchor.newest() or "")
+        unit.note(ACCEPTED, ("trail", "audit"), head=str(head), anchored=anchored, found=found)
+    return verdict
+
+
+def head(session: Session, actor: Actor) -> Head:
     """Return number and hash of the newest entry, to be noted elsewhere. Raises NotAllowed."""
     actor.need(Ability.administer)
-    return session.execute(_NEWEST).first() or (0, FIRST)
+    return head_of(session)
 
 
 def of_contract(
@@ -114,7 +185,24 @@ def _counted(connection: Connection, verdict: TrailVerdict) -> Iterator[tuple[Ch
     for entry, stored in entries(connection):
         verdict.entries += 1
         verdict.seq, verdict.entry_hash = entry.seq, stored
+        if entry.action == ACCEPTED:
+            verdict.accepted.append({"seq": entry.seq, "at": entry.at, "detail": entry.detail})
         yield entry, stored
+
+
+def _unanchored(store: Store, connection: Connection, seq: int) -> Iterator[Break]:
+    """Find entries after the newest anchor: somebody added them, or a kill came before theirs."""
+    end = monotonic() + PATIENCE_S
+    while (anchored := store.anchor.newest()) and anchored.seq < seq and monotonic() < end:
+        sleep(PAUSE_S)
+    if anchored is None or anchored.seq >= seq:  # none at all: the chain's verdict says so
+        return
+    if not store.database.is_sqlite:
+        query = select(AuditEntryRow.at).where(AuditEntryRow.seq > anchored.seq)
+        oldest = connection.scalar(query.order_by(AuditEntryRow.seq).limit(1))
+        if oldest and datetime.fromisoformat(oldest) > store.clock() - ELSEWHERE:
+            return
+    yield Break("tail_not_anchored", seq, {"anchored": anchored.seq})
 
 
 def _seq(row: AuditEntryRow) -> int:

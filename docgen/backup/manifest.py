@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from docgen.errors import InputUnreadable
+from docgen.store.audit_chain import Head
 
 FORMAT = 1
 HEAD, MANIFEST, ANCHOR, KEY = (
@@ -40,6 +41,11 @@ class Manifest:
     others: dict[str, str]
     audit: dict[str, Any]
 
+    @property
+    def head(self) -> Head:
+        """The head of its trail."""
+        return Head(int(self.audit["seq"]), str(self.audit["entry_hash"]))
+
     def written(self) -> bytes:
         """Write it."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=1).encode()
@@ -53,6 +59,7 @@ class Manifest:
             "rows": {name: content.count for name, content in self.tables.items()},
             "files": self.blobs.count,
             "size_bytes": self.blobs.size_bytes,
+            "head": str(self.head),
             "with_key": KEY in self.others,
             "audit": self.audit,
         }

@@ -22,6 +22,9 @@ from docgen.backup.manifest import (
     Tally,
     parsed,
 )
+from docgen.backup.place import StoreParts
+from docgen.backup.proof import PROOF, BackupProof, ProofVerdict, check
+from docgen.backup.proof import parsed as parsed_proof
 from docgen.backup.tar import MOST_BYTES, entries
 from docgen.errors import InputUnreadable
 from docgen.store.content_address import SHA256, shard
@@ -34,7 +37,14 @@ class Backup:
         """Check the whole file. InputUnreadable: backup_unreadable, backup_damaged, …"""
         self.path = path
         self.others: dict[str, bytes] = {}
+        self.manifest_bytes = b""
+        self._proof: BackupProof | None = None
         self.manifest = self._checked()
+
+    def verdict(self, place: StoreParts) -> ProofVerdict:
+        """Say what its proof is worth at the place that it is to be restored to."""
+        assert self._proof
+        return check(place, self.manifest_bytes, self._proof)
 
     def rows(self) -> Iterator[tuple[str, list[bytes]]]:
         """Give tables and some lines of their rows, in the order in which they were written."""
@@ -60,9 +70,11 @@ class Backup:
         manifest = None
         for name, data in found:
             if manifest:
-                raise InputUnreadable("backup_damaged", place=name)
-            if name == MANIFEST:
-                manifest = parsed(data)
+                if name != PROOF or self._proof:
+                    raise InputUnreadable("backup_damaged", place=name)
+                self._proof = parsed_proof(data)
+            elif name == MANIFEST:
+                manifest, self.manifest_bytes = parsed(data), data
             elif name.startswith(ROWS):
                 rows = _unpacked(name, data)
                 tables[_table(name)].add(rows, count=rows.count(b"\n"))
@@ -70,8 +82,8 @@ class Backup:
                 blobs.add_blob(_blob(name, data), len(data))
             else:
                 self.others[name] = data
-        if manifest is None:
-            raise InputUnreadable("backup_damaged", place=MANIFEST)
+        if manifest is None or self._proof is None:
+            raise InputUnreadable("backup_damaged", place=PROOF if manifest else MANIFEST)
         _compare(manifest, tables, blobs, self.others)
         return manifest
 

@@ -7,6 +7,8 @@ empty store, and can be begun again.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
+from docgen.audit import rows
 from docgen.audit.trail import examined
 from docgen.backup.manifest import ANCHOR, BLOBS, KEY, SEALS, Manifest, Tally
 from docgen.backup.place import StoreParts
@@ -22,9 +25,10 @@ from docgen.backup.rows import advance_numbers, reader, tables
 from docgen.errors import Conflict, InputUnreadable, StoreFault
 from docgen.files.output import writing_aside
 from docgen.records import search
-from docgen.signing.keys import CERTIFICATE_NAME, SEAL_NAME
+from docgen.signing.keys import CERTIFICATE_NAME, SEAL_NAME, roots
 from docgen.store import migrations
-from docgen.store.tables import RecordRow, VersionRow
+from docgen.store.audit_chain import Break, Head
+from docgen.store.tables import AuditEntryRow, RecordRow, VersionRow
 
 AT_ONCE = 200
 _SEAL = re.compile(
@@ -32,31 +36,83 @@ _SEAL = re.compile(
 )
 
 
-def restore(place: StoreParts, path: Path, *, own_key: bool) -> Manifest:
-    """Make the store of a backup in an empty place; `own_key` says that a setting gives the key.
+@dataclass(frozen=True)
+class RestoredBackup:
+    """What was restored: the manifest, what its rows differ in from its trail, and what was left.
 
-    Raises InputUnreadable (backup_damaged, newer_backup), Conflict (store_not_empty),
-    StoreFault.
+    `left_out` are seal certificates that no entry names, in a backup whose writer is not proven.
     """
-    backup = Backup(path)
-    manifest = backup.manifest
+
+    manifest: Manifest
+    breaks: list[Break]
+    left_out: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        told = {"breaks": [one.as_json() for one in self.breaks], "left_out": self.left_out}
+        return self.manifest.as_json() | told
+
+
+def restore(place: StoreParts, backup: Backup, *, expected: Head) -> RestoredBackup:
+    """Make the store of a backup in an empty place; its trail must have the `expected` head.
+
+    A proven backup is taken as it is, with what its trail says against it; of any other, trail
+    and rows have to agree. Raises InputUnreadable (backup_damaged, newer_backup, backup_altered),
+    Conflict (backup_head_differs, store_not_empty), StoreFault.
+    """
+    manifest, verdict = backup.manifest, backup.verdict(place)
+    if verdict.altered:
+        raise InputUnreadable("backup_altered", place=str(backup.path))
+    if manifest.head != expected:
+        raise Conflict("backup_head_differs", place=str(backup.path), found=manifest.head)
     _refuse_newer(manifest)
     with place.database.begun() as connection:
         _prepare(place, connection, manifest)
         _load(connection, backup)
         migrations.upgrade(connection)
         _check(connection, backup)
+        breaks = list(rows.compare(connection))
+        if not verdict.proven and (breaks or manifest.audit["broken"]):
+            raise InputUnreadable("backup_altered.trail", place=_first(breaks))
+        trusted = None if verdict.proven else _named_seals(connection)
         advance_numbers(connection, tables(connection))
         _index(connection)
         for data in backup.blobs():
             place.blobs.put(data)
     with writing_aside(place.anchor.path, 0o600) as file:
         file.write(backup.others[ANCHOR])
+    left_out = _left_out(backup.others, trusted)
     for name, data in backup.others.items():
         path = place.folder / name
-        if (name == KEY and not own_key) or _SEAL.fullmatch(name):
+        own_key = name == KEY and not place.settings.secret_key
+        if own_key or (_SEAL.fullmatch(name) and name not in left_out):
             _put(path, data, 0o644 if path.suffix == ".pem" else 0o600)
-    return manifest
+    return RestoredBackup(manifest, breaks, left_out)
+
+
+def _first(breaks: list[Break]) -> str:
+    return breaks[0].message("en") if breaks else "audit"
+
+
+def _named_seals(connection: Connection) -> set[str]:
+    """Return the fingerprints of the certificates that the trail names as those of its seals."""
+    sealing = ("record.submitted", "record.signed", "archive.sealed")
+    query = select(AuditEntryRow.detail).where(AuditEntryRow.action.in_(sealing))
+    details = connection.scalars(query.execution_options(yield_per=AT_ONCE))
+    return {str(rows.detail_of(detail).get("seal")) for detail in details}
+
+
+def _left_out(others: Mapping[str, bytes], trusted: set[str] | None) -> list[str]:
+    """Name the seal's files that are not to be trusted: `trusted` None means all are."""
+    if trusted is None:
+        return []
+    names = [name for name in others if _SEAL.fullmatch(name) and name.endswith(".pem")]
+    left = [
+        name
+        for name in names
+        if not {one.sha256.hex() for one in roots(others[name], name)} <= trusted
+    ]
+    return [*left, SEAL_NAME] if CERTIFICATE_NAME in left and SEAL_NAME in others else left
 
 
 def _put(path: Path, data: bytes, mode: int) -> None:

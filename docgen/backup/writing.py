@@ -28,24 +28,35 @@ from docgen.backup.manifest import (
     Tally,
 )
 from docgen.backup.place import StoreParts
+from docgen.backup.proof import PROOF, prove
 from docgen.backup.rows import line, tables
 from docgen.backup.tar import MODE, TarWriter
-from docgen.errors import OutputRefused, SettingWrong, StoreFault
+from docgen.errors import DocgenError, OutputRefused, SettingWrong, StoreFault
 from docgen.files.output import writing_aside
 from docgen.signing.keys import CERTIFICATE_NAME, SEAL_NAME
 from docgen.signing.known_certificates import armoured, known, short
 from docgen.store import migrations
 from docgen.store.content_address import shard
 from docgen.store.locks import no_sweep
+from docgen.store.unit_of_work import head_of
 
 PART_BYTES = 4 << 20
 TOLD = 20
 
 
-def write(place: StoreParts, path: Path, *, now: datetime, with_key: bool = False) -> Manifest:
+@dataclass(frozen=True)
+class WrittenBackup:
+    """A backup's manifest; `unsealed` is why the seal could not sign it, where it could not."""
+
+    manifest: Manifest
+    unsealed: DocgenError | None
+
+
+def write(place: StoreParts, path: Path, *, now: datetime, with_key: bool = False) -> WrittenBackup:
     """Write the store to a new file, while the service goes on.
 
-    Raises OutputRefused (file_exists, no_space, not_writable), SettingWrong (no_key_file),
+    Raises OutputRefused (file_exists, no_space, not_writable), SettingWrong (no_key_file,
+    secret_missing),
     StoreFault (backup_incomplete: bytes that rows name are missing or damaged).
     """
     _refuse_existing(path)
@@ -71,12 +82,15 @@ class _Making:
     others: dict[str, str] = field(default_factory=dict)
     lost: list[StoreFault] = field(default_factory=list)
 
-    def made(self, anchors: Mapping[int, str], key: bytes) -> Manifest:
+    def made(self, anchors: Mapping[int, str], key: bytes) -> WrittenBackup:
         """Write everything, in the order in which it is needed."""
-        head = {"format": FORMAT, "docgen": docgen.__version__, "made_at": self.now.isoformat()}
-        self._other(HEAD, json.dumps(head).encode())
+        begin = {"format": FORMAT, "docgen": docgen.__version__, "made_at": self.now.isoformat()}
+        self._other(HEAD, json.dumps(begin).encode())
         found = {table.name: table for table in tables(self.connection)}
         contents = {name: self._rows(table) for name, table in found.items()}
+        head = head_of(self.connection)
+        # A change's anchor comes after its commit: those of the last changes may not be there yet.
+        anchors = dict([head]) | dict(anchors) if anchors else anchors
         verdict = examined(self.connection, anchors)
         lines = (f"{seq} {anchors[seq]}\n" for seq in sorted(anchors))
         self._other(ANCHOR, "".join(lines).encode())
@@ -96,9 +110,11 @@ class _Making:
             others=self.others,
             audit=verdict.as_json(),
         )
+        proof, unsealed = prove(self.place, manifest.written())
         self.tar.add(MANIFEST, manifest.written())
+        self.tar.add(PROOF, proof.written())
         self.tar.end()
-        return manifest
+        return WrittenBackup(manifest, unsealed)
 
     def _other(self, name: str, data: bytes) -> None:
         self.others[name] = hashlib.sha256(data).hexdigest()

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from docgen.cli.console import (
     REFUSED,
     err,
     errors_told,
+    escape,
     out,
     print_json,
     show_error,
@@ -137,7 +137,7 @@ def coverage_command(
             show_error(name, failure)
         missing = len(errors_of(problems))
         out.print(
-            f"合同 {agreed.contract_no}：{len(agreed.objects)} 个对象，"
+            f"合同 {escape(agreed.contract_no)}：{len(agreed.objects)} 个对象，"
             f"缺 {missing} 个 (missing {missing})"
         )
     if failures or errors_of(problems):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import closing
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from docgen.cli.console import OK, SURROUNDINGS, errors_told, out, print_json
+from docgen.cli.console import OK, SURROUNDINGS, errors_told, escape, out, print_json
 from docgen.cli.options import AsJson
 from docgen.operations.doctor import examine
 from docgen.settings import load_settings
@@ -24,17 +25,21 @@ def serve_command(
 ) -> None:
     """启动 API 服务。Serve the API, on loopback unless told otherwise.
 
-    退出码: 0 被 SIGTERM 停止，手上的请求已做完; 3 设置、数据目录或数据库不可用。
+    退出码: 0 被 SIGTERM 停止，手上的请求已做完; 3 设置、数据目录或数据库不可用，或审计链缺了什么。
     """
     import uvicorn
 
+    from docgen.audit import trail
     from docgen.cli.accounts import setup_code
     from docgen.logs import set_up_logging
+    from docgen.store.unit_of_work import Store
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))  # uvicorn sends it on when it is done
     with errors_told():
         settings = load_settings()
         code = setup_code(settings)  # refusals are told here, and not by a server half started
+        with closing(Store.open(settings)) as store:
+            trail.begin(store)
     if code:
         out.print(f"尚无管理员。初始化码（24 小时内有效，用一次）：[bold]{code}[/]")
         out.print("There is no administrator. Use this code once, with POST /api/v1/setup.")
@@ -70,5 +75,6 @@ def _table(findings: list[HealthFinding]) -> Table:
     table = Table("", "检查", "结果", "补救")
     for finding in findings:
         mark = "[green]✓[/]" if finding.good else "[red]✗[/]"
-        table.add_row(mark, finding.subject, finding.detail, "" if finding.good else finding.remedy)
+        remedy = "" if finding.good else finding.remedy
+        table.add_row(mark, *map(escape, (finding.subject, finding.detail, remedy)))
     return table

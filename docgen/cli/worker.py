@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from docgen.audit import trail
 from docgen.batches.handlers import handlers
 from docgen.batches.postgres import PostgresWorkers
 from docgen.batches.worker import WorkerContext
@@ -23,13 +24,14 @@ from docgen.templates.catalog import FORMATS
 def worker_command() -> None:
     """处理批量任务，可在多台机器上各起若干。Work on batches, on any number of machines.
 
-    退出码: 0 被 SIGTERM 停止; 3 设置、数据目录或数据库不可用。
+    退出码: 0 被 SIGTERM 停止; 3 设置、数据目录或数据库不可用，或审计链缺了什么。
     """
     with errors_told():
         settings = load_settings()
         if not settings.database.startswith("postgresql"):  # beside SQLite the service works itself
             raise SettingWrong("worker_needs_postgresql", place="DOCGEN_DATABASE")
         store = Store.open(settings)
+        trail.begin(store)
     set_up_logging(settings.log)
     # One child more than work on batches at once, for whoever waits.
     pool = children(replace(settings, jobs=settings.jobs + 1), FORMATS)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from docgen.access import Ability, Actor
 from docgen.errors import Conflict, NotFound, RecordRefused
 from docgen.pipeline import read_contract
+from docgen.store.audit_chain import text_hash
 from docgen.store.etags import check_etag
 from docgen.store.pagination import Page, decoded, paged
 from docgen.store.tables import ContractRow, MemberRow, RecordRow, UserRow
@@ -40,8 +41,14 @@ def create(unit: UnitOfWork, data: bytes) -> ContractRow:
     unit.session.flush()
     member = MemberRow(contract_id=row.id, user_id=unit.actor.user_id, created_at=unit.now)
     unit.session.add(member)
-    unit.note("contract.created", ("contract", row.id), row.id, contract_no=row.contract_no)
+    note_created(unit, row)
     return row
+
+
+def note_created(unit: UnitOfWork, row: ContractRow) -> None:
+    """Put a new contract into the audit trail, with what it contains."""
+    told = {"contract_no": row.contract_no, "body": text_hash(row.body)}
+    unit.note("contract.created", ("contract", row.id), row.id, **told)
 
 
 def change(unit: UnitOfWork, contract_id: str, data: bytes, etag: str) -> ContractRow:
@@ -56,7 +63,8 @@ def change(unit: UnitOfWork, contract_id: str, data: bytes, etag: str) -> Contra
         setattr(row, name, value)
     row.etag += 1
     row.updated_at = unit.now
-    unit.note("contract.changed", ("contract", row.id), row.id, etag=row.etag)
+    told = {"etag": row.etag, "body": text_hash(row.body)}
+    unit.note("contract.changed", ("contract", row.id), row.id, **told)
     return row
 
 

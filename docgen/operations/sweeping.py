@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, exists, select, union_all
 
+from docgen.audit import trail
 from docgen.batches.retention import sweep_batches
 from docgen.store.blobs import sweep as sweep_blobs
 from docgen.store.locks import the_sweep
@@ -86,6 +87,7 @@ class Sweeper:
     def _run(self) -> None:
         while not self._ending.wait(self._every_s):
             try:
+                trail.anchor_newest(self._store)  # what other machines did is anchored here as well
                 log.info("swept: %s", sweep(self._store, datetime.now(UTC)).as_json())
             except Exception:  # whatever it is, the next hour's sweep is tried all the same
                 log.exception("sweeping failed")

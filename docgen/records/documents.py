@@ -18,7 +18,7 @@ from docgen.store.database import insert_into
 from docgen.store.tables import ContractRow, DocumentRow, RecordRow, RenderingRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 
-SIGNED = "signed"  # the stage of a document with the seals of its sign-offs
+SIGNED, EVIDENCE = "signed", "evidence"  # stages of the files that seals are set in
 # States in which the content of a version can change no more.
 FIXED = frozenset({"submitted", "in_review", "returned", "approved", "archived"})
 
@@ -117,6 +117,11 @@ def keep_documents(
         unit.session.merge(row_of((version.record_id, version.number), stage, one, unit.now))
 
 
+def named_documents(stage: str, made: Mapping[str, StoredDocument]) -> dict[str, str]:
+    """Return how entries name the files of a version: stage/format/language and sha256."""
+    return {f"{stage}/{one.format}/{one.lang}": one.sha256 for one in made.values()}
+
+
 def row_of(where: tuple[str, int], stage: str, made: StoredDocument, now: datetime) -> DocumentRow:
     """Return the row that names a file of a version (record id, number)."""
     record_id, number = where
@@ -163,6 +168,13 @@ def remember_file(unit: UnitOfWork, found: DocumentRequest, made: StoredDocument
     if found.fixed:
         _, version = visible(unit.session, unit.actor, found.record_id, found.number)
         keep_documents(unit, version, found.stage, {made.format: made})
+        unit.note(
+            "document.rendered",
+            ("record", found.record_id),
+            found.contract_id,
+            doc_no=found.doc_no,
+            documents=named_documents(found.stage, {made.format: made}),
+        )
 
 
 def note_access(unit: UnitOfWork, found: DocumentRequest, sha256: str) -> None:

@@ -18,6 +18,7 @@ from docgen.records.drafts import Draft, read_draft
 from docgen.records.numbers import claim_number, next_number
 from docgen.records.states import Step, refuse, wrong_state
 from docgen.rules.contract import named_in
+from docgen.store.audit_chain import text_hash
 from docgen.store.etags import check_etag
 from docgen.store.pagination import Page, decoded, paged
 from docgen.store.tables import (
@@ -100,7 +101,7 @@ def create(unit: UnitOfWork, data: bytes, *, code: str = "") -> SavedRecord:
     unit.session.flush()
     unit.session.add(version)
     _index(unit, record, draft)
-    note_record(unit, "record.created", record, doc_no=record.doc_no)
+    note_record(unit, "record.created", record, **named_content(version))
     announce_record(unit, "record.created", record, version)
     return SavedRecord(record, version, draft.problems)
 
@@ -115,7 +116,7 @@ def change(unit: UnitOfWork, record_id: str, data: bytes, etag: str) -> SavedRec
     record.doc_date, record.prepared_by = draft.day, _prepared_by(draft)
     touched(unit, record)
     _index(unit, record, draft)
-    note_record(unit, "record.changed", record, etag=record.etag)
+    note_record(unit, "record.changed", record, etag=record.etag, **named_content(version))
     return SavedRecord(record, version, draft.problems)
 
 
@@ -199,6 +200,11 @@ def contract_of(session: Session, record: RecordRow) -> ContractRow:
 def note_record(unit: UnitOfWork, action: str, record: RecordRow, **detail: object) -> None:
     """Put what was done to a record into the audit trail."""
     unit.note(action, ("record", record.id), record.contract_id, **detail)
+
+
+def named_content(version: VersionRow) -> dict[str, str]:
+    """Return what an entry names of a version whose content it sets."""
+    return {"doc_no": version.doc_no, "state": version.state, "body": text_hash(version.body)}
 
 
 def announce_record(

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from docgen.errors import Conflict
 from docgen.records import search
-from docgen.records.records import need_author, note_record, touched, visible
+from docgen.records.records import named_content, need_author, note_record, touched, visible
 from docgen.records.states import Step, refuse, wrong_state
 from docgen.store.tables import RecordRow, VersionRow
 from docgen.store.unit_of_work import UnitOfWork
@@ -47,7 +47,7 @@ def revise(unit: UnitOfWork, record_id: str, reason: str) -> tuple[RecordRow, Ve
     )
     unit.session.add(version)
     search.index_record(unit.session, record.seq, body, doc_no)
-    note_record(unit, "record.revised", record, doc_no=doc_no, reason=reason)
+    note_record(unit, "record.revised", record, reason=reason, **named_content(version))
     unit.tell("record.revised", record.contract_id, id=record.id, doc_no=doc_no)
     return record, version
 

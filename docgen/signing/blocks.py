@@ -14,7 +14,7 @@ from pikepdf import Array, Dictionary, Matrix, NameTree, Page, Pdf
 
 from docgen.errors import InputUnreadable
 from docgen.renderers.pdf.pdf import SIGN_PREFIX, Box
-from docgen.signing.damaged_pdf import damage_told
+from docgen.signing.damaged_pdf import damage_refused
 
 _NEAR = 0.05  # points; WeasyPrint writes six digits
 _PAINTS = frozenset({"S", "s", "f", "F", "f*", "B", "B*", "b", "b*", "n"})
@@ -27,7 +27,7 @@ def blocks(pdf_bytes: bytes) -> dict[str, Box]:
 
     Raises InputUnreadable: unknown_file, signoff_off_page, signoff_split.
     """
-    with damage_told(), pikepdf.open(io.BytesIO(pdf_bytes)) as pdf:
+    with damage_refused(), pikepdf.open(io.BytesIO(pdf_bytes)) as pdf:
         return dict(_found(pdf))
 
 
@@ -48,14 +48,14 @@ def _box(
     drawn: tuple[Page, dict[int, list[tuple[Rect, bool]]]],
 ) -> Box:
     page, frames = drawn
-    own = [
+    framing = [
         frame
         for frame in frames[number]
         if abs(frame[0][0] - corner[0]) < _NEAR and abs(frame[0][3] - corner[1]) < _NEAR
     ]
-    if not own or not all(closed for _, closed in own):
+    if not framing or not all(closed for _, closed in framing):
         raise InputUnreadable("signoff_split.open_frame", place=name)
-    (x1, y1, x2, y2), _ = max(own)
+    (x1, y1, x2, y2), _ = max(framing)
     left, low, right, high = map(float, page.mediabox.as_list())
     if not (left <= x1 < x2 <= right and low <= y1 < y2 <= high):
         raise InputUnreadable("signoff_off_page.block", place=name)

@@ -1,4 +1,4 @@
-"""A damaged PDF is told as such: its readers raise many things, and none of them is our fault."""
+"""A damaged PDF is refused as such: the libraries that read it raise many kinds of errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAMAGES = (
 
 
 @contextmanager
-def damage_told() -> Iterator[None]:
+def damage_refused() -> Iterator[None]:
     """Turn what a broken file raises inside into InputUnreadable: unknown_file."""
     try:
         yield

@@ -18,7 +18,7 @@ from pyhanko.sign.fields import (
 from docgen.errors import Conflict, InputUnreadable
 from docgen.renderers.pdf.pdf import Box
 from docgen.signing.blocks import blocks
-from docgen.signing.damaged_pdf import damage_told
+from docgen.signing.damaged_pdf import damage_refused
 from docgen.signing.incremental_update import Appending
 
 
@@ -39,7 +39,7 @@ def add_fields(pdf_bytes: bytes, roles: Sequence[str] | None = None) -> bytes:
         raise _no_block(missing)
     if field_names(pdf_bytes):
         raise Conflict("fields_exist")
-    with damage_told():
+    with damage_refused():
         writer = Appending(pdf_bytes)
         for name, box in chosen:
             append_signature_field(writer, _spec(field_name(name), box))
@@ -57,7 +57,7 @@ def field_names(pdf_bytes: bytes) -> dict[str, bool]:
 
     InputUnreadable: unknown_file.
     """
-    with damage_told():
+    with damage_refused():
         reader = PdfFileReader(io.BytesIO(pdf_bytes))
         return {
             name: value is not None

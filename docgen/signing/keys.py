@@ -36,13 +36,8 @@ from docgen.files.output import writing_aside
 SEAL_NAME = "seal.p12"
 CERTIFICATE_NAME = "seal.pem"
 TRIAL = "试用 trial"
-TRIAL_DAYS = 730
-LEAST_BITS = 2048  # of an RSA key
-HINT_ZH = "请更换密钥与证书，见 docs/signing.md；旧证书留在数据目录的 seals，旧签章靠它验证。"
-HINT_EN = (
-    "Replace key and certificate, see docs/signing.md; the old certificate stays in the data"
-    " folder's seals, where old seals find it."
-)
+TRIAL_DAYS = 730  # two years: docgen doctor reminds of it
+LEAST_BITS = 2048  # of an RSA key (NIST SP 800-131A, table 2)
 
 
 class Sealer(Protocol):

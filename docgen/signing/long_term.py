@@ -61,9 +61,9 @@ def made_lasting(pdf: bytes, sealer: Sealer, by: Lasting, now: datetime) -> byte
     Raises SettingWrong: lta_incomplete; RenderFailed: tsa_failed.
     """
     signer, certificate = sealer.signer(), sealer.certificate
-    own = [certificate] if certificate.self_issued else []
+    trial = [certificate] if certificate.self_issued else []
     context = ValidationContext(
-        trust_roots=[*by.roots, *own],
+        trust_roots=[*by.roots, *trial],
         allow_fetching=False,
         moment=now,
         crls=by.crls,

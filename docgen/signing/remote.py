@@ -68,8 +68,8 @@ class RemoteSealer:
             raise RenderFailed("signer_failed", place=self.url, why=wrong.why) from wrong
 
     def _headers(self, kind: str) -> dict[str, str]:
-        own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return {"Accept": kind} | own
+        authorization = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return {"Accept": kind} | authorization
 
 
 class RemoteSigner(Signer):

@@ -22,7 +22,7 @@ PROBE = hashlib.sha256(b"docgen doctor\n").digest()
 
 
 class TimeAuthority(TimeStamper):
-    """A time-stamping service, whose stamps are looked at before they are used.
+    """A time-stamping service, whose stamps are checked before they are used.
 
     Where there are `roots`, its certificate has to come from one of them. What goes wrong raises
     RenderFailed: tsa_failed.
@@ -50,7 +50,7 @@ class TimeAuthority(TimeStamper):
         """Return a stamp on a digest, as it should be."""
         try:
             token = await super().async_timestamp(message_digest, md_algorithm)
-            await self._look_at(token, message_digest)
+            await self._check(token, message_digest)
         except Unanswered as wrong:
             raise RenderFailed("tsa_failed", place=self.url, why=wrong.why) from wrong
         except TimestampRequestError as wrong:
@@ -59,13 +59,14 @@ class TimeAuthority(TimeStamper):
             raise RenderFailed("tsa_failed.no_stamp", place=self.url) from wrong
         return token
 
-    async def _look_at(self, token: cms.ContentInfo, digest: bytes) -> None:
+    async def _check(self, token: cms.ContentInfo, digest: bytes) -> None:
         found = token["content"]
         context = ValidationContext(
             trust_roots=[*self.roots], allow_fetching=False, moment=moment_of(found)
         )
-        told = await validate_tst_signed_data(found, context, lambda _: digest)
-        status = TimestampSignatureStatus(**told)
+        status = TimestampSignatureStatus(
+            **await validate_tst_signed_data(found, context, lambda _: digest)
+        )
         if not (status.intact and status.valid):
             raise RenderFailed("tsa_failed.wrong_signature", place=self.url)
         if self.roots and not status.trusted:
@@ -73,6 +74,6 @@ class TimeAuthority(TimeStamper):
 
 
 def moment_of(stamp: cms.SignedData) -> datetime:
-    """Return the time that a stamp tells."""
+    """Return the time that a stamp states."""
     moment: datetime = stamp["encap_content_info"]["content"].parsed["gen_time"].native
     return moment

@@ -74,12 +74,12 @@ class TokenSealer:
                 place=str(self.place),
                 reason=str(wrong) or type(wrong).__name__,
             ) from wrong
-        own = [one for label, one in made if label == self.place.label]
-        if len(own) != 1:
+        sealing = [one for label, one in made if label == self.place.label]
+        if len(sealing) != 1:
             raise SettingWrong(
-                "seal_missing.token", place=str(self.place), reason=f"{len(own)} certificates"
+                "seal_missing.token", place=str(self.place), reason=f"{len(sealing)} certificates"
             )
-        return own + [one for label, one in made if one.ca and label != self.place.label]
+        return sealing + [one for label, one in made if one.ca and label != self.place.label]
 
     def signer(self) -> Signer:
         """Return what makes a signature."""

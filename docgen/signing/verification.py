@@ -1,18 +1,16 @@
-"""What the public verification page tells: how a version stands, and whether a file is the one.
+"""What the public verification page shows: the state of a version, and whether a file is genuine.
 
-Whoever holds a paper knows its code; nothing is told without one, and of a draft nothing at all.
+Whoever holds a paper knows its code; without one nothing is shown, and of a draft nothing at all.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
-from asn1crypto import x509
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -22,8 +20,10 @@ from docgen.accounts.sessions import nobody
 from docgen.contracts.contracts import model_of
 from docgen.errors import NotFound
 from docgen.records.records import contract_of, signoffs
-from docgen.signing.signed_pdf import STAGE
-from docgen.signing.verify import SignatureVerdict, verify_pdf
+from docgen.signing.comparison import compare
+from docgen.signing.signed_pdf import STAGE, reasons
+from docgen.signing.trust import Trust
+from docgen.signing.verify import SignatureFinding, SignatureVerdict, verify_pdf
 from docgen.store.tables import DocumentRow, RecordRow, VersionRow
 from docgen.store.unit_of_work import Store
 from schemas.catalog import record_model
@@ -35,9 +35,18 @@ CODE = re.compile(r"[0-9A-F]{16}")
 _FILLING = re.compile(r"[\s-]+")
 _AFTER_HEX = "g"
 Outcome = Literal[
-    "on_record", "earlier", "not_on_record", "altered", "signer_unknown", "unsigned", "unreadable"
+    "on_record",
+    "stamped_later",
+    "earlier",
+    "signoffs_differ",
+    "not_on_record",
+    "altered",
+    "signer_unknown",
+    "unsigned",
+    "unreadable",
 ]
-WHOLE = ("not_on_record", "signer_unknown", "unsigned")
+UNALTERED = ("not_on_record", "signer_unknown", "unsigned")
+"""What a file may show by itself that is one on record, or was one."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +65,16 @@ class Standing:
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What was found of a file. `stage` says which one on record it is, or comes before."""
+    """What was found of a file. `stage` says which one on record it is, or comes before.
+
+    A file that is `stamped_later` is one on record, with trusted time stamps or proofs after it.
+    Where the `signoffs_differ`, the seals in a genuine file say something else than the records.
+    """
 
     outcome: Outcome
     verdict: SignatureVerdict
     stage: str = ""
+    differences: tuple[SignatureFinding, ...] = ()
 
 
 def code_of(text: str) -> str:
@@ -84,13 +98,28 @@ def standing(store: Store, text: str, address: str) -> Standing:
     raise NotFound("no_such_code")
 
 
-def examine(data: bytes, certificates: Sequence[bytes]) -> SignatureVerdict:
+def examine(data: bytes, trust: Trust) -> SignatureVerdict:
     """Verify a file's signatures; for a child, since anybody may send anything."""
-    return verify_pdf(data, [x509.Certificate.load(one) for one in certificates])
+    return verify_pdf(data, trust)
 
 
 def compared(store: Store, one: Standing, data: bytes, verdict: SignatureVerdict) -> FileCheck:
-    """Compare a file with those on record of a version."""
+    """Compare a file with those on record of a version, and its seals with the sign-offs."""
+    check = _compared(store, one, data, verdict)
+    if check.stage != STAGE:
+        return check
+    with store.reading() as session:
+        version = session.get_one(VersionRow, (one.record_id, one.number))
+        due = reasons(session, version, signoffs(session, one.record_id, one.number))
+    found = [
+        each
+        for each in compare(verdict.signatures, due)
+        if check.outcome != "earlier" or each.code != "signature_absent"
+    ]
+    return replace(check, outcome="signoffs_differ", differences=tuple(found)) if found else check
+
+
+def _compared(store: Store, one: Standing, data: bytes, verdict: SignatureVerdict) -> FileCheck:
     with store.reading() as session:
         query = select(DocumentRow).where(
             DocumentRow.record_id == one.record_id, DocumentRow.number == one.number
@@ -99,8 +128,13 @@ def compared(store: Store, one: Standing, data: bytes, verdict: SignatureVerdict
     if verdict.sha256 in kept:
         return FileCheck("on_record", verdict, kept[verdict.sha256][0])
     outcome = _alone(verdict)
+    if outcome not in UNALTERED:
+        return FileCheck(outcome, verdict)
+    sealed = data[: verdict.sealed_bytes or len(data)]  # what follows was found to be proofs alone
     for sha256, (stage, _) in kept.items():
-        if stage == STAGE and outcome in WHOLE and _begins(store, sha256, data):
+        if sha256 in verdict.revisions:
+            return FileCheck("stamped_later", verdict, stage)
+        if stage == STAGE and _begins(store, sha256, sealed):
             return FileCheck("earlier", verdict, stage)
     return FileCheck(outcome, verdict)
 

@@ -6,12 +6,15 @@ import fcntl
 import os
 from collections import deque
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 from docgen.errors import StoreFault
+from docgen.store.audit_chain import Head
 
 NAME = "audit-anchor.log"
-NEWEST, EVERY = 1000, 1000
+NEWEST, EVERY = 1000, 1000  # of the lines read: the newest ones, and those of every 1000th entry
+_TAIL_BYTES = 4096  # about fifty lines, more than the changes that may be anchored out of order
 
 
 class Anchor:
@@ -28,12 +31,37 @@ class Anchor:
             handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
-                _mend(handle, self.path)
+                _drop_partial_line(handle, self.path)
                 if os.write(handle, line) != len(line):
                     raise OSError(28, "No space left on device")
                 os.fsync(handle)
             finally:
                 os.close(handle)
+        except OSError as wrong:
+            raise StoreFault(
+                "anchor_unwritable", place=str(self.path), reason=wrong.strerror
+            ) from wrong
+
+    def newest(self) -> Head | None:
+        """Return the newest of the last lines; None without a file, or without a whole line."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+                lines = file.read().decode("ascii", "replace").splitlines(keepends=True)
+        except FileNotFoundError:
+            return None
+        except OSError as wrong:
+            raise self._unreadable(wrong) from wrong
+        return max(filter(None, map(_pair, lines)), key=lambda one: one.seq, default=None)
+
+    def set_aside(self) -> None:
+        """Rename the file, never over another, so that a new one begins. StoreFault."""
+        free = (self.path.with_suffix(f".{number}.log") for number in count(1))
+        aside = next(path for path in free if not path.exists())
+        try:
+            self.path.rename(aside)
+        except FileNotFoundError:
+            return
         except OSError as wrong:
             raise StoreFault(
                 "anchor_unwritable", place=str(self.path), reason=wrong.strerror
@@ -57,22 +85,28 @@ class Anchor:
             kept.setdefault(seq, entry_hash)
         return kept
 
-    def _pairs(self) -> Iterator[tuple[int, str]]:
+    def _pairs(self) -> Iterator[Head]:
         try:
             with self.path.open("r", encoding="ascii", errors="replace") as file:
-                for line in file:
-                    pair = line.split()
-                    if line.endswith("\n") and len(pair) == 2 and pair[0].isdecimal():
-                        yield int(pair[0]), pair[1]
+                yield from filter(None, map(_pair, file))
         except FileNotFoundError:
             return
         except OSError as wrong:
-            raise StoreFault(
-                "anchor_unreadable", place=str(self.path), reason=wrong.strerror
-            ) from wrong
+            raise self._unreadable(wrong) from wrong
+
+    def _unreadable(self, wrong: OSError) -> StoreFault:
+        return StoreFault("anchor_unreadable", place=str(self.path), reason=wrong.strerror)
 
 
-def _mend(handle: int, path: Path) -> None:
+def _pair(line: str) -> Head | None:
+    """Read a line; None for one that is cut short or none of ours."""
+    pair = line.split()
+    if line.endswith("\n") and len(pair) == 2 and pair[0].isdecimal():
+        return Head(int(pair[0]), pair[1])
+    return None
+
+
+def _drop_partial_line(handle: int, path: Path) -> None:
     """Drop the beginning of a line that a full disk or a kill has left."""
     size = os.fstat(handle).st_size
     if size == 0:

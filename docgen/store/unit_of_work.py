@@ -11,20 +11,24 @@ from threading import Event
 from typing import Any, Self
 from uuid import uuid4
 
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session
 
 from docgen.access import Actor
+from docgen.errors import Conflict, StoreFault
 from docgen.settings import Settings
 from docgen.store import migrations
 from docgen.store.anchor import Anchor
-from docgen.store.audit_chain import FIRST, ChainEntry
+from docgen.store.audit_chain import ChainEntry, Head
 from docgen.store.blobs import Blobs, open_blobs
 from docgen.store.database import Database, insert_into, sqlite_url
 from docgen.store.folder import prepare, secret_key
 from docgen.store.tables import AuditEntryRow, BlobRow, DeliveryRow, WebhookRow
 
 ALL_EVENTS = "*"
+_NEWEST = (
+    select(AuditEntryRow.seq, AuditEntryRow.entry_hash).order_by(AuditEntryRow.seq.desc()).limit(1)
+)
 _AUDIT_LOCK = 0x61756474  # of PostgreSQL's advisory locks: entries are numbered one at a time
 
 
@@ -164,40 +168,78 @@ class Store:
         return UnitOfWork(session, actor, self.clock().astimezone(UTC), self.new_id)
 
     @contextmanager
-    def change(self, actor: Actor) -> Iterator[UnitOfWork]:
-        """Make a change: all of it with its audit entries and messages, or nothing."""
-        last: tuple[int, str] | None = None
+    def change(self, actor: Actor, *, accepted: Head | None = None) -> Iterator[UnitOfWork]:
+        """Make a change: all of it with its audit entries and messages, or nothing.
+
+        Raises StoreFault (trail_behind, trail_not_anchored) when the trail lacks what was anchored;
+        `accepted` is an entry from which an operator goes on all the same, with new anchors.
+        Conflict: head_not_in_trail.
+        """
+        last: Head | None = None
         with self.database.writing() as session:
             unit = self._unit(session, actor)
             yield unit
             session.flush()
             if unit.entries:
-                last = _chained(unit)
+                last = _chained(unit, self.anchor, accepted)
         if unit.told:
             self.told.set()
         if unit.ordered:
             self.ordered.set()
         if last:
+            if accepted:
+                self.anchor.set_aside()
             self.anchor.keep(*last)
 
 
-def _chained(unit: UnitOfWork) -> tuple[int, str]:
-    """Append a unit's entries to the trail; the number and hash of the newest."""
+def moment_text(moment: datetime) -> str:
+    """Return a moment as entries have it: UTC with six decimals, so that texts sort as moments."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def head_of(session: Session | Connection) -> Head:
+    """Return the trail's head; that of an empty one has number 0."""
+    found = session.execute(_NEWEST).first()
+    return Head(*found) if found else Head()
+
+
+def holds(session: Session | Connection, head: Head) -> bool:
+    """Return whether the trail has that entry; each trail has the beginning, number 0."""
+    kept = select(AuditEntryRow.entry_hash).where(AuditEntryRow.seq == head.seq)
+    return head == Head() or session.scalar(kept) == head.entry_hash
+
+
+def check_anchored(session: Session, anchor: Anchor) -> Head:
+    """Return the trail's head, after a look whether the trail holds what was anchored last.
+
+    An anchor is written after its entry's commit, so every entry that it names has to be there.
+    Raises StoreFault: trail_behind, trail_not_anchored.
+    """
+    anchored = anchor.newest()  # before the query, which then sees the entry that it names
+    newest = head_of(session)
+    if newest == (anchored or Head()):
+        return newest
+    if anchored is None:
+        raise StoreFault("trail_not_anchored", place=str(anchor.path), head=newest)
+    if not holds(session, anchored):
+        raise StoreFault("trail_behind", place=str(anchor.path), head=newest, anchored=anchored)
+    return newest
+
+
+def _chained(unit: UnitOfWork, anchor: Anchor, accepted: Head | None) -> Head:
+    """Append a unit's entries to the trail; return the new head."""
     session = unit.session
     if session.get_bind().dialect.name != "sqlite":
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _AUDIT_LOCK})
-    newest = (
-        select(AuditEntryRow.seq, AuditEntryRow.entry_hash)
-        .order_by(AuditEntryRow.seq.desc())
-        .limit(1)
-    )
-    seq, previous = session.execute(newest).first() or (0, FIRST)
+    if accepted and not holds(session, accepted):
+        raise Conflict("head_not_in_trail", place=str(accepted))
+    seq, previous = head_of(session) if accepted else check_anchored(session, anchor)
     actor = unit.actor
     for columns in unit.entries:
         seq += 1
         entry = ChainEntry(
             seq=seq,
-            at=unit.now.isoformat(timespec="microseconds"),
+            at=moment_text(unit.now),
             actor_id=actor.user_id,
             actor_name=actor.name,
             actor_role=actor.role,
@@ -207,4 +249,4 @@ def _chained(unit: UnitOfWork) -> tuple[int, str]:
         )
         previous = entry.entry_hash
         session.add(AuditEntryRow(**vars(entry), entry_hash=previous))
-    return seq, previous
+    return Head(seq, previous)

@@ -18,7 +18,7 @@ from docgen.access import Ability, Actor
 from docgen.document import canonical
 from docgen.errors import Conflict
 from docgen.pipeline import RenderRequest
-from docgen.records.documents import StoredDocument, keep_documents, order_for
+from docgen.records.documents import StoredDocument, keep_documents, named_documents, order_for
 from docgen.records.in_force import locked
 from docgen.records.records import (
     announce_record,
@@ -99,9 +99,10 @@ def finish(
         "record.archived",
         record,
         doc_no=version.doc_no,
+        state=version.state,
         record_hash=version.record_hash,
         archived_hash=version.archived_hash,
-        files={name: one.sha256 for name, one in made.items()},
+        documents=named_documents("archived", made),
     )
     announce_record(unit, "record.archived", record, version, record_hash=version.record_hash)
     return record, version
@@ -113,7 +114,7 @@ def _broken_seals(
     """Refuse to archive what is not sealed as it was signed."""
     return [
         error("signoffs", "seal_broken", one.place or one.code, fault=one.messages())
-        for one in signed_pdf.faults(store, session, version, [one.role for one in given])
+        for one in signed_pdf.faults(store, session, version, given)
     ]
 
 

@@ -84,9 +84,9 @@ def add(
         unit,
         "file.added",
         record,
-        file=row.id,
+        doc_no=version.doc_no,
         purpose=purpose,
-        sha256=row.sha256,
+        attachments={row.id: row.sha256},
         **_scan_detail(scan, row),
     )
     return record, row
@@ -135,7 +135,7 @@ def remove(unit: UnitOfWork, where: tuple[str, int], file_id: str) -> RecordRow:
         raise NotFound("not_found.attachment")
     unit.session.delete(row)
     touched(unit, record)
-    note_record(unit, "file.removed", record, file=row.id, sha256=row.sha256)
+    note_record(unit, "file.removed", record, doc_no=version.doc_no, file=row.id, sha256=row.sha256)
     return record
 
 

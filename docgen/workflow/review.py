@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
-from docgen.access import Ability
+from docgen.access import Ability, Actor
 from docgen.errors import NotAllowed, RecordRefused
 from docgen.records.records import announce_record, note_record, signoffs, touched, visible
 from docgen.records.states import Step, refuse, wrong_state
 from docgen.signing.signed_pdf import Sealed
 from docgen.signing.signed_pdf import keep as keep_sealed
 from docgen.store.tables import AttachmentRow, RecordRow, SignoffRow, VersionRow
+from docgen.store.tables.base import portable
 from docgen.store.unit_of_work import UnitOfWork
 from docgen.workflow.signoff_rules import (
     contradictions,
@@ -26,6 +27,7 @@ from schemas.catalog import record_model
 from schemas.chronology import day_of
 from schemas.envelope import Opinion
 from schemas.problems import Problem, error
+from schemas.values import parse_day
 from schemas.vocabulary import Role
 
 # What the provider's signing roles need; other roles would need `review`, which they lack.
@@ -81,7 +83,7 @@ def begin(unit: UnitOfWork, record_id: str) -> tuple[RecordRow, VersionRow]:
     _signing_role(unit, record)
     refuse(Step.begin_review, wrong_state(Step.begin_review, version.state))
     _move(unit, record, version, "in_review")
-    note_record(unit, "review.begun", record, doc_no=version.doc_no)
+    note_record(unit, "review.begun", record, doc_no=version.doc_no, state=version.state)
     return record, version
 
 
@@ -168,6 +170,21 @@ def link_signoff(
     return _checked(unit, record, version, signed)
 
 
+def author_signoff(actor: Actor, now: datetime) -> SignoffRow:
+    """Return the sign-off of an author, who agrees by submitting."""
+    assert actor.user_id
+    return SignoffRow(
+        role=Role.engineer,
+        name=actor.name,
+        user_id=actor.user_id,
+        opinion="agree",
+        method="electronic",
+        signed_on=day_of(now),
+        recorded_by=actor.user_id,
+        recorded_at=now,
+    )
+
+
 def record_signoff(
     unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None
 ) -> PendingSignoff:
@@ -180,18 +197,23 @@ def record_signoff(
     signed.recorded_at = unit.now
     if sealed:
         keep_sealed(unit, version, sealed)
+        # The moment is the seal's, which was set before this transaction began.
+        signed.recorded_at = sealed.reason.signed_at
+        signed.signed_on = parse_day(sealed.reason.signed_on)
     unit.session.add(signed)
     note_record(
         unit,
         "record.signed",
         record,
         doc_no=version.doc_no,
+        state="in_review",  # what it is approved or returned by says so in an entry of its own
         record_hash=version.record_hash,
         role=signed.role,
         opinion=signed.opinion,
         method=signed.method,
         signoff=signed.id,
-        signed_pdf=sealed.made.sha256 if sealed else None,
+        signed=[portable(signed)],
+        **(sealed.named() if sealed else {}),
     )
     _set_state_after(unit, record, version, [*given.before, signed])
     return given
@@ -207,7 +229,9 @@ def void(unit: UnitOfWork, record_id: str, reason: str) -> tuple[RecordRow, Vers
     refuse(Step.void, wrong_state(Step.void, version.state))
     version.reason, version.ended_at = reason, unit.now
     _move(unit, record, version, "void")
-    note_record(unit, "record.voided", record, doc_no=version.doc_no, reason=reason)
+    note_record(
+        unit, "record.voided", record, doc_no=version.doc_no, state=version.state, reason=reason
+    )
     announce_record(unit, "record.voided", record, version)
     return record, version
 
@@ -270,7 +294,7 @@ def _set_state_after(
         state, event = "in_review", "record.signed"
     _move(unit, record, version, state)
     if event != "record.signed":
-        note_record(unit, event, record, doc_no=version.doc_no)
+        note_record(unit, event, record, doc_no=version.doc_no, state=version.state)
     announce_record(unit, event, record, version, role=given[-1].role, opinion=given[-1].opinion)
 
 

@@ -20,12 +20,13 @@ from docgen.document import canonical
 from docgen.errors import Conflict, RecordRefused
 from docgen.pipeline import RenderRequest
 from docgen.records.cross_record import cross_problems
-from docgen.records.documents import StoredDocument, keep_documents, order_for
+from docgen.records.documents import StoredDocument, keep_documents, named_documents, order_for
 from docgen.records.in_force import locked
 from docgen.records.records import (
     announce_record,
     contract_of,
     editable,
+    named_content,
     note_record,
     touched,
     visible,
@@ -35,15 +36,15 @@ from docgen.rules.partial import part, raw_rows
 from docgen.signing.signed_pdf import Sealed, keep
 from docgen.store.etags import check_etag
 from docgen.store.tables import AttachmentRow, RecordRow, SignoffRow, VersionRow
+from docgen.store.tables.base import portable
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.workflow.demands import judged
-from schemas.chronology import day_of
+from docgen.workflow.review import author_signoff
 from schemas.contract import Contract
 from schemas.envelope import Attachment as AttachmentModel
 from schemas.envelope import Record as RecordModel
 from schemas.envelope import Status
 from schemas.problems import Problem, error, errors_of
-from schemas.vocabulary import Role
 
 RECEIPT = ("received_by", "received_at")
 
@@ -105,18 +106,18 @@ def finish(
     version.state = record.state = "submitted"
     touched(unit, record)
     keep_documents(unit, version, "submitted", made)
-    _author_signs(unit, record, version)
+    signed = _author_signs(unit, version, sealed)
     if sealed:
         keep(unit, version, sealed)
-    files = {name: one.sha256 for name, one in made.items()}
     note_record(
         unit,
         "record.submitted",
         record,
-        doc_no=version.doc_no,
         record_hash=version.record_hash,
-        files=files,
-        signed_pdf=sealed.made.sha256 if sealed else None,
+        documents=named_documents("submitted", made),
+        **(sealed.named() if sealed else {}),
+        signed=[portable(signed)],
+        **named_content(version),
     )
     announce_record(unit, "record.submitted", record, version, record_hash=version.record_hash)
     return record, version
@@ -199,20 +200,8 @@ def _given_receipts(plain: dict[str, object]) -> Iterator[Problem]:
             yield error(("tickets", index), "receipt_is_the_services")
 
 
-def _author_signs(unit: UnitOfWork, record: RecordRow, version: VersionRow) -> None:
-    assert unit.actor.user_id
-    unit.session.add(
-        SignoffRow(
-            id=unit.new_id(),
-            record_id=record.id,
-            number=version.number,
-            role=Role.engineer,
-            name=unit.actor.name,
-            user_id=unit.actor.user_id,
-            opinion="agree",
-            method="electronic",
-            signed_on=day_of(unit.now),
-            recorded_by=unit.actor.user_id,
-            recorded_at=unit.now,
-        )
-    )
+def _author_signs(unit: UnitOfWork, version: VersionRow, sealed: Sealed | None) -> SignoffRow:
+    signed = author_signoff(unit.actor, sealed.reason.signed_at if sealed else unit.now)
+    signed.id, signed.record_id, signed.number = unit.new_id(), version.record_id, version.number
+    unit.session.add(signed)
+    return signed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Container
+from datetime import UTC, date, datetime
+from typing import Any
 
 from sqlalchemy import DateTime, Dialect, MetaData, String
 from sqlalchemy.orm import DeclarativeBase
@@ -48,3 +50,18 @@ class Base(DeclarativeBase):
 
 Id = String(ID_LENGTH)
 Sha256 = String(64)
+
+
+def portable(row: Base, without: Container[str] = ()) -> dict[str, Any]:
+    """Return a row as JSON values: moments in UTC and days, in ISO 8601."""
+    return {
+        column.key: _portable(getattr(row, column.key))
+        for column in row.__table__.columns
+        if column.key not in without
+    }
+
+
+def _portable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value.isoformat() if isinstance(value, date) else value
