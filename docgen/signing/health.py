@@ -29,8 +29,8 @@ def examine(settings: Settings) -> Iterator[HealthFinding]:
 
 
 def _counted(trust: Trust) -> str:
-    roots = len(trust.signer_roots) + len(trust.tsa_roots)
-    return f"签章 {len(trust.seals)} 张，根证书 {roots} 张"
+    roots = [*trust.signer_roots, *trust.tsa_roots]
+    return f"签章 {len(trust.seals)} 张，根证书 {len(roots)} 张"
 
 
 def _seal(subject: str, settings: Settings) -> HealthFinding:
