@@ -20,6 +20,7 @@ from docgen.store.audit_chain import ChainEntry
 from docgen.store.tables import (
     AttachmentRow,
     AuditEntryRow,
+    BlobRow,
     ContractRow,
     DocumentRow,
     RecordAssetRow,
@@ -47,6 +48,7 @@ class Gathered:
     contract: ContractRow
     record: RecordRow
     version: VersionRow
+    templates: BlobRow
     documents: tuple[DocumentRow, ...]
     attachments: tuple[AttachmentRow, ...]
     signoffs: tuple[SignoffRow, ...]
@@ -101,6 +103,8 @@ class Gathered:
         yield _item(names.SUBMITTED, "submitted_record", version.body.encode())
         yield _item(names.CONTRACT, "contract", self.contract.body.encode())
         yield _item(names.AUDIT, "audit", self.audit)
+        templates = self.templates
+        yield PackagedFile(names.TEMPLATES, "templates", templates.sha256, templates.size_bytes)
         for path, data in certificates.items():
             yield _item(path, "certificate", data)
         for one in self.documents:
@@ -149,6 +153,7 @@ def gathered(session: Session, record: RecordRow, version: VersionRow) -> Gather
         contract,
         record,
         version,
+        session.get_one(BlobRow, version.templates),
         tuple(one for one in documents if one.stage != "evidence"),
         tuple(attachments),
         tuple(signoffs),

@@ -16,7 +16,8 @@ UNPROVEN = ("signer_only_in_package", "index_absent")
 class PackageVerdict:
     """What was found in a package, or of an export: its index against its packages.
 
-    `place` is where it lies; `document` what an index has to say of a package, once it was read.
+    `place` is where it lies; `document` what an index has to say of a package, once it was read;
+    `not_covered` what was not verified, because nothing in the package could show it.
     """
 
     place: str
@@ -25,6 +26,7 @@ class PackageVerdict:
     contract_no: str = ""
     signatures: dict[str, list[Signature]] = field(default_factory=dict)
     findings: list[SignatureFinding] = field(default_factory=list)
+    not_covered: list[SignatureFinding] = field(default_factory=list)
     document: IndexedDocument | None = None
 
     @property
@@ -54,4 +56,5 @@ class PackageVerdict:
                 name: [one.as_json() for one in found] for name, found in self.signatures.items()
             },
             "findings": [one.as_json() for one in self.findings],
+            "not_covered": [one.as_json() for one in self.not_covered],
         }

@@ -11,10 +11,11 @@ from typing import Any
 from asn1crypto import x509
 
 from docgen.archive import statement as names
-from docgen.archive.bags import Bag, BagContent, check_oxum, complete
+from docgen.archive.bags import Bag, BagContent, complete
 from docgen.archive.export_index import IndexedDocument
 from docgen.archive.findings import PackageVerdict
-from docgen.archive.layout import MANIFEST, PAYLOAD, TAG_MANIFEST
+from docgen.archive.layout import INFO, MANIFEST, PAYLOAD, READMES, TAG_MANIFEST
+from docgen.archive.packing import bag_info
 from docgen.archive.sealed_files import attached
 from docgen.archive.statement import PackagedFile, PackageStatement, parsed
 from docgen.errors import DocgenError, InputUnreadable
@@ -56,7 +57,6 @@ class _Examined:
         complete(self.bag, self.verdict, self.listed)
         for name in sorted(self.listed, key=_small_first):
             self._file(name)
-        check_oxum(self.bag, self.verdict, self.counted)
         if statement := self._statement():
             self.verdict.doc_no, self.verdict.contract_no = (
                 statement.doc_no,
@@ -65,7 +65,17 @@ class _Examined:
             self.verdict.document = self._document_of(statement)
             self._sealed_parts(statement)
             self._stated(statement)
+            if self.bag.text(INFO).encode() != bag_info(statement, *self.counted):
+                self.verdict.find("bag_broken", INFO)
             check_audit(self.small.get(names.AUDIT, b""), statement, self.verdict)
+            self._tell_uncovered()
+
+    def _tell_uncovered(self) -> None:
+        """Tell what no package can show: the rest of the trail, times that only signers tell."""
+        self.verdict.not_covered.append(SignatureFinding("not_covered.chain", names.AUDIT))
+        for path, signatures in self.verdict.signatures.items():
+            if not all(one.stamp and one.stamp.trusted for one in signatures):
+                self.verdict.not_covered.append(SignatureFinding("not_covered.time", path))
 
     def _document_of(self, statement: PackageStatement) -> IndexedDocument:
         """Return what the index of an export has to say of this package."""
@@ -104,9 +114,10 @@ class _Examined:
 
     def _statement(self) -> PackageStatement | None:
         try:
-            return parsed(self.small[names.STATEMENT])
-        except (InputUnreadable, KeyError):
-            self.verdict.find("statement_broken", names.STATEMENT)
+            return parsed(self.small.get(names.STATEMENT, b""))
+        except InputUnreadable as wrong:
+            known = wrong.code == "package_format"
+            self.verdict.find(wrong.code if known else "statement_broken", wrong.place)
             return None
 
     def _sealed_parts(self, statement: PackageStatement) -> None:
@@ -157,9 +168,11 @@ class _Examined:
             carried = attached(evidence) if evidence else {}
         except InputUnreadable:
             carried = {}
-        for path in names.CARRIED:
-            if carried.get(path) != self.small.get(path, b""):
-                self.verdict.find("evidence_differs", PAYLOAD + path)
+        held = {PAYLOAD + path: self.small.get(path, b"") for path in names.CARRIED}
+        held |= {name: self.bag.read(name).data for name in READMES if name in self.bag.names}
+        for name, data in held.items():
+            if carried.get(name.removeprefix(PAYLOAD)) != data:
+                self.verdict.find("evidence_differs", name)
 
     def _check_signed(self, signed: bytes, statement: PackageStatement) -> None:
         record = _embedded(signed)
@@ -175,7 +188,9 @@ class _Examined:
         """Compare the files with what is stated, and the records within them."""
         stated = {PAYLOAD + one.path: one for one in statement.files}
         own = {PAYLOAD + names.STATEMENT, PAYLOAD + names.EVIDENCE}
-        for name in sorted((self.listed.keys() ^ stated.keys()) - own):
+        for name in sorted(self.listed.keys() - stated.keys() - own):
+            self.verdict.find("not_covered.part", name)
+        for name in sorted(stated.keys() - self.listed.keys()):
             self.verdict.find("statement_differs", name)
         for name, one in stated.items():
             if self.listed.get(name, one.sha256) != one.sha256:

@@ -1,6 +1,7 @@
 """Archive packages in the store: evidence made and sealed once, then equal bytes for ever.
 
-The evidence page carries what is not kept elsewhere, so that a package is made again out of it.
+The evidence page carries what is not kept elsewhere, so that a package is made again out of it,
+and what is no part of the statement, so that its seal covers that as well.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from docgen.archive import statement as names
 from docgen.archive.evidence import EvidencePage
 from docgen.archive.evidence_data import Gathered, gathered
 from docgen.archive.evidence_texts import view
-from docgen.archive.packing import Entry, bag
+from docgen.archive.layout import READMES
+from docgen.archive.packing import Entry, bag, readmes
 from docgen.archive.statement import PackageStatement, parsed
 from docgen.errors import Conflict
 from docgen.records import records
@@ -54,10 +56,11 @@ class ArchivePackage:
     target: PackagedVersion
     statement: PackageStatement
     parts: Mapping[str, bytes]
+    readmes: Mapping[str, bytes]
 
     def entries(self, store: Store) -> Iterator[Entry]:
         """Give the files of its bag. Raises StoreFault: blob_missing, blob_damaged."""
-        return bag(self.statement, self._payload(store))
+        return bag(self.statement, self._payload(store), self.readmes)
 
     def _payload(self, store: Store) -> Iterator[Entry]:
         hashes = {one.path: one.sha256 for one in self.statement.files}
@@ -154,6 +157,7 @@ def _page(
             names.STATEMENT: statement.written(),
             names.AUDIT: found.audit,
             names.CONTRACT: found.contract.body.encode(),
+            **readmes(),
         },
         statement.doc_no,
         found.version.ended_at,
@@ -192,13 +196,14 @@ def _opened(store: Store, wanted: PackagedVersion) -> ArchivePackage:
     evidence = store.blobs.get(wanted.evidence)
     carried = sealed_files.attached(evidence)
     statement = parsed(carried[names.STATEMENT])
+    explained = {name: carried.pop(name) for name in READMES}
     with store.reading() as session:
         version = session.get_one(VersionRow, (wanted.record_id, wanted.number))
         assert version.archived_body
         bodies = {names.RECORD: version.archived_body, names.SUBMITTED: version.body}
     texts = bodies | statement.rows["certificates"]
     own = {path: text.encode() for path, text in texts.items()}
-    return ArchivePackage(wanted, statement, carried | own | {names.EVIDENCE: evidence})
+    return ArchivePackage(wanted, statement, carried | own | {names.EVIDENCE: evidence}, explained)
 
 
 def _target(session: Session, record: RecordRow, version: VersionRow) -> PackagedVersion:

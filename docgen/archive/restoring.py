@@ -142,6 +142,8 @@ class _Restoring:
         session, rows = unit.session, self.rows
         body = self._data(names.SUBMITTED).decode()
         archived = self._data(names.RECORD).decode()
+        for item in self.statement.of_kind("templates"):
+            unit.keep_blob(item.sha256, item.size_bytes)
         session.add(self._made(VersionRow, rows["version"], body=body, archived_body=archived))
         session.flush()
         for kind, name in ((AttachmentRow, "attachments"), (SignoffRow, "signoffs")):

@@ -64,6 +64,9 @@ def _print_verdict(verdict: PackageVerdict) -> None:
         name += " 索引 index"
     if verdict.good:
         out.print(f"[green]✓[/] {name}")
+        for one in verdict.not_covered:
+            text = f"{escape(one.place)} {one.message('zh')} {one.message('en')}"
+            out.print(f"    [dim]未核对 not covered: {text}[/]")
         return
     if verdict.consistent and verdict.kind == "export":
         err.print(f"[yellow]![/] {name}: 未能证明齐全 not proven to be complete")

@@ -19,7 +19,7 @@ from docgen.contracts.contracts import model_of
 from docgen.document import canonical
 from docgen.errors import Conflict
 from docgen.pipeline import RenderRequest
-from docgen.records.documents import StoredDocument, keep_documents, order_for
+from docgen.records.documents import StoredDocument, bundle_of, keep_documents, order_for
 from docgen.records.in_force import locked
 from docgen.records.records import (
     announce_record,
@@ -31,7 +31,7 @@ from docgen.records.records import (
 )
 from docgen.records.states import Step, refuse, wrong_state
 from docgen.signing import signed_pdf
-from docgen.store.tables import RecordRow, SignoffRow, VersionRow
+from docgen.store.tables import DocumentRow, RecordRow, SignoffRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.workflow.maintenance_log import log_ticket
 from schemas.catalog import record_model
@@ -74,20 +74,32 @@ def prepare(store: Store, actor: Actor, record_id: str) -> PreparedArchive:
         refuse(Step.archive, problems)
         assert found.value is not None
         record_json = canonical(found.value)
-        order = order_for(store, record_json, contract, code=record.code, now=store.clock())
+        order = order_for(
+            store,
+            record_json,
+            contract,
+            code=record.code,
+            now=store.clock(),
+            pinned=bundle_of(store, record.code, version),
+        )
         return PreparedArchive(record.id, version.number, record.etag, record_json, order)
 
 
 def finish(
     unit: UnitOfWork, prepared: PreparedArchive, made: Mapping[str, StoredDocument]
 ) -> tuple[RecordRow, VersionRow]:
-    """Make it final. Conflict when somebody changed its state meanwhile."""
+    """Make it final.
+
+    Raises Conflict when somebody changed its state meanwhile (overtaken), or when a copy prints
+    anything else outside the sign-off blocks than the submitted one (archived_text_differs).
+    """
     if is_ticket := issubclass(record_model(prepared.order.code), Ticket):
         seen, _ = visible(unit.session, unit.actor, prepared.record_id)
         locked(unit.session, seen.contract_id)
     record, version = visible(unit.session, unit.actor, prepared.record_id, lock=True)
     if (record.etag, record.number) != (prepared.etag, prepared.number):
         raise Conflict("overtaken.archiving")
+    _same_text(unit.session, version, made)
     version.archived_body = prepared.record_json.decode()
     version.archived_hash = hashlib.sha256(prepared.record_json).hexdigest()
     version.state = record.state = "archived"
@@ -103,10 +115,19 @@ def finish(
         doc_no=version.doc_no,
         record_hash=version.record_hash,
         archived_hash=version.archived_hash,
+        templates=version.templates,
         files={name: one.sha256 for name, one in made.items()},
     )
     announce_record(unit, "record.archived", record, version, record_hash=version.record_hash)
     return record, version
+
+
+def _same_text(session: Session, version: VersionRow, made: Mapping[str, StoredDocument]) -> None:
+    for one in made.values():
+        where = (version.record_id, version.number, "submitted", one.format, one.lang)
+        submitted = session.get(DocumentRow, where)
+        if submitted and submitted.text_hash != one.text_hash:
+            raise Conflict("archived_text_differs", place=f"{version.doc_no}.{one.format}")
 
 
 def _broken_seals(
