@@ -48,8 +48,9 @@ import resource, sys
 from pathlib import Path
 from docgen.archive.verifying import verify
 from docgen.signing.keys import roots
-known = roots(Path(sys.argv[2]).read_bytes(), sys.argv[2])
-assert all(one.good for one in verify(Path(sys.argv[1]), known) if one.kind == "package")
+from docgen.signing.trust import Trust
+trust = Trust.of(*roots(Path(sys.argv[2]).read_bytes(), sys.argv[2]))
+assert all(one.good for one in verify(Path(sys.argv[1]), trust) if one.kind == "package")
 used = resource.getrusage(resource.RUSAGE_SELF)
 status = Path("/proc/self/status").read_text("ascii")  # unlike ru_maxrss, it begins with exec
 peak_kb = status.partition("VmHWM:")[2].split()[0]

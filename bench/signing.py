@@ -37,6 +37,7 @@ from docgen.signing.blocks import blocks
 from docgen.signing.fields import add_fields
 from docgen.signing.keys import FileSealer, make_trial
 from docgen.signing.seal import seal
+from docgen.signing.trust import Trust
 from docgen.signing.verify import verify_pdf
 from docgen.store import tables
 from docgen.store.unit_of_work import Store
@@ -105,7 +106,7 @@ def _signed(data: bytes, sealer: FileSealer) -> None:
     done = seal(
         fields, "engineer", sealer, image=None, name="张伟", reason="bench", now=datetime.now(UTC)
     )
-    assert verify_pdf(done, [sealer.certificate], expected=["engineer"]).good
+    assert verify_pdf(done, Trust.of(sealer.certificate), expected=["engineer"]).good
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -18,7 +18,7 @@ OIDC = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_redirect")
 SEALS = ("seal", "seal_passphrase", "seal_token", "tsa")
 MAIL = ("smtp", "mail_from", "public_url")
 TEXTS = {"host", "database", "blobs", "secret_key", *SEALS, *OIDC, *MAIL}
-PATHS = ("theme", "data", "mappings", "seal_roots", "seal_lta")
+PATHS = ("theme", "data", "mappings", "signer_roots", "tsa_roots", "seal_lta")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 """Names of this machine, to which nothing that is secret needs TLS."""
 LEAST = {"memory_mb": 256, "requests_per_minute": 0}  # below that not even the libraries fit
@@ -31,7 +31,9 @@ class Settings:
     `data` is the folder of the embedded store; `database` and `blobs` are URLs of another one.
     `oidc_redirect` is the public base URL, to which the OpenID provider sends people back.
     `seal` is a PKCS#12 file, a `pkcs11:` address or a signing service's URL, `tsa` that of time
-    stamps; `seal_roots` are certificates to trust (PEM), `seal_lta` a folder with revocation lists.
+    stamps; `signer_roots` are authorities (PEM) whose certificates may seal, where they are issued
+    to the subject of a seal used here; `tsa_roots` those of time stamps; `seal_lta` is a folder
+    with revocation lists.
     `smtp` is the mail server's URL, `mail_from` the sender, `public_url` the base of links in mail.
     `batch_days` is how long batches are kept after their end.
     `webhook_networks` are inner ones that messages may be sent into.
@@ -57,7 +59,8 @@ class Settings:
     seal: str = ""
     seal_passphrase: str = field(default="", repr=False)
     seal_token: str = field(default="", repr=False)
-    seal_roots: Path | None = None
+    signer_roots: Path | None = None
+    tsa_roots: Path | None = None
     seal_lta: Path | None = None
     tsa: str = ""
     oidc_issuer: str = ""
@@ -104,6 +107,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         if name.startswith(PREFIX)
     }
     known = {one.name for one in fields(Settings)}
+    if "seal_roots" in given:  # one list vouched for signers and time stamps alike
+        raise SettingWrong("setting_split", place="DOCGEN_SEAL_ROOTS")
     for name in given.keys() - known:
         raise SettingWrong(
             "unknown_setting",

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asn1crypto import x509
-
 from docgen.archive.verifying import verify
 from docgen.signing.keys import roots
+from docgen.signing.trust import Trust
 from tests.service import Team, picture
 
 MANIFESTS = ("manifest-sha256.txt", "tagmanifest-sha256.txt")
@@ -32,8 +31,8 @@ class Made:
         return str(self.record["doc_no"])
 
     @property
-    def roots(self) -> list[x509.Certificate]:
-        return roots(self.certificate, "seal.pem")
+    def trust(self) -> Trust:
+        return Trust.of(*roots(self.certificate, "seal.pem"))
 
     def files(self) -> dict[str, bytes]:
         """Return its files by name, without the root folder."""
@@ -114,8 +113,8 @@ def sums(files: Mapping[str, bytes]) -> bytes:
     return "".join(lines).encode()
 
 
-def codes(data: bytes, trusted: list[x509.Certificate], folder: Path) -> set[str]:
+def codes(data: bytes, trust: Trust, folder: Path) -> set[str]:
     """Return the codes of what verifying a zip finds."""
     path = folder / "package.zip"
     path.write_bytes(data)
-    return {one.code for verdict in verify(path, trusted) for one in verdict.findings}
+    return {one.code for verdict in verify(path, trust) for one in verdict.findings}

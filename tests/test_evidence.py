@@ -74,12 +74,12 @@ def test_it_tells_who_was_invited_who_signed_when_and_from_where(
         assert hashlib.sha256(files[name]).hexdigest() in text, name
     drawn = [name for name in files if name.startswith("data/signatures/")]
     assert len(drawn) == 2
-    assert codes(by_link.data, by_link.roots, tmp_path) == set()
+    assert codes(by_link.data, by_link.trust, tmp_path) == set()
 
 
 def test_its_seal_covers_the_whole_file(by_link: Made) -> None:
     pdf = by_link.files()["data/evidence.pdf"]
-    verdict = verify_pdf(pdf, by_link.roots, expected=["seal"])
+    verdict = verify_pdf(pdf, by_link.trust, expected=["seal"])
     assert verdict.good
     (one,) = verdict.signatures
     assert one.covers_file

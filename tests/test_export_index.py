@@ -18,6 +18,7 @@ from docgen.archive.restoring import restore
 from docgen.archive.verifying import verify
 from docgen.signing.detached import sign_detached
 from docgen.signing.keys import load, make_trial, roots
+from docgen.signing.trust import Trust
 from tests.commands import as_json, docgen
 from tests.originals import NOW
 from tests.packages import archived, zipped
@@ -38,8 +39,8 @@ class Exported:
     folder: Path
 
     @property
-    def roots(self) -> list[Any]:
-        return roots((self.folder / "seal.pem").read_bytes(), "seal.pem")
+    def trust(self) -> Trust:
+        return Trust.of(*roots((self.folder / "seal.pem").read_bytes(), "seal.pem"))
 
     def resealed(self, files: Mapping[str, bytes]) -> Files:
         """Return the files with a seal on their index, which the operator alone can set."""
@@ -68,7 +69,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
         yield Exported(files, zips, (numbers[0], numbers[1]), team.store.folder)
 
 
-def found(files: Mapping[str, bytes], trusted: list[Any], folder: Path) -> set[str]:
+def found(files: Mapping[str, bytes], trusted: Trust, folder: Path) -> set[str]:
     """Verify a zip of the files; the codes of all findings."""
     path = folder / "export.zip"
     path.write_bytes(zipped(files, "HT-2026-017/"))
@@ -90,9 +91,9 @@ def changed(files: Files, change: Callable[[Any], object]) -> Files:
 
 
 def test_a_whole_export_is_good_in_both_forms(export: Exported, tmp_path: Path) -> None:
-    assert found(export.files, export.roots, tmp_path) == set()
+    assert found(export.files, export.trust, tmp_path) == set()
     folder = laid_out(export.zips, tmp_path / "zips")
-    verdicts = list(verify(folder, export.roots))
+    verdicts = list(verify(folder, export.trust))
     assert [one.kind for one in verdicts] == ["package", "package", "export"]
     assert all(one.good for one in verdicts)
     index = json.loads(export.zips[INDEX])
@@ -121,7 +122,7 @@ def test_a_copy_of_another_package_under_a_missing_ones_name_is_found(
     first, second = export.numbers
     zips = export.zips | {f"{first}.zip": export.zips[f"{second}.zip"]}
     folder = laid_out(zips, tmp_path / "zips")
-    *_, last = verify(folder, export.roots)
+    *_, last = verify(folder, export.trust)
     assert {one.code for one in last.findings} == {"index_differs", "package_repeated"}
     wrong = changed(
         zips, lambda plain: [one.update(tagmanifest_sha256="0" * 64) for one in plain["documents"]]
@@ -131,7 +132,7 @@ def test_a_copy_of_another_package_under_a_missing_ones_name_is_found(
     run = docgen("verify", folder, "--cert", export.folder / "seal.pem", DOCGEN_DATA=tmp_path)
     assert run.returncode == 1
     with at_work(tmp_path / "data") as other:
-        came = list(restore(other.store, folder, export.roots))
+        came = list(restore(other.store, folder, export.trust))
     assert [one.state for one in came] == ["restored", "unchanged", "refused"]
 
 
@@ -142,7 +143,7 @@ def test_packages_swapped_in_an_export_are_found(export: Exported, tmp_path: Pat
         "/".join((swap.get(name.split("/")[0], name.split("/")[0]), *name.split("/")[1:])): data
         for name, data in export.files.items()
     }
-    assert found(files, export.roots, tmp_path) == {"index_differs"}
+    assert found(files, export.trust, tmp_path) == {"index_differs"}
 
 
 @pytest.mark.parametrize(
@@ -156,8 +157,8 @@ def test_an_index_that_its_own_sealer_wrote_wrongly_is_found(
         plain["documents"][0][name] = 7 if name == "version" else "f" * 64
 
     lying = changed(export.files, lie)
-    assert found(lying, export.roots, tmp_path) >= {"signature_broken", "index_differs"}
-    assert found(export.resealed(lying), export.roots, tmp_path) == {"index_differs"}
+    assert found(lying, export.trust, tmp_path) >= {"signature_broken", "index_differs"}
+    assert found(export.resealed(lying), export.trust, tmp_path) == {"index_differs"}
 
 
 def absent(plain: Any) -> None:
@@ -196,7 +197,7 @@ def test_a_lying_index_is_found_even_when_sealed(
     export: Exported, tmp_path: Path, lie: str
 ) -> None:
     change, code = LIES[lie]
-    assert found(export.resealed(changed(export.files, change)), export.roots, tmp_path) == {code}
+    assert found(export.resealed(changed(export.files, change)), export.trust, tmp_path) == {code}
 
 
 def test_what_is_gone_or_added_is_found(export: Exported, tmp_path: Path) -> None:
@@ -206,19 +207,19 @@ def test_what_is_gone_or_added_is_found(export: Exported, tmp_path: Path) -> Non
         }
 
     first = export.numbers[0]
-    assert found(without(first), export.roots, tmp_path) == {"package_missing"}
-    assert found(without(INDEX_PAGE), export.roots, tmp_path) == {"bag_file_missing"}
-    assert found(without(INDEX_SEAL), export.roots, tmp_path) == {"index_unsealed"}
+    assert found(without(first), export.trust, tmp_path) == {"package_missing"}
+    assert found(without(INDEX_PAGE), export.trust, tmp_path) == {"bag_file_missing"}
+    assert found(without(INDEX_SEAL), export.trust, tmp_path) == {"index_unsealed"}
     edited = export.files | {INDEX_PAGE: export.files[INDEX_PAGE].replace(b"archived", b"draft")}
-    assert found(edited, export.roots, tmp_path) == {"index_page_differs"}
+    assert found(edited, export.trust, tmp_path) == {"index_page_differs"}
     extra = export.files | {"stray.txt": b"x"}
-    assert found(extra, export.roots, tmp_path) == {"bag_file_extra"}
+    assert found(extra, export.trust, tmp_path) == {"bag_file_extra"}
     other = {
         f"SQ-X/{name.partition('/')[2]}": data
         for name, data in export.files.items()
         if name.startswith(first)
     }
-    assert found(export.files | other, export.roots, tmp_path) == {
+    assert found(export.files | other, export.trust, tmp_path) == {
         "package_extra",
         "package_repeated",
     }
@@ -229,7 +230,7 @@ def test_packages_without_an_index_are_not_told_to_be_complete(
 ) -> None:
     zips = {name: data for name, data in export.zips.items() if name.endswith(".zip")}
     folder = laid_out(zips, tmp_path / "zips")
-    *packages, last = verify(folder, export.roots)
+    *packages, last = verify(folder, export.trust)
     assert all(one.good for one in packages)
     assert (last.good, last.consistent) == (False, True)
     assert [one.code for one in last.findings] == ["index_absent"]
@@ -239,7 +240,7 @@ def test_packages_without_an_index_are_not_told_to_be_complete(
     run = docgen("archive", "restore", folder, *trusted, DOCGEN_DATA=tmp_path / "restored")
     assert (run.returncode, "not covered" in run.stderr) == (0, True)
     (tmp_path / "zips" / "more").mkdir()
-    *_, last = verify(folder, export.roots)
+    *_, last = verify(folder, export.trust)
     assert "bag_file_extra" in {one.code for one in last.findings}
 
 
@@ -247,6 +248,6 @@ def test_an_index_sealed_by_a_stranger_is_told(export: Exported, tmp_path: Path)
     stranger = make_trial(tmp_path, now=NOW)
     seal = sign_detached(export.files[INDEX], stranger, now=NOW)
     forged = export.files | {INDEX_SEAL: seal}
-    assert found(forged, export.roots, tmp_path) == {"signer_only_in_package"}
+    assert found(forged, export.trust, tmp_path) == {"signer_only_in_package"}
     torn = export.files | {INDEX_SEAL: seal[:-9]}
-    assert found(torn, export.roots, tmp_path) == {"signature_broken"}
+    assert found(torn, export.trust, tmp_path) == {"signature_broken"}

@@ -19,6 +19,7 @@ import pytest
 from docgen.archive.verifying import verify
 from docgen.errors import InputUnreadable
 from docgen.signing.keys import make_trial
+from docgen.signing.trust import Trust
 from tests.commands import as_json, docgen
 from tests.hostile import displaced
 from tests.originals import NOW
@@ -126,17 +127,17 @@ def shell(command: str) -> str:
 
 
 def test_a_whole_one_is_good(package: Made, unzipped: Path, tmp_path: Path) -> None:
-    assert codes(package.data, package.roots, tmp_path) == set()
-    (verdict,) = verify(unzipped, package.roots)
+    assert codes(package.data, package.trust, tmp_path) == set()
+    (verdict,) = verify(unzipped, package.trust)
     assert (verdict.good, verdict.doc_no) == (True, package.doc_no)
     assert {one.field for one in verdict.signatures["signed.pdf"]} >= {"engineer", "cust_owner"}
 
 
 def test_a_certificate_of_its_own_is_told(package: Made, tmp_path: Path) -> None:
-    assert codes(package.data, [], tmp_path) == {"signer_only_in_package"}
+    assert codes(package.data, Trust(), tmp_path) == {"signer_only_in_package"}
     other = make_trial(tmp_path, now=NOW).certificate
-    assert codes(package.data, [other], tmp_path) == {"signer_only_in_package"}
-    (verdict,) = verify(tmp_path / "package.zip", [])
+    assert codes(package.data, Trust.of(other), tmp_path) == {"signer_only_in_package"}
+    (verdict,) = verify(tmp_path / "package.zip", Trust())
     assert (verdict.good, verdict.consistent) == (False, True)
 
 
@@ -145,7 +146,7 @@ def test_a_changed_byte_is_found_in_every_file(package: Made, tmp_path: Path) ->
     missed = [
         name
         for name, data in files.items()
-        if not codes(zipped(files | {name: flipped(data)}), package.roots, tmp_path)
+        if not codes(zipped(files | {name: flipped(data)}), package.trust, tmp_path)
     ]
     assert missed == []
 
@@ -157,7 +158,7 @@ def test_a_forger_who_makes_the_manifests_anew_is_found(package: Made, tmp_path:
         for name, data in files.items()
         if name.startswith("data/")
         and not codes(
-            zipped(with_manifests(files | {name: flipped(data)})), package.roots, tmp_path
+            zipped(with_manifests(files | {name: flipped(data)})), package.trust, tmp_path
         )
     ]
     assert missed == []
@@ -169,20 +170,20 @@ def test_a_file_that_is_gone_is_found(package: Made, tmp_path: Path) -> None:
         rest = {one: data for one, data in files.items() if one != name}
         if name == "bagit.txt":
             continue
-        assert codes(zipped(rest), package.roots, tmp_path), name
+        assert codes(zipped(rest), package.trust, tmp_path), name
         if name.startswith("data/"):
-            assert codes(zipped(with_manifests(rest)), package.roots, tmp_path), name
+            assert codes(zipped(with_manifests(rest)), package.trust, tmp_path), name
 
 
 def test_files_too_many_are_found(package: Made, tmp_path: Path) -> None:
     files = package.files()
     for name in ("data/extra.txt", "extra.txt", "data/documents/extra.pdf"):
-        assert "bag_file_extra" in codes(zipped(files | {name: b"x"}), package.roots, tmp_path)
+        assert "bag_file_extra" in codes(zipped(files | {name: b"x"}), package.trust, tmp_path)
     forged = with_manifests(files | {"data/extra.txt": b"x"})
-    assert codes(zipped(forged), package.roots, tmp_path) == {"not_covered"}
+    assert codes(zipped(forged), package.trust, tmp_path) == {"not_covered"}
     path = tmp_path / "package.zip"
     path.write_bytes(zipped(with_manifests(files | {"extra.txt": b"x"})))
-    (verdict,) = verify(path, package.roots)
+    (verdict,) = verify(path, package.trust)
     assert [(one.code, one.place) for one in verdict.findings] == [("not_covered", "extra.txt")]
 
 
@@ -204,7 +205,7 @@ def test_every_file_is_covered_by_the_seal(
     files = package.files()
     assert old in files[name]
     forged = with_manifests(files | {name: files[name].replace(old, new)})
-    assert code in codes(zipped(forged), package.roots, tmp_path)
+    assert code in codes(zipped(forged), package.trust, tmp_path)
 
 
 def test_manifests_say_nothing_else(package: Made, tmp_path: Path) -> None:
@@ -212,13 +213,13 @@ def test_manifests_say_nothing_else(package: Made, tmp_path: Path) -> None:
     name = "tagmanifest-sha256.txt"
     lines = b"".join(reversed(files[name].splitlines(keepends=True)))
     for data in (files[name] + b"\n", lines, files[name].replace(b"\n", b"\r\n")):
-        assert codes(zipped(files | {name: data}), package.roots, tmp_path) == {"bag_broken"}
+        assert codes(zipped(files | {name: data}), package.trust, tmp_path) == {"bag_broken"}
 
 
 def test_what_is_not_covered_is_told(package: Made, tmp_path: Path) -> None:
     path = tmp_path / "package.zip"
     path.write_bytes(package.data)
-    (verdict,) = verify(path, package.roots)
+    (verdict,) = verify(path, package.trust)
     told = {(one.entry, one.place) for one in verdict.not_covered}
     assert told == {
         ("not_covered.chain", "audit.jsonl"),
@@ -235,14 +236,14 @@ def test_a_signed_pdf_rolled_back_to_the_first_seal_is_found(package: Made, tmp_
     signed = files["data/signed.pdf"]
     first = signed[: signed.index(b"%%EOF", len(files[f"data/submitted/{package.doc_no}.pdf"]) + 9)]
     forged = with_manifests(files | {"data/signed.pdf": first + b"%%EOF\n"})
-    assert "signature_absent" in codes(zipped(forged), package.roots, tmp_path)
+    assert "signature_absent" in codes(zipped(forged), package.trust, tmp_path)
 
 
 def test_two_packages_whose_parts_were_swapped_are_found(package: Made, tmp_path: Path) -> None:
     files = package.files()
     pdf = files[f"data/documents/{package.doc_no}.pdf"]
     forged = with_manifests(files | {f"data/submitted/{package.doc_no}.pdf": pdf})
-    found = codes(zipped(forged), package.roots, tmp_path)
+    found = codes(zipped(forged), package.trust, tmp_path)
     assert {"record_differs", "statement_differs"} <= found
 
 
@@ -252,7 +253,7 @@ def test_audit_entries_that_are_gone_are_found(package: Made, tmp_path: Path, cu
     lines = files["data/audit.jsonl"].splitlines(keepends=True)
     kept = b"".join(lines[:-1] if cut == 1 else lines[1:])
     forged = with_manifests(files | {"data/audit.jsonl": kept})
-    found = codes(zipped(forged), package.roots, tmp_path)
+    found = codes(zipped(forged), package.trust, tmp_path)
     assert {"audit_incomplete", "evidence_differs"} <= found
 
 
@@ -291,7 +292,7 @@ def test_hostile_zips_are_refused(tmp_path: Path, code: str) -> None:
     with zipfile.ZipFile(path, "w") as opened:
         HOSTILE[code](opened)
     with pytest.raises(InputUnreadable) as refused:
-        list(verify(path, []))
+        list(verify(path, Trust()))
     assert refused.value.code == code
 
 
@@ -300,7 +301,7 @@ def test_what_is_no_package_is_told(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "bad.zip"
     path.write_bytes(data)
     with pytest.raises(InputUnreadable) as refused:
-        list(verify(path, []))
+        list(verify(path, Trust()))
     assert refused.value.code in ("package_broken", "package_unreadable")
 
 
@@ -308,7 +309,7 @@ def test_entries_before_the_file_are_refused(package: Made, tmp_path: Path) -> N
     path = tmp_path / "bad.zip"
     path.write_bytes(displaced(package.data))
     with pytest.raises(InputUnreadable) as refused:
-        list(verify(path, package.roots))
+        list(verify(path, package.trust))
     assert refused.value.code == "package_broken"
 
 
@@ -316,7 +317,7 @@ def test_links_in_folders_are_refused(unzipped: Path, package: Made) -> None:
     (unzipped / "data" / "record.json").unlink()
     (unzipped / "data" / "record.json").symlink_to("/etc/hostname")
     with pytest.raises(InputUnreadable) as refused:
-        list(verify(unzipped, package.roots))
+        list(verify(unzipped, package.trust))
     assert refused.value.code == "package_link"
 
 

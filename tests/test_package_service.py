@@ -17,6 +17,7 @@ from docgen.archive.restoring import restore
 from docgen.archive.verifying import verify
 from docgen.audit import trail
 from docgen.errors import Conflict
+from docgen.signing.trust import Trust
 from docgen.store.tables import Base, DocumentRow
 from tests.commands import as_json
 from tests.packages import (
@@ -62,7 +63,7 @@ def test_a_package_is_the_same_each_time(team: Team, tmp_path: Path) -> None:
     team.clock.go(days=40)
     assert downloaded(team, record, "chenjianguo") == first
     certificate = (team.store.folder / "seal.pem").read_bytes()
-    assert codes(first, Made(record, first, certificate).roots, tmp_path) == set()
+    assert codes(first, Made(record, first, certificate).trust, tmp_path) == set()
     told = actions(team, record)
     assert (told.count("archive.exported"), told.count("archive.sealed")) == (2, 1)
     assert trail.verified(team.store).broken == 0
@@ -113,7 +114,7 @@ def test_a_record_older_than_seals_is_packed_without_a_signed_pdf(
         )
     found = made(office, record)
     assert "data/signed.pdf" not in found.files()
-    assert codes(found.data, found.roots, tmp_path) == set()
+    assert codes(found.data, found.trust, tmp_path) == set()
 
 
 # ---------------------------------------------------------------- contracts
@@ -127,7 +128,7 @@ def test_a_contract_is_exported_whole(team: Team, tmp_path: Path) -> None:
     assert answer.status_code == 200
     path = tmp_path / "export.zip"
     path.write_bytes(answer.content)
-    known = Made(records[0], b"", (team.store.folder / "seal.pem").read_bytes()).roots
+    known = Made(records[0], b"", (team.store.folder / "seal.pem").read_bytes()).trust
     verdicts = list(verify(path, known))
     assert [one.doc_no for one in verdicts[:-1]] == [one["doc_no"] for one in records]
     assert all(one.good for one in verdicts), [one.as_json() for one in verdicts]
@@ -183,7 +184,7 @@ def test_the_command_exports_and_restores(office: Team, tmp_path: Path) -> None:
 def test_a_restored_record_is_what_it_was(team: Team, package: Made, tmp_path: Path) -> None:
     path = tmp_path / "package.zip"
     path.write_bytes(package.data)
-    (found,) = restore(team.store, path, package.roots)
+    (found,) = restore(team.store, path, package.trust)
     assert (found.state, found.doc_no) == ("restored", package.doc_no)
     seen = team.made(team.get("zhangwei", f"/records/{package.doc_no}"), 200)
     assert (seen["id"], seen["state"]) == (package.record["id"], "archived")
@@ -205,16 +206,16 @@ def test_a_restored_record_is_what_it_was(team: Team, package: Made, tmp_path: P
 def test_a_second_restore_adds_nothing(team: Team, package: Made, tmp_path: Path) -> None:
     path = tmp_path / "package.zip"
     path.write_bytes(package.data)
-    assert [one.state for one in restore(team.store, path, package.roots)] == ["restored"]
+    assert [one.state for one in restore(team.store, path, package.trust)] == ["restored"]
     before = counts(team)
-    assert [one.state for one in restore(team.store, path, package.roots)] == ["unchanged"]
+    assert [one.state for one in restore(team.store, path, package.trust)] == ["unchanged"]
     assert counts(team) == before
 
 
 def test_numbers_go_on_after_those_restored(team: Team, package: Made, tmp_path: Path) -> None:
     path = tmp_path / "package.zip"
     path.write_bytes(package.data)
-    list(restore(team.store, path, package.roots))
+    list(restore(team.store, path, package.trust))
     team.clock.at("04-22 09:00")
     assert team.record("SQ")["doc_no"] == package.doc_no[:-1] + "2"
 
@@ -227,9 +228,9 @@ def test_what_does_not_verify_is_refused_and_changes_nothing(
     path.write_bytes(
         zipped(with_manifests(files | {"data/record.json": flipped(files["data/record.json"])}))
     )
-    assert [one.state for one in restore(office.store, path, package.roots)] == ["refused"]
+    assert [one.state for one in restore(office.store, path, package.trust)] == ["refused"]
     path.write_bytes(package.data)
-    assert [one.state for one in restore(office.store, path, [])] == ["refused"]
+    assert [one.state for one in restore(office.store, path, Trust())] == ["refused"]
     assert counts(office) == before
 
 
@@ -240,7 +241,7 @@ def test_another_record_of_that_number_is_not_replaced(
     path = tmp_path / "package.zip"
     path.write_bytes(package.data)
     with pytest.raises(Conflict) as refused:
-        list(restore(office.store, path, package.roots))
+        list(restore(office.store, path, package.trust))
     assert refused.value.code == "restored_differs"
 
 
@@ -259,7 +260,7 @@ def test_people_who_are_unknown_come_back_disabled(package: Made, tmp_path: Path
                 "UPDATE users SET id = 'other', username = 'someone' WHERE username = 'zhangwei'",
             ):
                 session.connection().exec_driver_sql(statement)
-        list(restore(other.store, path, package.roots))
+        list(restore(other.store, path, package.trust))
         users = other.get("root", "/users?limit=200").json()["items"]
         disabled = {one["username"] for one in users if one["disabled"]}
         assert disabled == names

@@ -36,9 +36,10 @@ from docgen.signing.known_certificates import SEALS, known, short
 from docgen.signing.remote import RemoteSealer
 from docgen.signing.seal import seal
 from docgen.signing.token import TokenKey, place_of
+from docgen.signing.trust import Trust
 from docgen.signing.verify import verify_pdf
 from docgen.store.health import HealthFinding
-from tests.authorities import END, NOW, START, Authority, Private, Public, p12, pem, pkcs8
+from tests.authorities import END, NOW, START, Authority, Private, Public, as_asn1, p12, pem, pkcs8
 from tests.commands import SAMPLES, as_json, rendered
 from tests.commands import codes as told_codes
 from tests.signing_servers import TOKEN, serving
@@ -62,7 +63,7 @@ def authority() -> Authority:
 @pytest.fixture
 def settings(authority: Authority, tmp_path: Path) -> Settings:
     (tmp_path / "roots.pem").write_bytes(pem(authority.certificate))
-    return Settings(data=tmp_path / "data", seal_roots=tmp_path / "roots.pem", now=NOW)
+    return Settings(data=tmp_path / "data", tsa_roots=tmp_path / "roots.pem", now=NOW)
 
 
 def signed(pdf: bytes, by: Sealer, field: str = "engineer", *, now: datetime = NOW) -> bytes:
@@ -109,7 +110,14 @@ def test_an_own_seal_with_its_authority(
     (tmp_path / "own.p12").write_bytes(p12(key, own, "horse", authority.certificate))
     used = replace(settings, seal=str(tmp_path / "own.p12"), seal_passphrase="horse")
     made = signed(plain, open_sealer(used))
-    assert verifies(made, replace(settings, data=tmp_path / "elsewhere"))
+    roots = (authority_certificate := as_asn1(authority.certificate),)
+    named = Trust(signer_roots=roots, subjects=frozenset({"CN=华信"}))
+    assert verify_pdf(made, named).good
+    of_others = [Trust(signer_roots=roots), Trust(tsa_roots=roots, subjects=named.subjects)]
+    of_others += [Trust(signer_roots=roots, subjects=frozenset({"CN=刘洋"}))]
+    for trust in [*of_others, Trust.of(authority_certificate)]:
+        assert [one.code for one in verify_pdf(made, trust).findings] == ["signer_unknown"]
+    assert verifies(made, used)
     assert not (settings.data / SEAL_NAME).exists()
     assert code_of(replace(used, seal_passphrase="pony")) == "seal_unreadable"
 
@@ -388,10 +396,15 @@ def found(settings: Settings) -> dict[str, HealthFinding]:
 
 def test_settings_come_from_variables() -> None:
     given = {"DOCGEN_SEAL": "a.p12", "DOCGEN_SEAL_TOKEN": "t", "DOCGEN_TSA": "http://tsa.example"}
-    given |= {"DOCGEN_SEAL_ROOTS": "roots.pem", "DOCGEN_SEAL_LTA": "proofs"}
+    given |= {
+        "DOCGEN_SIGNER_ROOTS": "roots.pem",
+        "DOCGEN_TSA_ROOTS": "tsa.pem",
+        "DOCGEN_SEAL_LTA": "proofs",
+    }
     read = load_settings(given)
     assert (read.seal, read.tsa) == ("a.p12", "http://tsa.example")
-    assert (read.seal_roots, read.seal_lta) == (Path("roots.pem"), Path("proofs"))
+    assert (read.signer_roots, read.tsa_roots) == (Path("roots.pem"), Path("tsa.pem"))
+    assert read.seal_lta == Path("proofs")
 
 
 def test_doctor_makes_no_key_and_tells_of_the_trial(settings: Settings) -> None:
@@ -421,7 +434,7 @@ def test_doctor_warns_before_a_seal_expires(
 def test_certificates_that_cannot_be_read(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "junk.pem").write_bytes(b"junk")
     for wrong in (tmp_path / "junk.pem", tmp_path / "absent.pem", tmp_path):
-        used = replace(settings, seal_roots=wrong)
+        used = replace(settings, signer_roots=wrong)
         assert found(used)["可信证书 trusted"].detail.startswith("certificate_unreadable")
 
 

@@ -21,6 +21,7 @@ from docgen.signing.fields import add_fields, field_names
 from docgen.signing.incremental_update import Appending
 from docgen.signing.keys import FileSealer, load, make_trial, roots
 from docgen.signing.seal import seal
+from docgen.signing.trust import Trust
 from docgen.signing.verify import verify_pdf
 from tests.commands import SAMPLES, rendered
 
@@ -67,7 +68,7 @@ def scribble(size: tuple[int, int] = (600, 240), kind: str = "PNG", ink: bool = 
 
 
 def findings(data: bytes, sealer: FileSealer, sha256: str = "") -> set[str]:
-    verdict = verify_pdf(data, [sealer.certificate], expected=BOTH, sha256=sha256)
+    verdict = verify_pdf(data, Trust.of(sealer.certificate), expected=BOTH, sha256=sha256)
     return {one.code for one in verdict.findings}
 
 
@@ -75,7 +76,7 @@ def findings(data: bytes, sealer: FileSealer, sha256: str = "") -> set[str]:
 
 
 def test_two_signatures_are_told_with_who_and_when(whole: bytes, sealer: FileSealer) -> None:
-    verdict = verify_pdf(whole, [sealer.certificate], expected=BOTH)
+    verdict = verify_pdf(whole, Trust.of(sealer.certificate), expected=BOTH)
     assert verdict.good
     assert verdict.as_json()["findings"] == []
     told = [(one.field, one.name, one.signed_at, one.covers_file) for one in verdict.signatures]
@@ -267,8 +268,8 @@ def test_a_roll_back_to_an_earlier_revision_is_found(
 ) -> None:
     assert findings(leaders, sealer) == {"signature_absent"}
     assert findings(plain, sealer) == {"signature_absent"}
-    assert verify_pdf(leaders, [sealer.certificate]).good  # nothing in it says what it was
-    codes = {one.code for one in verify_pdf(plain, [sealer.certificate]).findings}
+    assert verify_pdf(leaders, Trust.of(sealer.certificate)).good  # nothing in it says what it was
+    codes = {one.code for one in verify_pdf(plain, Trust.of(sealer.certificate)).findings}
     assert codes == {"not_signed"}
 
 
@@ -278,7 +279,7 @@ def test_another_file_than_that_on_record_is_found(whole: bytes, sealer: FileSea
 
 def test_another_signer_is_found(plain: bytes, whole: bytes, tmp_path: Path) -> None:
     forger = make_trial(tmp_path, now=NOW)
-    verdict = verify_pdf(whole, [forger.certificate], expected=BOTH)
+    verdict = verify_pdf(whole, Trust.of(forger.certificate), expected=BOTH)
     assert {one.code for one in verdict.findings} == {"signer_unknown"}
     assert verdict.untouched
 

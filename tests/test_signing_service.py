@@ -17,6 +17,7 @@ from docgen.access import SERVICE
 from docgen.paths import samples_dir
 from docgen.signing.configuration import open_sealer
 from docgen.signing.keys import SEAL_NAME, make_trial
+from docgen.signing.trust import Trust
 from docgen.signing.verify import SignatureVerdict, verify_pdf
 from docgen.store.tables import DocumentRow
 from tests.service import Team, draft
@@ -62,7 +63,7 @@ def customer(team: Team, record: Any) -> Any:
 
 def verdict(team: Team, data: bytes, *fields: str) -> SignatureVerdict:
     own = open_sealer(team.store.settings).certificate
-    return verify_pdf(data, [own], expected=fields)
+    return verify_pdf(data, Trust.of(own), expected=fields)
 
 
 def code(answer: Any) -> tuple[int, str]:

@@ -26,6 +26,7 @@ from docgen.signing.configuration import lasting, timestamper, trusted
 from docgen.signing.fields import add_fields, field_names
 from docgen.signing.incremental_update import Appending
 from docgen.signing.keys import FileSealer, Sealer, load
+from docgen.signing.known_certificates import remember
 from docgen.signing.long_term import Lasting
 from docgen.signing.seal import seal
 from docgen.signing.timestamps import TimeAuthority
@@ -77,10 +78,12 @@ def server(folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def settings(folder: Path, server: str) -> Settings:
+    remember(folder / "data", load(folder / "seal.p12").certificate)
     return Settings(
         data=folder / "data",
         seal=str(folder / "seal.p12"),
-        seal_roots=folder / "roots.pem",
+        signer_roots=folder / "roots.pem",
+        tsa_roots=folder / "roots.pem",
         seal_lta=folder / "proofs",
         tsa=f"{server}/good",
         now=NOW,
@@ -162,7 +165,7 @@ def test_a_signature_tells_when_it_was_stamped_and_by_whom(
 def test_the_command_line_tells_it_too(stamped: bytes, settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(stamped)
     run = docgen(
-        "verify", tmp_path / "a.pdf", DOCGEN_DATA=tmp_path, DOCGEN_SEAL_ROOTS=settings.seal_roots
+        "verify", tmp_path / "a.pdf", DOCGEN_DATA=settings.data, DOCGEN_TSA_ROOTS=settings.tsa_roots
     )
     assert run.returncode == 0, run.stderr
     assert "2026-11-01T09:00:03+08:00  Time Service" in run.stdout
@@ -178,7 +181,7 @@ def test_a_stamp_of_a_stranger_proves_no_time_but_breaks_nothing(
     assert verdict.good
     assert verdict.signatures[0].stamp
     assert not verdict.signatures[0].stamp.trusted
-    strict = TimeAuthority(f"{server}/stranger", trusted(settings))
+    strict = TimeAuthority(f"{server}/stranger", trusted(settings).tsa_roots)
     assert refused(plain, sealer, strict) == "tsa_failed"
 
 
@@ -201,7 +204,7 @@ MODES = [
 def test_what_is_no_time_stamp_ends_the_seal(
     plain: bytes, sealer: FileSealer, server: str, settings: Settings, mode: str
 ) -> None:
-    stamps = TimeAuthority(f"{server}/{mode}", trusted(settings))
+    stamps = TimeAuthority(f"{server}/{mode}", trusted(settings).tsa_roots)
     assert refused(plain, sealer, stamps) == "tsa_failed"
 
 
@@ -338,12 +341,12 @@ def test_a_stamp_does_not_cover_up_forged_metadata(
     )
     writer.root["/Metadata"] = writer.add_object(forged)
     writer.update_root()
-    assert "signature_broken" in codes(verified(stamped_over(whole, folder, writer), settings))
+    assert "bytes_after_signature" in codes(verified(stamped_over(whole, folder, writer), settings))
     info = Appending(whole)
     info.set_info(
         generic.DictionaryObject({generic.NameObject("/Title"): generic.TextStringObject("别的")})
     )
-    assert "signature_broken" in codes(verified(stamped_over(whole, folder, info), settings))
+    assert "bytes_after_signature" in codes(verified(stamped_over(whole, folder, info), settings))
 
 
 def test_junk_after_the_stamp_is_found(

@@ -179,7 +179,7 @@ def test_later_copies_print_what_was_submitted(
     (item,) = [one for one in statement["files"] if one["kind"] == "templates"]
     assert statement["rows"]["version"]["templates"] == item["sha256"]
     assert item["sha256"] in printed(files["data/evidence.pdf"], team).replace("\n", "")
-    assert codes(package.data, package.roots, tmp_path) == set()
+    assert codes(package.data, package.trust, tmp_path) == set()
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from docgen.uploads import MOST_BYTES
 
 TONES = {
     "on_record": "good",
+    "stamped_later": "good",
     "earlier": "warn",
     "not_on_record": "warn",
     "altered": "bad",

@@ -79,8 +79,8 @@ class VerifiedFile(AnswerBody):
     """What was found of a file, and the version that it was compared with."""
 
     outcome: str = Field(
-        description="on_record, earlier, not_on_record, altered, signer_unknown, unsigned or "
-        "unreadable"
+        description="on_record, stamped_later, earlier, not_on_record, altered, signer_unknown, "
+        "unsigned or unreadable"
     )
     stage: str = Field(
         description="which file on record: submitted, signed or archived; else empty"
@@ -197,9 +197,9 @@ async def _checked(
     """Verify a file in a child; its body is read only once the code is known."""
     one = await run_in_threadpool(verification.standing, store, code, address_of(request))
     data = await _file(request)
-    certificates = await run_in_threadpool(_certificates, store)
+    trust = await run_in_threadpool(trusted, store.settings)
     async with _turn(request):
-        verdict = await work.look(request, verification.examine, data, certificates)
+        verdict = await work.look(request, verification.examine, data, trust)
     return one, await run_in_threadpool(verification.compared, store, one, data, verdict)
 
 
@@ -215,10 +215,6 @@ async def _file(request: Request) -> bytes:
     if len(data) > MOST:
         raise UploadRefused("upload_too_large", value=len(data))
     return data
-
-
-def _certificates(store: Store) -> tuple[bytes, ...]:
-    return tuple(one.dump() for one in trusted(store.settings))
 
 
 def _turn(request: Request) -> asyncio.Semaphore:

@@ -21,15 +21,15 @@ from docgen.archive.statement import PackagedFile, PackageStatement, parsed
 from docgen.errors import DocgenError, InputUnreadable
 from docgen.renderers.ooxml.package import read_record
 from docgen.signing.keys import roots
+from docgen.signing.trust import Trust
 from docgen.signing.verify import SignatureFinding, verify_pdf
 from docgen.store.audit_chain import ChainEntry
 
 SMALL = {names.STATEMENT, names.AUDIT, names.CONTRACT, names.RECORD, names.SUBMITTED}
 DOCUMENTS = {"archived_document": names.RECORD, "submitted_document": names.SUBMITTED}
-Roots = Sequence[x509.Certificate]
 
 
-def verified(bag: Bag, trusted: Roots, place: str) -> PackageVerdict:
+def verified(bag: Bag, trusted: Trust, place: str) -> PackageVerdict:
     """Verify one bag."""
     examined = _Examined(bag, PackageVerdict(place), trusted)
     try:
@@ -46,7 +46,7 @@ class _Examined:
 
     bag: Bag
     verdict: PackageVerdict
-    trusted: Roots
+    trusted: Trust
     listed: dict[str, str] = field(default_factory=dict)
     small: dict[str, bytes] = field(default_factory=dict)
     counted: tuple[int, int] = (0, 0)

@@ -25,7 +25,7 @@ from docgen.archive.statement import PackageStatement, parsed
 from docgen.errors import Conflict
 from docgen.records import records
 from docgen.records.documents import StoredDocument, row_of
-from docgen.signing.configuration import open_sealer
+from docgen.signing.configuration import open_sealer, trusted
 from docgen.signing.fields import add_fields, field_names
 from docgen.signing.signed_pdf import SealMark, set_seal
 from docgen.signing.verify import Signature, verify_pdf
@@ -140,7 +140,7 @@ def _signed(store: Store, found: Gathered) -> tuple[bytes, list[Signature]]:
         return b"", []
     data = store.blobs.get(found.signed.sha256)
     fields = [name for name, done in field_names(data).items() if done]
-    verdict = verify_pdf(data, (), expected=fields, sha256=found.signed.sha256)
+    verdict = verify_pdf(data, trusted(store.settings), expected=fields, sha256=found.signed.sha256)
     if not verdict.untouched:
         raise Conflict("seals_broken", place=found.version.doc_no)
     return data, verdict.signatures

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from asn1crypto import x509
 from sqlalchemy import ColumnElement, Date, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase
@@ -31,6 +30,7 @@ from docgen.pipeline import read_contract
 from docgen.records import search
 from docgen.records.documents import StoredDocument, row_of
 from docgen.records.numbers import claim
+from docgen.signing.trust import Trust
 from docgen.store.tables import (
     AttachmentRow,
     ContractRow,
@@ -69,7 +69,7 @@ class Restored:
         return told | {"findings": [one.as_json() for one in self.verdict.findings]}
 
 
-def restore(store: Store, path: Path, trusted: Sequence[x509.Certificate]) -> Iterator[Restored]:
+def restore(store: Store, path: Path, trusted: Trust) -> Iterator[Restored]:
     """Restore every package in a zip or folder; one that does not verify is refused.
 
     What an export's index says of packages that are missing or others comes last. Raises

@@ -22,16 +22,17 @@ from docgen.archive.export_index import (
     parsed_index,
 )
 from docgen.archive.findings import PackageVerdict
-from docgen.archive.package_verification import Roots, verified
+from docgen.archive.package_verification import verified
 from docgen.errors import InputUnreadable
 from docgen.signing.detached import detached_faults
+from docgen.signing.trust import Trust
 from docgen.signing.verify import SignatureFinding
 
 OWN_FILES = {INDEX, INDEX_PAGE, INDEX_SEAL}
 Visit = Callable[[Bag, PackageVerdict], None]
 
 
-def verify(path: Path, trusted: Roots) -> Iterator[PackageVerdict]:
+def verify(path: Path, trusted: Trust) -> Iterator[PackageVerdict]:
     """Give the verdict on every package in a zip or folder; that on an export comes last.
 
     InputUnreadable: none can be read.
@@ -39,7 +40,7 @@ def verify(path: Path, trusted: Roots) -> Iterator[PackageVerdict]:
     return visited(path, trusted, lambda _bag, _verdict: None)
 
 
-def visited(path: Path, trusted: Roots, visit: Visit) -> Iterator[PackageVerdict]:
+def visited(path: Path, trusted: Trust, visit: Visit) -> Iterator[PackageVerdict]:
     """Verify as `verify` does; `visit` may use each bag while it is open, by its verdict."""
     if found := zips(path):
         yield from _in_folder(path, found, trusted, visit)
@@ -59,7 +60,7 @@ def visited(path: Path, trusted: Roots, visit: Visit) -> Iterator[PackageVerdict
 
 
 def _in_folder(
-    path: Path, packages: Sequence[Path], trusted: Roots, visit: Visit
+    path: Path, packages: Sequence[Path], trusted: Trust, visit: Visit
 ) -> Iterator[PackageVerdict]:
     """Verify the zips in a folder, and the index over them."""
     checked = _Export(path.name, trusted, many=True)
@@ -82,7 +83,7 @@ def _in_folder(
 
 
 def _of_zip(
-    container: Container, name: str, trusted: Roots, visit: Visit
+    container: Container, name: str, trusted: Trust, visit: Visit
 ) -> Iterator[PackageVerdict]:
     """Verify the one package that a zip of an export holds, and find what lies beside it."""
     found = list(bags(container))
@@ -104,7 +105,7 @@ class _Export:
     """
 
     place: str
-    trusted: Roots
+    trusted: Trust
     many: bool = False
     packages: dict[str, PackageVerdict] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)

@@ -16,9 +16,9 @@ from docgen.archive.exporting import Export, contract_id_of
 from docgen.archive.restoring import restore
 from docgen.backup.place import need_store
 from docgen.cli.console import REFUSED, command_group, errors_told, out, print_json
-from docgen.cli.options import AsJson
+from docgen.cli.options import AsJson, Certificates, SignerRoots, Subjects, TsaRoots
 from docgen.cli.packages import print_findings
-from docgen.cli.signing import trusted_of
+from docgen.cli.signing import trust_of
 from docgen.errors import NotFound
 from docgen.pipeline.children import children
 from docgen.settings import load_settings
@@ -70,10 +70,10 @@ def export_command(
 @archive_app.command("restore")
 def restore_command(
     package: Annotated[list[Path], typer.Argument(help="归档包 zip，或其目录")],
-    cert: Annotated[
-        list[Path] | None,
-        typer.Option("--cert", help="可信的证书（PEM），可多次；缺省为本服务的"),
-    ] = None,
+    cert: Certificates = None,
+    signer_root: SignerRoots = None,
+    signer: Subjects = None,
+    tsa_root: TsaRoots = None,
     as_json: AsJson = False,
 ) -> None:
     """核对归档包并恢复到空的服务；再次恢复不增加任何内容。Verify packages and restore them.
@@ -82,9 +82,9 @@ def restore_command(
     """
     with errors_told(as_json):
         settings = load_settings()
-        known = trusted_of(cert or [], settings)
+        trust = trust_of(settings, cert, signer_root, signer, tsa_root)
         with closing(Store.open(settings)) as store:
-            found = [one for path in package for one in restore(store, path, known)]
+            found = [one for path in package for one in restore(store, path, trust)]
     if as_json:
         print_json({"packages": [one.as_json() for one in found]})
     else:

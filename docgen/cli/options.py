@@ -54,3 +54,21 @@ def record_type(code: str) -> type[Record]:
         value=code,
         choices=choices,
     )
+
+
+Certificates = Annotated[
+    list[Path] | None,
+    typer.Option("--cert", help="签章的证书（PEM），可多次；缺省为本机用过的全部签章"),
+]
+SignerRoots = Annotated[
+    list[Path] | None,
+    typer.Option("--signer-root", help="签章的根证书（PEM），可多次；缺省为 DOCGEN_SIGNER_ROOTS"),
+]
+Subjects = Annotated[
+    list[str] | None,
+    typer.Option("--signer", help="根证书之下应由谁签：证书主体，如 CN=华信,O=华信，可多次"),
+]
+TsaRoots = Annotated[
+    list[Path] | None,
+    typer.Option("--tsa-root", help="时间戳的根证书（PEM），可多次；缺省为 DOCGEN_TSA_ROOTS"),
+]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import typer
-from asn1crypto import x509
 from rich.markup import escape
 
 from docgen.archive.findings import PackageVerdict
 from docgen.archive.verifying import verify
 from docgen.cli.console import REFUSED, err, out, print_json
 from docgen.cli.sources import shown
+from docgen.signing.trust import Trust
 
 ZIP = b"PK\x03\x04"  # signature of a local file header (APPNOTE.TXT 4.3.7)
 
@@ -28,13 +27,13 @@ def is_package(path: Path) -> bool:
         return False
 
 
-def verify_packages(path: Path, known: Sequence[x509.Certificate], *, as_json: bool) -> None:
+def verify_packages(path: Path, trust: Trust, *, as_json: bool) -> None:
     """Verify all packages of a zip or folder, and tell each as it is done; JSON comes at the end.
 
     Raises InputUnreadable, and Exit when something was found.
     """
     verdicts = []
-    for verdict in verify(path, known):
+    for verdict in verify(path, trust):
         verdicts.append(verdict)
         if not as_json:
             _print_verdict(verdict)

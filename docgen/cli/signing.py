@@ -13,14 +13,16 @@ from asn1crypto import x509
 from rich.markup import escape
 
 from docgen.cli.console import REFUSED, command_group, err, errors_told, out, print_json
-from docgen.cli.options import AsJson
+from docgen.cli.options import AsJson, Certificates, SignerRoots, Subjects, TsaRoots
 from docgen.cli.packages import is_package, verify_packages
 from docgen.cli.sources import read_bytes, shown
+from docgen.errors import SettingWrong
 from docgen.pipeline.extract import SIZE_LIMIT
 from docgen.settings import Settings, load_settings
 from docgen.signing.configuration import renew, trusted
 from docgen.signing.keys import CERTIFICATE_NAME, is_trial, make_trial, roots
 from docgen.signing.known_certificates import remember
+from docgen.signing.trust import Trust
 from docgen.signing.verify import Signature, SignatureVerdict, Stamp, verify_pdf
 from docgen.store.folder import prepare
 
@@ -38,7 +40,7 @@ def init_command(as_json: AsJson = False) -> None:
         folder = prepare(settings.data)
         made = make_trial(folder, now=settings.clock(), passphrase=settings.seal_passphrase)
         remember(folder, made.certificate)
-    _tell_trial(settings, made.certificate, as_json=as_json)
+    _print_trial(settings, made.certificate, as_json=as_json)
 
 
 @seal_app.command("renew")
@@ -50,29 +52,31 @@ def renew_command(as_json: AsJson = False) -> None:
     with errors_told(as_json):
         settings = load_settings()
         made = renew(settings, settings.clock())
-    _tell_trial(settings, made.certificate, as_json=as_json)
+    _print_trial(settings, made.certificate, as_json=as_json)
 
 
-def _tell_trial(settings: Settings, made: x509.Certificate, *, as_json: bool) -> None:
-    told = {
+def _print_trial(settings: Settings, made: x509.Certificate, *, as_json: bool) -> None:
+    written = {
         "certificate": str(settings.data.resolve() / CERTIFICATE_NAME),
         "fingerprint": made.sha256.hex(),
         "trial": is_trial(made),
         "until": made.not_valid_after.isoformat(),
     }
     if as_json:
-        print_json(told)
+        print_json(written)
         return
-    out.print(f"试用签章已生成，至 {told['until']}。A trial seal was made; documents will say so.")
-    out.print(f"{escape(str(told['certificate']))}  sha256 {told['fingerprint']}")
+    out.print(
+        f"试用签章已生成，至 {written['until']}。A trial seal was made; documents will say so."
+    )
+    out.print(f"{escape(str(written['certificate']))}  sha256 {written['fingerprint']}")
 
 
 def verify_command(
     file: Annotated[Path, typer.Argument(help="已签章的 PDF，或归档包（zip 或目录）")],
-    cert: Annotated[
-        list[Path] | None,
-        typer.Option("--cert", help="可信的证书（PEM），可多次；缺省为本机用过的全部签章"),
-    ] = None,
+    cert: Certificates = None,
+    signer_root: SignerRoots = None,
+    signer: Subjects = None,
+    tsa_root: TsaRoots = None,
     field: Annotated[
         list[str] | None, typer.Option("--field", help="应当已签的签名域，如 leader，可多次")
     ] = None,
@@ -81,33 +85,56 @@ def verify_command(
 ) -> None:
     """离线核对 PDF 或归档包。Verify a PDF's signatures, or archive packages, offline.
 
-    退出码: 0 未被篡改，签名人可信; 1 有问题; 3 证书不可用。
+    退出码: 0 未被篡改，签名人可信; 1 有问题; 2 只给了根证书; 3 证书不可用。
     """
     with errors_told(as_json, shown(file)):
-        known = trusted_of(cert or [], load_settings())
+        trust = trust_of(load_settings(), cert, signer_root, signer, tsa_root)
         if is_package(file):
-            verify_packages(file, known, as_json=as_json)
+            verify_packages(file, trust, as_json=as_json)
             return
         data = read_bytes(file, SIZE_LIMIT)
-        verdict = verify_pdf(data, known, expected=field or (), sha256=sha256.lower())
+        verdict = verify_pdf(data, trust, expected=field or (), sha256=sha256.lower())
     if as_json:
         print_json({"file": shown(file)} | verdict.as_json())
     else:
-        _tell(shown(file), verdict)
+        _print_verdict(shown(file), verdict)
     if not verdict.good:
         raise typer.Exit(REFUSED)
 
 
-def trusted_of(given: list[Path], settings: Settings) -> list[x509.Certificate]:
-    """Return the certificates that were named, else those of the seals used here."""
-    if not given:
-        return trusted(settings)
-    return [one for path in given for one in roots(read_bytes(path, SIZE_LIMIT), str(path))]
+def trust_of(
+    settings: Settings,
+    seals: list[Path] | None,
+    signer_roots: list[Path] | None,
+    subjects: list[str] | None,
+    tsa_roots: list[Path] | None,
+) -> Trust:
+    """Return whom the options name; what none of them names is as the settings say.
+
+    Raises SettingWrong: certificate_unreadable, signer_unnamed.
+    """
+    known = trusted(settings)
+    trust = Trust(
+        _certificates(seals) or known.seals,
+        _certificates(signer_roots) or known.signer_roots,
+        frozenset(subjects or ()),
+        _certificates(tsa_roots) or known.tsa_roots,
+    )
+    if signer_roots and not (trust.seals or trust.subjects):
+        raise SettingWrong("signer_unnamed", place="--signer-root")
+    return trust
 
 
-def _tell(name: str, verdict: SignatureVerdict) -> None:
+def _certificates(paths: list[Path] | None) -> tuple[x509.Certificate, ...]:
+    """Read the files (PEM) that an option names."""
+    return tuple(
+        one for path in paths or () for one in roots(read_bytes(path, SIZE_LIMIT), str(path))
+    )
+
+
+def _print_verdict(name: str, verdict: SignatureVerdict) -> None:
     for one in verdict.signatures:
-        _tell_signature(one)
+        _print_signature(one)
     for stamp in verdict.timestamps:
         whole = "  覆盖全文 whole file" if stamp.covers_file else ""
         out.print(f"{_stamped(stamp)}{whole}")
@@ -118,7 +145,7 @@ def _tell(name: str, verdict: SignatureVerdict) -> None:
         out.print(f"[green]✓[/] {escape(name)}: 未被篡改 not altered  sha256 {verdict.sha256}")
 
 
-def _tell_signature(one: Signature) -> None:
+def _print_signature(one: Signature) -> None:
     mark = "[green]✓[/]" if one.intact and one.trusted else "[red]✗[/]"
     trial = "  [yellow]试用签章 trial seal[/]" if one.trial else ""
     whole = "覆盖全文 whole file" if one.covers_file else "其后另有签署 signed on later"

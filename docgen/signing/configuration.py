@@ -20,6 +20,7 @@ from docgen.signing.remote import RemoteSealer
 from docgen.signing.service_request import checked_url
 from docgen.signing.timestamps import TimeAuthority
 from docgen.signing.token import TokenSealer, place_of
+from docgen.signing.trust import Trust
 
 
 def open_sealer(settings: Settings, now: datetime | None = None) -> Sealer:
@@ -68,7 +69,8 @@ def timestamper(settings: Settings) -> TimeAuthority | None:
     """Return the time-stamping service that the settings name, if they do. SettingWrong."""
     if not settings.tsa:
         return None
-    return TimeAuthority(checked_url(settings.tsa, "DOCGEN_TSA", plain=True), _roots(settings))
+    url = checked_url(settings.tsa, "DOCGEN_TSA", plain=True)
+    return TimeAuthority(url, roots_in(settings.tsa_roots, "DOCGEN_TSA_ROOTS"))
 
 
 def lasting(settings: Settings) -> Lasting | None:
@@ -81,24 +83,33 @@ def lasting(settings: Settings) -> Lasting | None:
     authority = timestamper(settings)
     if authority is None:
         raise SettingWrong("lta_without_tsa", place="DOCGEN_SEAL_LTA")
-    return Lasting(authority, authority.roots, *revocations(settings.seal_lta))
+    signer_roots = roots_in(settings.signer_roots, "DOCGEN_SIGNER_ROOTS")
+    roots = (*signer_roots, *authority.roots)
+    return Lasting(authority, roots, *revocations(settings.seal_lta))
 
 
-def trusted(settings: Settings) -> list[x509.Certificate]:
-    """Return the certificates that verification trusts: all seals ever used here, and the roots.
+def trusted(settings: Settings) -> Trust:
+    """Return whom verification trusts: all seals ever used here, and the roots that are set.
 
     Raises SettingWrong: certificate_unreadable. Asks nobody, and makes nothing.
     """
-    return known(settings.data) + _roots(settings)
+    return Trust(
+        tuple(known(settings.data)),
+        tuple(roots_in(settings.signer_roots, "DOCGEN_SIGNER_ROOTS")),
+        tsa_roots=tuple(roots_in(settings.tsa_roots, "DOCGEN_TSA_ROOTS")),
+    )
 
 
-def _roots(settings: Settings) -> list[x509.Certificate]:
-    path = settings.seal_roots
+def roots_in(path: Path | None, setting: str) -> list[x509.Certificate]:
+    """Read the certificates (PEM) that a setting names; none where it is empty. SettingWrong."""
     if path is None:
         return []
     try:
         return roots(path.read_bytes(), str(path))
     except OSError as wrong:
         raise SettingWrong(
-            "certificate_unreadable.roots", place=str(path), reason=wrong.strerror
+            "certificate_unreadable.roots",
+            place=str(path),
+            setting=setting,
+            reason=wrong.strerror,
         ) from wrong

@@ -11,6 +11,7 @@ from docgen.settings import Settings
 from docgen.signing.configuration import existing, lasting, timestamper, trusted
 from docgen.signing.keys import SEAL_NAME, Sealer, is_trial, matches, usable
 from docgen.signing.timestamps import PROBE, TimeAuthority, moment_of
+from docgen.signing.trust import Trust
 from docgen.store.health import HealthFinding
 
 SOON, VERY_SOON = timedelta(days=60), timedelta(days=30)
@@ -20,11 +21,16 @@ RENEW = "docgen seal renew 生成新的试用密钥；自己的密钥按 docs/si
 def examine(settings: Settings) -> Iterator[HealthFinding]:
     """Look at the seal, at time stamps, and at what makes seals last, as far as they are set."""
     yield _told("签章 seal", lambda subject: _seal(subject, settings))
-    yield _told("可信证书 trusted", lambda subject: _good(subject, f"{len(trusted(settings))} 张"))
+    yield _told("可信证书 trusted", lambda subject: _good(subject, _counted(trusted(settings))))
     if settings.tsa:
         yield _told("时间戳 TSA", lambda subject: _tsa(subject, settings))
     if settings.seal_lta:
         yield _told("长期验证 LTA", lambda subject: _lasting(subject, settings))
+
+
+def _counted(trust: Trust) -> str:
+    roots = len(trust.signer_roots) + len(trust.tsa_roots)
+    return f"签章 {len(trust.seals)} 张，根证书 {roots} 张"
 
 
 def _seal(subject: str, settings: Settings) -> HealthFinding:

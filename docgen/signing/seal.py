@@ -26,7 +26,8 @@ from docgen.signing.keys import Sealer, is_trial, usable
 from docgen.signing.long_term import Lasting, made_lasting
 from docgen.signing.stamps import beside, drawn, style, written
 from docgen.signing.timestamps import TimeAuthority
-from docgen.signing.verify import SignatureVerdict, verify_pdf
+from docgen.signing.trust import Trust
+from docgen.signing.verify import verify_pdf
 from schemas.problems import SHANGHAI
 
 
@@ -56,17 +57,20 @@ def seal(
     word: str = "",
     timestamper: TimeAuthority | None = None,
     lta: Lasting | None = None,
+    trust: Trust | None = None,
 ) -> bytes:
     """Sign in `field` for `name`, written after `word`; `image` is a drawn one before that.
 
     `timestamper` stamps the time on the signature (PAdES B-T), as `lta` does, with which the proofs
-    come into the file too, under a time stamp on all of it (B-LTA). Raises Conflict: no_field,
+    come into the file too, under a time stamp on all of it (B-LTA). `trust` says whose seals may be
+    there already; by default this sealer's. Raises Conflict: no_field,
     already_signed, altered_before; SettingWrong: as `usable`, seal_mismatch, lta_incomplete;
     UploadRefused for the image; RenderFailed: tsa_failed, signer_failed, seal_failed;
     InputUnreadable.
     """
-    signed = _checked(pdf, field)
     certificate = sealer.certificate
+    trust = trust or Trust((certificate,), tsa_roots=lta.roots if lta else ())
+    signed = _checked(pdf, field, trust)
     usable(certificate, now)
     box = _box(pdf, field)
     moment = now.astimezone(SHANGHAI)
@@ -89,7 +93,7 @@ def seal(
     made = _made(signer, pdf)
     if lta:
         made = made_lasting(made, sealer, lta, now)
-    _still_whole(pdf, made, sealer, [*signed, field])
+    _still_whole(pdf, made, trust, [*signed, field])
     return made
 
 
@@ -102,7 +106,7 @@ def _made(signer: _Signer, pdf: bytes) -> bytes:
         raise RenderFailed("seal_failed.seal", reason=str(wrong)) from wrong
 
 
-def _checked(pdf: bytes, field: str) -> list[str]:
+def _checked(pdf: bytes, field: str, trust: Trust) -> list[str]:
     """Return the fields signed so far; refuse to sign what was altered, or what is signed."""
     names = field_names(pdf)
     if field not in names:
@@ -110,13 +114,13 @@ def _checked(pdf: bytes, field: str) -> list[str]:
     if names[field]:
         raise Conflict("already_signed.field", field=field)
     signed = [name for name, done in names.items() if done]
-    if signed and not verify_pdf(pdf, (), expected=signed).untouched:
+    if signed and not verify_pdf(pdf, trust, expected=signed).untouched:
         raise Conflict("altered_before")
     return signed
 
 
-def _still_whole(pdf: bytes, made: bytes, sealer: Sealer, fields: list[str]) -> None:
-    verdict: SignatureVerdict = verify_pdf(made, [sealer.certificate], expected=fields)
+def _still_whole(pdf: bytes, made: bytes, trust: Trust, fields: list[str]) -> None:
+    verdict = verify_pdf(made, trust, expected=fields)
     if not made.startswith(pdf) or not verdict.untouched:
         raise RenderFailed("seal_failed", reason=", ".join(one.code for one in verdict.findings))
 

@@ -91,6 +91,7 @@ def set_seal(store: Store, pdf: bytes, mark: SealMark, *, by: Sealer, now: datet
         now=now,
         timestamper=timestamper(store.settings),
         lta=lasting(store.settings),
+        trust=trusted(store.settings),
     )
 
 
@@ -120,7 +121,7 @@ def faults(
         return []
     data = store.blobs.get(base.sha256)
     verdict = verify_pdf(data, trusted(store.settings), expected=roles, sha256=base.sha256)
-    return [one for one in verdict.findings if one.code != "signer_unknown"]
+    return verdict.alterations
 
 
 def _documents(session: Session, version: VersionRow) -> dict[str, DocumentRow]:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from asn1crypto import x509
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -23,6 +21,7 @@ from docgen.contracts.contracts import model_of
 from docgen.errors import NotFound
 from docgen.records.records import contract_of, signoffs
 from docgen.signing.signed_pdf import STAGE
+from docgen.signing.trust import Trust
 from docgen.signing.verify import SignatureVerdict, verify_pdf
 from docgen.store.tables import DocumentRow, RecordRow, VersionRow
 from docgen.store.unit_of_work import Store
@@ -35,9 +34,17 @@ CODE = re.compile(r"[0-9A-F]{16}")
 _FILLING = re.compile(r"[\s-]+")
 _AFTER_HEX = "g"
 Outcome = Literal[
-    "on_record", "earlier", "not_on_record", "altered", "signer_unknown", "unsigned", "unreadable"
+    "on_record",
+    "stamped_later",
+    "earlier",
+    "not_on_record",
+    "altered",
+    "signer_unknown",
+    "unsigned",
+    "unreadable",
 ]
-WHOLE = ("not_on_record", "signer_unknown", "unsigned")
+UNALTERED = ("not_on_record", "signer_unknown", "unsigned")
+"""What a file may show by itself that is one on record, or was one."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What was found of a file. `stage` says which one on record it is, or comes before."""
+    """What was found of a file. `stage` says which one on record it is, or comes before.
+
+    A file that is `stamped_later` is one on record, with trusted time stamps or proofs after it.
+    """
 
     outcome: Outcome
     verdict: SignatureVerdict
@@ -84,9 +94,9 @@ def standing(store: Store, text: str, address: str) -> Standing:
     raise NotFound("no_such_code")
 
 
-def examine(data: bytes, certificates: Sequence[bytes]) -> SignatureVerdict:
+def examine(data: bytes, trust: Trust) -> SignatureVerdict:
     """Verify a file's signatures; for a child, since anybody may send anything."""
-    return verify_pdf(data, [x509.Certificate.load(one) for one in certificates])
+    return verify_pdf(data, trust)
 
 
 def compared(store: Store, one: Standing, data: bytes, verdict: SignatureVerdict) -> FileCheck:
@@ -99,8 +109,13 @@ def compared(store: Store, one: Standing, data: bytes, verdict: SignatureVerdict
     if verdict.sha256 in kept:
         return FileCheck("on_record", verdict, kept[verdict.sha256][0])
     outcome = _alone(verdict)
+    if outcome not in UNALTERED:
+        return FileCheck(outcome, verdict)
+    sealed = data[: verdict.sealed_bytes or len(data)]  # what follows was found to be proofs alone
     for sha256, (stage, _) in kept.items():
-        if stage == STAGE and outcome in WHOLE and _begins(store, sha256, data):
+        if sha256 in verdict.revisions:
+            return FileCheck("stamped_later", verdict, stage)
+        if stage == STAGE and _begins(store, sha256, sealed):
             return FileCheck("earlier", verdict, stage)
     return FileCheck(outcome, verdict)
 

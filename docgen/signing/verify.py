@@ -1,20 +1,22 @@
-"""Verification of a PDF's signatures, offline: intact, by whom, when, over the whole file.
+"""The judgement on a signed PDF, offline: intact, by whom, when, and nothing added that may not be.
 
-pyHanko misses edits of the metadata, junk after the end and a roll-back to an earlier revision:
-the last signature, or a time stamp, has to cover the entire file, and the fields expected have to
-be signed.
+Commands, the verification page, signing, archiving and packages all ask `verify_pdf`. pyHanko
+validates each signature and compares the revisions up to the last seal that is trusted; of what
+follows that seal `docgen.signing.updates` is the judge. A roll-back shows in the fields that are
+expected to be signed, or in the hashes of the revisions on record.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from asn1crypto import cms, x509
-from pyhanko.pdf_utils.reader import PdfFileReader
+from asn1crypto.parser import parse
 from pyhanko.sign.diff_analysis import (
     CatalogModificationRule,
     DSSCompareRule,
@@ -30,24 +32,25 @@ from pyhanko.sign.diff_analysis import (
 from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.general import extract_signer_info
 from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
-from pyhanko.sign.validation.dss import DocumentSecurityStore
-from pyhanko.sign.validation.errors import NoDSSFoundError
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import (
     DocumentTimestampStatus,
-    ModificationInfo,
     PdfSignatureStatus,
     SignatureCoverageLevel,
     TimestampSignatureStatus,
 )
-from pyhanko_certvalidator import ValidationContext
 
 from docgen.signing.damaged_pdf import DAMAGES
 from docgen.signing.keys import is_trial
 from docgen.signing.pdf_reader import SignedPdfReader
 from docgen.signing.timestamps import moment_of
+from docgen.signing.trust import Contexts, Trust
+from docgen.signing.updates import NotAllowed, check_updates
 from schemas.problems import SHANGHAI
 from schemas.wording import Worded
+
+_UNKNOWN = ("signer_unknown", "timestamp_unknown")
+_HEX = re.compile(rb"<[0-9a-fA-F]*>")
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class SignatureFinding(Worded):
 
 @dataclass(frozen=True)
 class Stamp:
-    """When something was there at the latest, and by whose word."""
+    """When something was there at the latest, by the word of which service."""
 
     at: str
     by: str
@@ -86,17 +89,22 @@ class Stamp:
 
 @dataclass(frozen=True)
 class FileStamp(Stamp):
-    """A time stamp on the file as it was in `field`'s revision, signatures and proofs included."""
+    """A time stamp on the file as it was in `field`'s revision, signatures and proofs included.
+
+    `revision_sha256` is the hash of the file up to its end.
+    """
 
     field: str
     covers_file: bool
+    revision_sha256: str
 
 
 @dataclass(frozen=True)
 class Signature:
     """One signature. `signed_at` is what it says itself; `name` whom the seal was set for.
 
-    `stamp` is the word of a time-stamping service for it.
+    `stamp` is a time-stamping service's word for it; `revision_sha256` is the hash of the file up
+    to its end, which is that of the bytes stored when the seal was set (without long-term proofs).
     """
 
     field: str
@@ -108,6 +116,8 @@ class Signature:
     intact: bool
     trusted: bool
     covers_file: bool
+    reason: str
+    revision_sha256: str
     stamp: Stamp | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -117,12 +127,16 @@ class Signature:
 
 @dataclass
 class SignatureVerdict:
-    """What was found in a file; without findings it is what was signed."""
+    """What was found in a file; without findings it is what was signed.
+
+    `sealed_bytes` is where the last seal ends that is trusted, or the last one of anybody's.
+    """
 
     sha256: str
     signatures: list[Signature] = field(default_factory=list)
     timestamps: list[FileStamp] = field(default_factory=list)
     findings: list[SignatureFinding] = field(default_factory=list)
+    sealed_bytes: int = 0
 
     @property
     def good(self) -> bool:
@@ -130,9 +144,21 @@ class SignatureVerdict:
         return not self.findings
 
     @property
+    def revisions(self) -> set[str]:
+        """The hashes of the file up to the end of each seal and time stamp."""
+        return {one.revision_sha256 for one in self.signatures} | {
+            one.revision_sha256 for one in self.timestamps
+        }
+
+    @property
     def untouched(self) -> bool:
-        """Whether nothing was altered, whoever signed."""
-        return all(one.code == "signer_unknown" for one in self.findings)
+        """Whether nothing was altered, whoever signed and stamped."""
+        return not self.alterations
+
+    @property
+    def alterations(self) -> list[SignatureFinding]:
+        """What was found but that it is unknown who signed, or stamped."""
+        return [one for one in self.findings if one.code not in _UNKNOWN]
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
@@ -147,82 +173,213 @@ class SignatureVerdict:
 
 def verify_pdf(
     data: bytes,
-    roots: Sequence[x509.Certificate],
+    trust: Trust,
     *,
     expected: Sequence[str] = (),
     sha256: str = "",
+    revisions: Sequence[str] = (),
 ) -> SignatureVerdict:
-    """Verify every signature against the certificates to be trusted; never raises.
+    """Verify every signature, and what was added after the last one; never raises.
 
-    `expected` are the fields that have to be signed, `sha256` that of the file as it was kept.
+    `expected` are the fields that have to be signed, `sha256` is that of the file as it was stored,
+    `revisions` are those of its earlier states as they were stored, one for each seal.
     """
     verdict = SignatureVerdict(hashlib.sha256(data).hexdigest())
     if sha256 and sha256 != verdict.sha256:
         verdict.findings.append(SignatureFinding("hash_differs"))
     try:
         reader = SignedPdfReader(data)
-        embedded = list(reader.embedded_signatures)
-        empty = [name for name, value, _ in enumerate_sig_fields(reader) if value is None]
-        trust = Trust(roots, reader)
+        fields = [(str(name), value, one) for name, value, one in enumerate_sig_fields(reader)]
+        contexts = Contexts(trust, reader)
     except DAMAGES:
         verdict.findings.append(SignatureFinding("unreadable"))
         return verdict
-    for one in embedded:
-        _examine(one, trust, verdict)
-    signed = [one for one in embedded if not _is_stamp(one)]
-    verdict.findings += _completeness(verdict, signed, [*expected], empty)
+    filled = [(name, one) for name, value, one in fields if value is not None]
+    _Examination(data, contexts, verdict).run(reader, filled)
+    verdict.findings += _completeness(verdict, len(filled), fields, expected)
+    known = verdict.revisions | {verdict.sha256}
+    verdict.findings += [
+        SignatureFinding("revision_differs", one) for one in revisions if one not in known
+    ]
     return verdict
 
 
-def _examine(one: EmbeddedPdfSignature, trust: Trust, verdict: SignatureVerdict) -> None:
-    name = str(one.field_name)
-    try:
-        if _is_stamp(one):
-            _examine_stamp(name, one, trust, verdict)
+@dataclass(frozen=True)
+class _Seal:
+    """A sound signature or time stamp, and where the bytes end that it signs."""
+
+    field: str
+    end: int
+    is_stamp: bool
+    trusted: bool
+
+
+@dataclass
+class _Examination:
+    """A file being examined; what is found goes into the verdict."""
+
+    data: bytes
+    contexts: Contexts
+    verdict: SignatureVerdict
+    sound: list[_Seal] = field(default_factory=list)
+
+    def run(self, reader: SignedPdfReader, filled: Sequence[tuple[str, Any]]) -> None:
+        """Examine each signature by itself, in the order in which they were set, then the whole."""
+        embedded = []
+        for name, one in filled:
+            try:
+                embedded.append(EmbeddedPdfSignature(reader, one, name))
+            except Exception:  # noqa: BLE001 # pyHanko and asn1crypto may raise anything
+                self._find("signature_broken", name)
+        for one in sorted(embedded, key=lambda each: each.signed_revision):
+            try:
+                (self._stamp if _is_stamp(one) else self._signature)(one)
+            except Exception:  # noqa: BLE001 # as above, for what is broken further inside
+                self._find("signature_broken", str(one.field_name))
+        signed = [one for one in self.sound if not one.is_stamp]
+        # Where none is trusted it is the last one of anybody's; whose it is, was found already.
+        if anchors := [one for one in signed if one.trusted] or signed:
+            self._around(max(one.end for one in anchors))
+
+    def _signature(self, one: EmbeddedPdfSignature) -> None:
+        name, end = str(one.field_name), self._end(one)
+        status = _validated(one, self.contexts)
+        certificate, moment = status.signing_cert, one.self_reported_timestamp
+        stamp = status.timestamp_validity
+        found = Signature(
+            field=name,
+            name=str(one.sig_object.get("/Name", "")),
+            signer=_common_name(certificate),
+            fingerprint=certificate.sha256.hex(),
+            signed_at=moment.isoformat() if moment else "",
+            trial=is_trial(certificate),
+            intact=_intact(status),
+            trusted=status.trusted and self.contexts.trust.names(certificate),
+            covers_file=end == len(self.data),
+            reason=str(one.sig_object.get("/Reason", "")),
+            revision_sha256=self._revision(end),
+            stamp=_stamp(stamp) if stamp else None,
+        )
+        self.verdict.signatures.append(found)
+        if not found.intact:
+            self._find("signature_broken", name)
+        else:
+            self.sound.append(_Seal(name, end, is_stamp=False, trusted=found.trusted))
+        if stamp and not (stamp.intact and stamp.valid):
+            self._find("timestamp_broken", name)
+        if not found.trusted:
+            self._find("signer_unknown", name)
+
+    def _stamp(self, one: EmbeddedPdfSignature) -> None:
+        name, end = str(one.field_name), self._end(one)
+        context = self.contexts.stamps(moment_of(one.signed_data))
+        status = validate_pdf_timestamp(one, context, skip_diff=True)
+        if not _intact(status):
+            self._find("signature_broken", name)
             return
-        stamp = stamp_of(one)
-        moment = moment_of(stamp) if stamp else one.self_reported_timestamp
-        status = validate_pdf_signature(one, trust.at(moment), diff_policy=FOLLOWING)
+        found = FileStamp(
+            **vars(_stamp(status)),
+            field=name,
+            covers_file=end == len(self.data),
+            revision_sha256=self._revision(end),
+        )
+        self.verdict.timestamps.append(found)
+        self.sound.append(_Seal(name, end, is_stamp=True, trusted=found.trusted))
+
+    def _end(self, one: EmbeddedPdfSignature) -> int:
+        """Return where the bytes end that are signed: all from the first but its own contents.
+
+        Raises ValueError where its byte range leaves out anything else.
+        """
+        first, size, second, rest = (int(number) for number in one.byte_range)
+        contents = self.data[size:second]
+        if first or not _HEX.fullmatch(contents) or second + rest > len(self.data):
+            raise ValueError("byte range")
+        if bytes.fromhex(contents[1:-1].decode()) != one.pkcs7_content:
+            raise ValueError("contents")
+        if _is_padded(one):
+            self._find("signature_padding", str(one.field_name))
+        return second + rest
+
+    def _revision(self, end: int) -> str:
+        return hashlib.sha256(memoryview(self.data)[:end]).hexdigest()
+
+    def _around(self, sealed: int) -> None:
+        """Find what came between the seals, and after the last one, that ends at `sealed`."""
+        self.verdict.sealed_bytes = sealed
+        altered = {*_altered(self.data[:sealed], {one.field for one in self.sound})}
+        for name in sorted(altered):
+            self._find("signature_broken", name)
+        try:
+            names = check_updates(self.data, sealed)
+        except NotAllowed as wrong:
+            names, altered = [], {one.field for one in self.verdict.signatures}
+            self._find(wrong.entry, wrong.place)
+        trusted = {one.field for one in self.sound if one.trusted and one.is_stamp}
+        for name in [one for one in names if one not in trusted]:
+            self._find("timestamp_unknown", name)
+        self.verdict.signatures = [
+            replace(one, intact=one.intact and one.field not in altered)
+            for one in self.verdict.signatures
+        ]
+
+    def _find(self, entry: str, place: str) -> None:
+        self.verdict.findings.append(SignatureFinding(entry, place))
+
+
+def _validated(one: EmbeddedPdfSignature, contexts: Contexts) -> PdfSignatureStatus:
+    """Validate a signature as of its time stamp, where that is trusted, else as of its own word."""
+    stamp, own = stamp_of(one), one.self_reported_timestamp
+    stamped = moment_of(stamp) if stamp else own
+
+    def validated(moment: datetime | None) -> PdfSignatureStatus:
+        signers, stamps = contexts.signers(moment), contexts.stamps(stamped)
+        status = validate_pdf_signature(one, signers, stamps, skip_diff=True)
         assert isinstance(status, PdfSignatureStatus)
-        verdict.signatures.append(_told(name, one, status))
-        verdict.findings += _faults(name, status)
-    except Exception:  # noqa: BLE001 # pyHanko may raise anything for a broken signature
-        verdict.findings.append(SignatureFinding("signature_broken", name))
+        return status
+
+    status = validated(stamped)
+    if status.timestamp_validity and not status.timestamp_validity.trusted:
+        return validated(own)
+    return status
 
 
-def _examine_stamp(
-    name: str, one: EmbeddedPdfSignature, trust: Trust, verdict: SignatureVerdict
-) -> None:
-    context = trust.at(moment_of(one.signed_data))
-    status = validate_pdf_timestamp(one, context, diff_policy=FOLLOWING)
-    assert isinstance(status, DocumentTimestampStatus)
-    if not _unaltered(status):
-        verdict.findings.append(SignatureFinding("signature_broken", name))
+def _altered(sealed: bytes, fields: set[str]) -> Iterator[str]:
+    """Compare each revision that was signed with the last one, in the bytes that this one signs."""
+    try:
+        embedded = list(SignedPdfReader(sealed).embedded_signatures)
+    except Exception:  # noqa: BLE001 # pyHanko may raise anything for what is broken
+        yield from fields
         return
-    told = _stamp(status)
-    covers = _covers_file(status)
-    verdict.timestamps.append(FileStamp(told.at, told.by, told.trusted, name, covers))
+    for one in embedded:
+        if str(one.field_name) not in fields:
+            continue
+        try:
+            one.compute_integrity_info(FOLLOWING)
+            found = one.summarise_integrity_info()
+            level = getattr(one.diff_result, "modification_level", ModificationLevel.OTHER)
+            allowed = level != ModificationLevel.OTHER if _is_stamp(one) else found["docmdp_ok"]
+        except Exception:  # noqa: BLE001 # as above
+            allowed = False
+        if not allowed:
+            yield str(one.field_name)
+
+
+def _is_padded(one: EmbeddedPdfSignature) -> bool:
+    """Whether anything but zeros fills up a signature's contents, or hides beside the signature.
+
+    Neither the padding nor the unsigned attributes are covered by any signature, but by later ones.
+    """
+    header, content, trailer = parse(one.pkcs7_content)[3:]
+    padding = one.pkcs7_content[len(header) + len(content) + len(trailer) :]
+    attributes = extract_signer_info(one.signed_data)["unsigned_attrs"]
+    kinds = [each["type"].native for each in attributes] if attributes.native is not None else []
+    allowed = [] if _is_stamp(one) else ["signature_time_stamp_token"]
+    return bool(padding.strip(b"\0")) or kinds not in ([], allowed)
 
 
 def _is_stamp(one: EmbeddedPdfSignature) -> bool:
     return bool(one.sig_object_type != "/Sig")
-
-
-def _told(name: str, one: EmbeddedPdfSignature, status: PdfSignatureStatus) -> Signature:
-    certificate = status.signing_cert
-    moment = one.self_reported_timestamp
-    return Signature(
-        field=name,
-        name=str(one.sig_object.get("/Name", "")),
-        signer=_common_name(certificate),
-        fingerprint=certificate.sha256.hex(),
-        signed_at=moment.isoformat() if moment else "",
-        trial=is_trial(certificate),
-        intact=_unaltered(status),
-        trusted=status.trusted,
-        covers_file=_covers_file(status),
-        stamp=_stamp(status.timestamp_validity) if status.timestamp_validity else None,
-    )
 
 
 def _stamp(status: TimestampSignatureStatus) -> Stamp:
@@ -234,45 +391,26 @@ def _common_name(certificate: x509.Certificate) -> str:
     return str(certificate.subject.native.get("common_name", ""))
 
 
-def _covers_file(status: ModificationInfo) -> bool:
-    return bool(status.coverage == SignatureCoverageLevel.ENTIRE_FILE)
-
-
-def _unaltered(status: PdfSignatureStatus | DocumentTimestampStatus) -> bool:
-    """Return whether it is sound, and only what may follow a signature came after it."""
-    following = status.docmdp_ok
-    if isinstance(status, DocumentTimestampStatus):
-        following = status.modification_level != ModificationLevel.OTHER
+def _intact(status: PdfSignatureStatus | DocumentTimestampStatus) -> bool:
+    """Whether a signature is sound, over the whole of the revision that it signs."""
     whole = status.coverage is not None and (
         status.coverage >= SignatureCoverageLevel.ENTIRE_REVISION
     )
-    return bool(status.intact and status.valid and whole and following)
-
-
-def _faults(name: str, status: PdfSignatureStatus) -> Iterator[SignatureFinding]:
-    if not _unaltered(status):
-        yield SignatureFinding("signature_broken", name)
-    stamp = status.timestamp_validity
-    if stamp and not (stamp.intact and stamp.valid):
-        yield SignatureFinding("timestamp_broken", name)
-    if not status.trusted:
-        yield SignatureFinding("signer_unknown", name)
+    return bool(status.intact and status.valid and whole)
 
 
 def _completeness(
     verdict: SignatureVerdict,
-    embedded: Sequence[EmbeddedPdfSignature],
-    expected: list[str],
-    empty: list[str],
+    filled: int,
+    fields: Sequence[tuple[str, Any, Any]],
+    expected: Sequence[str],
 ) -> Iterator[SignatureFinding]:
-    """Find what no single signature tells: none at all, bytes after the last, one that is gone."""
-    if not embedded and not expected:
+    """Find what no single signature shows: that there is none at all, or that one is gone."""
+    signed = {one.field for one in verdict.signatures}
+    broken = filled > len(verdict.signatures) + len(verdict.timestamps)
+    if not signed and not expected and not broken:
         yield SignatureFinding("not_signed")
-    covering = [one.covers_file for one in verdict.signatures]
-    covering += [one.covers_file for one in verdict.timestamps]
-    if embedded and verdict.signatures and not any(covering):
-        yield SignatureFinding("bytes_after_signature")
-    signed = {str(one.field_name) for one in embedded}
+    empty = {name for name, value, _ in fields if value is None}
     for name in expected:
         if name not in signed:
             yield SignatureFinding(
@@ -297,27 +435,6 @@ FOLLOWING = StandardDiffPolicy(
         ]
     ),
 )
-
-
-class Trust:
-    """The certificates that are trusted, and the proofs that a file brings along."""
-
-    def __init__(self, roots: Sequence[x509.Certificate], reader: PdfFileReader) -> None:
-        self.roots = [*roots]
-        try:
-            self.store: DocumentSecurityStore | None = DocumentSecurityStore.read_dss(reader)
-        except NoDSSFoundError:
-            self.store = None
-
-    def at(self, moment: datetime | None) -> ValidationContext:
-        """Return the rules for a certificate that was used at a moment; nobody is asked."""
-        rules: dict[str, Any] = {
-            "trust_roots": self.roots,
-            "allow_fetching": False,
-            "moment": moment,
-            "retroactive_revinfo": True,  # proofs are gathered after the signature
-        }
-        return self.store.as_validation_context(rules) if self.store else ValidationContext(**rules)
 
 
 def stamp_of(one: EmbeddedPdfSignature) -> cms.SignedData | None:
