@@ -33,12 +33,10 @@ from docgen.records.documents import StoredDocument, keep
 from docgen.renderers.isolation import Children
 from docgen.settings import Settings
 from docgen.signing import signed_pdf
-from docgen.signing.signed_pdf import SealMark
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.workflow import archiving, review, signing, submission
 from docgen.workflow.review import PendingSignoff, SignoffWish
 from schemas.envelope import Opinion
-from schemas.vocabulary import Role
 
 MOST_MB = 200
 CONTRACT = "contract/HT-2026-017.json"
@@ -118,7 +116,8 @@ def _archived(store: Store, pool: Children) -> ArchivePackage:
         where = (record.id, 1)
     submitted = submission.prepare(store, author, record.id, "*")
     files = _files(store, pool, submitted.order)
-    sealed = signed_pdf.begun(store, files, SealMark(Role.engineer, author.name, "bench"))
+    mark = signing.author_mark(author, submitted.record_hash, store.clock())
+    sealed = signed_pdf.begun(store, files, mark)
     with store.change(author) as unit:
         submission.finish(unit, submitted, files, sealed)
     _receive(store, manager, where)

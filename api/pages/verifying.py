@@ -18,6 +18,7 @@ TONES = {
     "on_record": "good",
     "stamped_later": "good",
     "earlier": "warn",
+    "signoffs_differ": "bad",
     "not_on_record": "warn",
     "altered": "bad",
     "signer_unknown": "bad",
@@ -64,12 +65,12 @@ def _checked(checked: FileCheck, lang: str) -> dict[str, Any]:
     said = pages.texts(lang)
     verdict = checked.verdict
     shows_seals = checked.outcome != "on_record" or verdict.signatures
-    findings = [one.message(lang) for one in verdict.findings]
+    found = checked.differences or (verdict.findings if checked.outcome == "altered" else ())
     return {
         "tone": TONES[checked.outcome],
         "heading": said[f"verify_{checked.outcome}"],
         "text": said[f"verify_{checked.outcome}_text"],
-        "findings": findings if checked.outcome == "altered" else [],
+        "findings": [one.message(lang) for one in found],
         "sha256": verdict.sha256,
         "seals": [_seal(one, lang) for one in verdict.signatures] if shows_seals else [],
     }

@@ -79,8 +79,8 @@ class VerifiedFile(AnswerBody):
     """What was found of a file, and the version that it was compared with."""
 
     outcome: str = Field(
-        description="on_record, stamped_later, earlier, not_on_record, altered, signer_unknown, "
-        "unsigned or unreadable"
+        description="on_record, stamped_later, earlier, signoffs_differ, not_on_record, altered, "
+        "signer_unknown, unsigned or unreadable"
     )
     stage: str = Field(
         description="which file on record: submitted, signed or archived; else empty"
@@ -98,7 +98,7 @@ class VerifiedFile(AnswerBody):
             checked,
             sha256=verdict.sha256,
             seals=[SealOut.from_signature(seal) for seal in verdict.signatures],
-            findings=[found.as_json() for found in verdict.findings],
+            findings=[one.as_json() for one in (*verdict.findings, *checked.differences)],
             version=standing,
         )
 

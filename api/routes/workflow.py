@@ -135,7 +135,7 @@ async def _submitted(
         submission.prepare, runner.store, runner.actor, record_id, etag
     )
     made = await _documents(request, runner.store, work, prepared.order)
-    mark = signing.author_mark(runner.actor, prepared.record_hash)
+    mark = signing.author_mark(runner.actor, prepared.record_hash, runner.store.clock())
     sealed = await run_in_threadpool(signed_pdf.begun, runner.store, made, mark)
 
     def finish(unit: UnitOfWork) -> Answer:

@@ -27,6 +27,7 @@ from docgen.records import records
 from docgen.records.documents import StoredDocument, row_of
 from docgen.signing.configuration import open_sealer, trusted
 from docgen.signing.fields import add_fields, field_names
+from docgen.signing.seal_reason import SealReason
 from docgen.signing.signed_pdf import SealMark, set_seal
 from docgen.signing.verify import Signature, verify_pdf
 from docgen.store.content_address import checked
@@ -128,8 +129,15 @@ def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> StoredDocu
     )
     pdf = render(_page(store, found, statement, seals))
     company = load_theme(store.settings.theme_folder).company_zh
-    mark = SealMark(names.SEAL_FIELD, company, f"封存 archived {wanted.doc_no}")
-    pdf = set_seal(store, add_fields(pdf, [mark.role]), mark, by=sealer, now=now)
+    reason = SealReason(
+        words=f"封存 archived {wanted.doc_no}",
+        role=names.SEAL_FIELD,
+        name=company,
+        signed_at=now,
+        record=found.version.record_hash or "",
+        doc_no=wanted.doc_no,
+    )
+    pdf = set_seal(store, add_fields(pdf, [reason.role]), SealMark(reason), by=sealer)
     key = hashlib.sha256(statement.written()).hexdigest()
     return StoredDocument(FORMAT, LANG, store.blobs.put(pdf), len(pdf), key)
 

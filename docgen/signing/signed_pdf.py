@@ -5,22 +5,24 @@ The bytes are never rendered again and only grow: each state begins with the one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from docgen.errors import Conflict
 from docgen.records.documents import SIGNED, StoredDocument, row_of
+from docgen.signing.comparison import compare
 from docgen.signing.configuration import lasting, open_sealer, timestamper, trusted
 from docgen.signing.fields import add_fields
 from docgen.signing.keys import Sealer
 from docgen.signing.seal import seal
+from docgen.signing.seal_reason import SealReason
 from docgen.signing.verify import SignatureFinding, verify_pdf
-from docgen.store.tables import DocumentRow, VersionRow
+from docgen.store.tables import AttachmentRow, DocumentRow, SignoffRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork
+from schemas.envelope import Opinion
 
 STAGE, FORMAT, LANG = SIGNED, "pdf", "zh"
 OVERTAKEN = "signed_meanwhile"
@@ -28,14 +30,12 @@ OVERTAKEN = "signed_meanwhile"
 
 @dataclass(frozen=True)
 class SealMark:
-    """What a seal says: the role whose block it stands in, whose name, why, and how it looks.
+    """What a seal says, and how it looks; the role is that of the block in which it stands.
 
     `image` is a drawn signature (PNG or JPEG), beside the name; `word` stands before the name.
     """
 
-    role: str
-    name: str
-    reason: str
+    reason: SealReason
     image: bytes | None = None
     word: str = ""
 
@@ -50,10 +50,11 @@ class UnsealedPdf:
 
 @dataclass(frozen=True)
 class Sealed:
-    """A version's PDF with one more seal, whose bytes lie in the blob store."""
+    """A version's PDF with one more seal, whose bytes lie in the blob store; `reason` is its."""
 
     before: UnsealedPdf
     made: StoredDocument
+    reason: SealReason
 
 
 def base_of(session: Session, version: VersionRow) -> UnsealedPdf | None:
@@ -72,23 +73,22 @@ def sealed(store: Store, before: UnsealedPdf, mark: SealMark) -> Sealed:
     pdf = store.blobs.get(before.sha256)
     if not before.signed:
         pdf = add_fields(pdf)
-    now = store.clock()
-    data = set_seal(store, pdf, mark, by=open_sealer(store.settings, now), now=now)
+    data = set_seal(store, pdf, mark, by=open_sealer(store.settings, mark.reason.signed_at))
     made = StoredDocument(FORMAT, LANG, store.blobs.put(data), len(data), before.sha256)
-    return Sealed(before, made)
+    return Sealed(before, made, mark.reason)
 
 
-def set_seal(store: Store, pdf: bytes, mark: SealMark, *, by: Sealer, now: datetime) -> bytes:
+def set_seal(store: Store, pdf: bytes, mark: SealMark, *, by: Sealer) -> bytes:
     """Set a seal with time stamps and proofs as the settings ask. Raises as `seal`."""
     return seal(
         pdf,
-        mark.role,
+        mark.reason.role,
         by,
         image=mark.image,
-        name=mark.name,
+        name=mark.reason.shown_name,
         word=mark.word,
-        reason=mark.reason,
-        now=now,
+        reason=mark.reason.text(),
+        now=mark.reason.signed_at,
         timestamper=timestamper(store.settings),
         lta=lasting(store.settings),
         trust=trusted(store.settings),
@@ -113,15 +113,28 @@ def keep(unit: UnitOfWork, version: VersionRow, given: Sealed) -> None:
 
 
 def faults(
-    store: Store, session: Session, version: VersionRow, roles: list[str]
+    store: Store, session: Session, version: VersionRow, given: Sequence[SignoffRow]
 ) -> list[SignatureFinding]:
-    """Verify the signed PDF as it lies in the store: every role sealed, and nothing altered."""
+    """Verify the signed PDF as it lies in the store: nothing altered, and sealed as on record."""
     base = base_of(session, version)
     if base is None:
         return []
     data = store.blobs.get(base.sha256)
+    roles = [one.role for one in given]
     verdict = verify_pdf(data, trusted(store.settings), expected=roles, sha256=base.sha256)
-    return verdict.alterations
+    found = [*verdict.alterations, *compare(verdict.signatures, reasons(session, version, given))]
+    return [*dict.fromkeys(found)]
+
+
+def reasons(session: Session, version: VersionRow, given: Sequence[SignoffRow]) -> list[SealReason]:
+    """Return what the seals have to say of the sign-offs on record; a disagreement has no seal."""
+    assert version.record_hash
+    sealed = [one for one in given if one.opinion != Opinion.disagree]
+    return [SealReason.of_signoff(one, version.record_hash, _scan(session, one)) for one in sealed]
+
+
+def _scan(session: Session, one: SignoffRow) -> str:
+    return session.get_one(AttachmentRow, one.scan_id).sha256 if one.scan_id else ""
 
 
 def _documents(session: Session, version: VersionRow) -> dict[str, DocumentRow]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -20,9 +20,10 @@ from docgen.accounts.sessions import nobody
 from docgen.contracts.contracts import model_of
 from docgen.errors import NotFound
 from docgen.records.records import contract_of, signoffs
-from docgen.signing.signed_pdf import STAGE
+from docgen.signing.comparison import compare
+from docgen.signing.signed_pdf import STAGE, reasons
 from docgen.signing.trust import Trust
-from docgen.signing.verify import SignatureVerdict, verify_pdf
+from docgen.signing.verify import SignatureFinding, SignatureVerdict, verify_pdf
 from docgen.store.tables import DocumentRow, RecordRow, VersionRow
 from docgen.store.unit_of_work import Store
 from schemas.catalog import record_model
@@ -37,6 +38,7 @@ Outcome = Literal[
     "on_record",
     "stamped_later",
     "earlier",
+    "signoffs_differ",
     "not_on_record",
     "altered",
     "signer_unknown",
@@ -66,11 +68,13 @@ class FileCheck:
     """What was found of a file. `stage` says which one on record it is, or comes before.
 
     A file that is `stamped_later` is one on record, with trusted time stamps or proofs after it.
+    Where the `signoffs_differ`, the seals in a genuine file say something else than the records.
     """
 
     outcome: Outcome
     verdict: SignatureVerdict
     stage: str = ""
+    differences: tuple[SignatureFinding, ...] = ()
 
 
 def code_of(text: str) -> str:
@@ -100,7 +104,22 @@ def examine(data: bytes, trust: Trust) -> SignatureVerdict:
 
 
 def compared(store: Store, one: Standing, data: bytes, verdict: SignatureVerdict) -> FileCheck:
-    """Compare a file with those on record of a version."""
+    """Compare a file with those on record of a version, and its seals with the sign-offs."""
+    check = _compared(store, one, data, verdict)
+    if check.stage != STAGE:
+        return check
+    with store.reading() as session:
+        version = session.get_one(VersionRow, (one.record_id, one.number))
+        due = reasons(session, version, signoffs(session, one.record_id, one.number))
+    found = [
+        each
+        for each in compare(verdict.signatures, due)
+        if check.outcome != "earlier" or each.code != "signature_absent"
+    ]
+    return replace(check, outcome="signoffs_differ", differences=tuple(found)) if found else check
+
+
+def _compared(store: Store, one: Standing, data: bytes, verdict: SignatureVerdict) -> FileCheck:
     with store.reading() as session:
         query = select(DocumentRow).where(
             DocumentRow.record_id == one.record_id, DocumentRow.number == one.number

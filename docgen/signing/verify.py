@@ -43,6 +43,7 @@ from pyhanko.sign.validation.status import (
 from docgen.signing.damaged_pdf import DAMAGES
 from docgen.signing.keys import is_trial
 from docgen.signing.pdf_reader import SignedPdfReader
+from docgen.signing.seal_reason import SealReason
 from docgen.signing.timestamps import moment_of
 from docgen.signing.trust import Contexts, Trust
 from docgen.signing.updates import NotAllowed, check_updates
@@ -120,9 +121,18 @@ class Signature:
     revision_sha256: str
     stamp: Stamp | None = None
 
+    @property
+    def statement(self) -> SealReason | None:
+        """What it says of the sign-off, where its reason is one of ours."""
+        return SealReason.parse(self.reason)
+
     def as_json(self) -> dict[str, Any]:
         """For machines."""
-        return vars(self) | {"stamp": self.stamp and self.stamp.as_json()}
+        said = self.statement
+        return vars(self) | {
+            "stamp": self.stamp and self.stamp.as_json(),
+            "statement": said and said.as_json(),
+        }
 
 
 @dataclass

@@ -136,7 +136,7 @@ def _broken_seals(
     """Refuse to archive what is not sealed as it was signed."""
     return [
         error("signoffs", "seal_broken", one.place or one.code, fault=one.messages())
-        for one in signed_pdf.faults(store, session, version, [one.role for one in given])
+        for one in signed_pdf.faults(store, session, version, given)
     ]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
-from docgen.access import Ability
+from docgen.access import Ability, Actor
 from docgen.errors import NotAllowed, RecordRefused
 from docgen.records.records import announce_record, note_record, signoffs, touched, visible
 from docgen.records.states import Step, refuse, wrong_state
@@ -26,6 +26,7 @@ from schemas.catalog import record_model
 from schemas.chronology import day_of
 from schemas.envelope import Opinion
 from schemas.problems import Problem, error
+from schemas.values import parse_day
 from schemas.vocabulary import Role
 
 OWN_ABILITY = {Role.leader: Ability.review, Role.pm: Ability.receive}
@@ -167,6 +168,21 @@ def link_word(
     return _checked(unit, record, version, signed)
 
 
+def author_word(actor: Actor, now: datetime) -> SignoffRow:
+    """Return the sign-off of an author, who agrees by submitting."""
+    assert actor.user_id
+    return SignoffRow(
+        role=Role.engineer,
+        name=actor.name,
+        user_id=actor.user_id,
+        opinion="agree",
+        method="electronic",
+        signed_on=day_of(now),
+        recorded_by=actor.user_id,
+        recorded_at=now,
+    )
+
+
 def keep(unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None) -> PendingSignoff:
     """Keep a sign-off with the PDF that was sealed for it, and move on by what was said.
 
@@ -177,6 +193,7 @@ def keep(unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None) -> Pend
     signed.recorded_at = unit.now
     if sealed:
         keep_sealed(unit, version, sealed)
+        _as_sealed(signed, sealed)
     unit.session.add(signed)
     note_record(
         unit,
@@ -192,6 +209,12 @@ def keep(unit: UnitOfWork, given: PendingSignoff, sealed: Sealed | None) -> Pend
     )
     _settle(unit, record, version, [*given.before, signed])
     return given
+
+
+def _as_sealed(signed: SignoffRow, sealed: Sealed) -> None:
+    """Take the moment from the seal, which was set before this transaction began."""
+    signed.recorded_at = sealed.reason.signed_at
+    signed.signed_on = parse_day(sealed.reason.signed_on)
 
 
 def void(unit: UnitOfWork, record_id: str, reason: str) -> tuple[RecordRow, VersionRow]:

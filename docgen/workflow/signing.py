@@ -6,19 +6,20 @@ Two people who sign at the same moment both sign: the later seal is set again in
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 from docgen.access import Actor
 from docgen.errors import Conflict
 from docgen.signing import signed_pdf
+from docgen.signing.seal_reason import SealReason
 from docgen.signing.signed_pdf import Sealed, SealMark
 from docgen.store.tables import AttachmentRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.workflow import review
 from docgen.workflow.review import PendingSignoff
-from schemas.envelope import Opinion, SignMethod
-from schemas.vocabulary import Role
+from schemas.envelope import Opinion
 
 T = TypeVar("T")
 TRIES = 5  # each lost to somebody who signed meanwhile
@@ -54,9 +55,10 @@ def _kept(ask: Ask, sealed: Sealed | None, unit: UnitOfWork) -> PendingSignoff:
     return review.keep(unit, ask(unit, True), sealed)
 
 
-def author_mark(actor: Actor, record_hash: str) -> SealMark:
-    """Return what the seal of a record's author says."""
-    return SealMark(Role.engineer, actor.name, f"提交 submitted; record sha256 {record_hash}")
+def author_mark(actor: Actor, record_hash: str, now: datetime) -> SealMark:
+    """Return what the seal of a record's author says, who agrees by submitting."""
+    signed = review.author_word(actor, now)
+    return SealMark(SealReason.of_signoff(signed, record_hash))
 
 
 def _sealed(store: Store, actor: Actor, ask: Ask, shown: tuple[bytes | None, str]) -> Sealed | None:
@@ -69,11 +71,8 @@ def _sealed(store: Store, actor: Actor, ask: Ask, shown: tuple[bytes | None, str
 
 
 def _mark(unit: UnitOfWork, given: PendingSignoff, image: bytes | None, proof: str) -> SealMark:
-    one, opinion = given.signed, Opinion[given.signed.opinion]
-    name, words = one.name, [f"{opinion.zh} {opinion.en}"]
-    if one.method == SignMethod.handwritten:
-        name += "（纸质签字 on paper）"
-        scan = unit.session.get_one(AttachmentRow, one.scan_id).sha256 if one.scan_id else proof
-        words.append(f"scan sha256 {scan}")
-    words.append(f"record sha256 {given.version.record_hash}")
-    return SealMark(one.role, name, "; ".join(words), image, opinion.zh)
+    one = given.signed
+    assert given.version.record_hash
+    scan = unit.session.get_one(AttachmentRow, one.scan_id).sha256 if one.scan_id else proof
+    reason = SealReason.of_signoff(one, given.version.record_hash, scan)
+    return SealMark(reason, image, Opinion[one.opinion].zh)

@@ -34,10 +34,10 @@ from docgen.records.states import Step
 from docgen.rules.partial import part, raw_rows
 from docgen.signing.signed_pdf import Sealed, keep
 from docgen.store.etags import check_etag
-from docgen.store.tables import AttachmentRow, RecordRow, SignoffRow, VersionRow
+from docgen.store.tables import AttachmentRow, RecordRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork
+from docgen.workflow.review import author_word
 from schemas.catalog import record_model
-from schemas.chronology import day_of
 from schemas.contract import Contract
 from schemas.envelope import Attachment as AttachmentModel
 from schemas.envelope import Record as RecordModel
@@ -45,7 +45,6 @@ from schemas.envelope import Status
 from schemas.problems import Problem, error, errors_of
 from schemas.reading import read
 from schemas.setting import Setting
-from schemas.vocabulary import Role
 
 RECEIPT = ("received_by", "received_at")
 
@@ -115,7 +114,7 @@ def finish(
     version.state = record.state = "submitted"
     touched(unit, record)
     keep_documents(unit, version, "submitted", made)
-    _author_signs(unit, record, version)
+    _author_signs(unit, version, sealed)
     if sealed:
         keep(unit, version, sealed)
     files = {name: one.sha256 for name, one in made.items()}
@@ -209,20 +208,7 @@ def _given_receipts(plain: dict[str, object]) -> Iterator[Problem]:
             yield error(("tickets", index), "receipt_is_the_services")
 
 
-def _author_signs(unit: UnitOfWork, record: RecordRow, version: VersionRow) -> None:
-    assert unit.actor.user_id
-    unit.session.add(
-        SignoffRow(
-            id=unit.new_id(),
-            record_id=record.id,
-            number=version.number,
-            role=Role.engineer,
-            name=unit.actor.name,
-            user_id=unit.actor.user_id,
-            opinion="agree",
-            method="electronic",
-            signed_on=day_of(unit.now),
-            recorded_by=unit.actor.user_id,
-            recorded_at=unit.now,
-        )
-    )
+def _author_signs(unit: UnitOfWork, version: VersionRow, sealed: Sealed | None) -> None:
+    signed = author_word(unit.actor, sealed.reason.signed_at if sealed else unit.now)
+    signed.id, signed.record_id, signed.number = unit.new_id(), version.record_id, version.number
+    unit.session.add(signed)

@@ -1,0 +1,58 @@
+"""What the seals in a file say, against the sign-offs on record: each part exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from docgen.signing.seal_reason import SealReason
+from docgen.signing.verify import Signature, SignatureFinding
+
+# Which finding a part is that differs; the words are for people, the audit trail's head is its own.
+_DIFFERENCES: Mapping[str, str] = {
+    "role": "seal_differs.name",
+    "name": "seal_differs.name",
+    "org": "seal_differs.name",
+    "opinion": "seal_differs.opinion",
+    "comment": "seal_differs.opinion",
+    "method": "seal_differs.opinion",
+    "signed_at": "seal_differs.time",
+    "signed_on": "seal_differs.time",
+    "record": "seal_differs.evidence",
+    "scan": "seal_differs.evidence",
+    "doc_no": "seal_differs.evidence",
+}
+
+
+def compare(seals: Sequence[Signature], due: Sequence[SealReason]) -> list[SignatureFinding]:
+    """Find where the seals in a file say something else than is on record of the sign-offs.
+
+    `due` is what the seal of each sign-off has to say; its role is the field's name.
+    """
+    wanted = {one.role: one for one in due}
+    found = [
+        SignatureFinding(entry, one.field)
+        for one in seals
+        for entry in _differing(one, wanted.get(one.field))
+    ]
+    absent = wanted.keys() - {one.field for one in seals}
+    return found + [SignatureFinding("signature_absent", role) for role in sorted(absent)]
+
+
+def _differing(seal: Signature, due: SealReason | None) -> list[str]:
+    """Return the findings on one seal."""
+    said = seal.statement
+    if due is None:
+        return ["seal_differs.unrecorded"]
+    if said is None:
+        return ["seal_differs.unreadable"]
+    found = [
+        entry for name, entry in _DIFFERENCES.items() if getattr(said, name) != getattr(due, name)
+    ]
+    if seal.name != said.shown_name:
+        found.append("seal_differs.name")
+    # /M has whole seconds (ISO 32000-2, 7.9.4).
+    second = said.signed_at.replace(microsecond=0)
+    if not seal.signed_at or datetime.fromisoformat(seal.signed_at) != second:
+        found.append("seal_differs.time")
+    return [*dict.fromkeys(found)]
