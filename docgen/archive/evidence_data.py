@@ -58,7 +58,7 @@ class Gathered:
 
     @property
     def signed(self) -> DocumentRow | None:
-        """The row of the sealed PDF; there is none for records that are older than seals."""
+        """The row of the sealed PDF."""
         return next((one for one in self.documents if one.stage == "signed"), None)
 
     @property

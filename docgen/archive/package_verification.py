@@ -16,6 +16,7 @@ from docgen.archive.export_index import IndexedDocument
 from docgen.archive.findings import PackageVerdict
 from docgen.archive.layout import INFO, MANIFEST, PAYLOAD, READMES, TAG_MANIFEST
 from docgen.archive.packing import bag_info
+from docgen.archive.seal_comparison import seal_findings, sealed_revisions
 from docgen.archive.sealed_files import attached
 from docgen.archive.statement import PackagedFile, PackageStatement, parsed
 from docgen.errors import DocgenError, InputUnreadable
@@ -49,6 +50,7 @@ class _Examined:
     trusted: Trust
     listed: dict[str, str] = field(default_factory=dict)
     small: dict[str, bytes] = field(default_factory=dict)
+    chain: list[tuple[ChainEntry, str]] = field(default_factory=list)
     counted: tuple[int, int] = (0, 0)
 
     def run(self) -> None:
@@ -63,11 +65,12 @@ class _Examined:
                 statement.contract_no,
             )
             self.verdict.document = self._document_of(statement)
+            self.chain = read_chain(self.small.get(names.AUDIT, b""), self.verdict)
             self._sealed_parts(statement)
             self._stated(statement)
             if self.bag.text(INFO).encode() != bag_info(statement, *self.counted):
                 self.verdict.find("bag_broken", INFO)
-            check_audit(self.small.get(names.AUDIT, b""), statement, self.verdict)
+            check_audit(self.chain, statement, self.verdict)
             self._tell_uncovered()
 
     def _tell_uncovered(self) -> None:
@@ -122,18 +125,30 @@ class _Examined:
 
     def _sealed_parts(self, statement: PackageStatement) -> None:
         """Verify the evidence and its seal, then what it carries; then the signed PDF."""
-        evidence = self._pdf(names.EVIDENCE, [names.SEAL_FIELD])
-        self._compare_carried(evidence)
+        evidence, sealed_bytes = self._pdf(names.EVIDENCE, [names.SEAL_FIELD])
+        self._compare_carried(evidence[:sealed_bytes])
+        chain = [entry for entry, _ in self.chain]
         if statement.of_kind("signed_document"):
-            signed = self._pdf(names.SIGNED, statement.signed_fields)
+            revisions = sealed_revisions(statement.doc_no, chain)
+            signed, _ = self._pdf(names.SIGNED, statement.signed_fields, revisions)
             self._check_signed(signed, statement)
+        try:
+            record = self.small.get(names.RECORD, b"")
+            found = seal_findings(statement, self.verdict.signatures, record, chain)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            self.verdict.find("statement_broken", f"{names.STATEMENT} signoffs")
+            return
+        self.verdict.findings += [one for one in found if one not in self.verdict.findings]
 
-    def _pdf(self, path: str, expected: Sequence[str]) -> bytes:
+    def _pdf(
+        self, path: str, expected: Sequence[str], revisions: Sequence[str] = ()
+    ) -> tuple[bytes, int]:
+        """Verify a PDF; return its bytes, and where its last seal ends."""
         content = self._content(PAYLOAD + path, hold=True) if self._has(path) else None
         if content is None:
             self.verdict.find("bag_file_missing", PAYLOAD + path)
-            return b""
-        verdict = verify_pdf(content.data, self.trusted, expected=expected)
+            return b"", 0
+        verdict = verify_pdf(content.data, self.trusted, expected=expected, revisions=revisions)
         self.verdict.signatures[path] = verdict.signatures
         self.verdict.findings += [
             SignatureFinding("signer_only_in_package", f"{path} {one.place}")
@@ -141,7 +156,7 @@ class _Examined:
             else one
             for one in verdict.findings
         ]
-        return content.data
+        return content.data, verdict.sealed_bytes
 
     def _own(self, code: str, verdict: Any, place: str) -> bool:
         """Whether nothing is wrong with a signature but that only the package knows its signer."""
@@ -179,10 +194,12 @@ class _Examined:
         if record != hashlib.sha256(self.small.get(names.SUBMITTED, b"")).hexdigest():
             self.verdict.find("record_differs", PAYLOAD + names.SIGNED)
         submitted = f"submitted/{statement.doc_no}.pdf"
-        for one in statement.files:
-            begins = hashlib.sha256(signed[: one.size_bytes]).hexdigest() == one.sha256
-            if one.path == submitted and not begins:
-                self.verdict.find("signed_differs", PAYLOAD + names.SIGNED)
+        if not any(
+            one.path == submitted
+            and hashlib.sha256(signed[: one.size_bytes]).hexdigest() == one.sha256
+            for one in statement.files
+        ):
+            self.verdict.find("signed_differs", PAYLOAD + names.SIGNED)
 
     def _stated(self, statement: PackageStatement) -> None:
         """Compare the files with what is stated, and the records within them."""
@@ -234,19 +251,31 @@ def _small_first(name: str) -> tuple[bool, str]:
     return not _small(name.removeprefix(PAYLOAD)), name
 
 
-def check_audit(data: bytes, statement: PackageStatement, verdict: PackageVerdict) -> None:
-    """Make every entry's hash again; they ascend, and the last one is the archiving."""
-    chain, place = [], PAYLOAD + names.AUDIT
+def read_chain(data: bytes, verdict: PackageVerdict) -> list[tuple[ChainEntry, str]]:
+    """Return the audit entries with the hash that each states; none where they cannot be read."""
+    chain = []
     try:
         for line in data.splitlines():
             plain = json.loads(line)
             stated = plain.pop("entry_hash")
             chain.append((ChainEntry(**plain), stated))
-        last = json.loads(chain[-1][0].detail)
-        archived = chain[-1][0].action, last.get("archived_hash"), last.get("record_hash")
+            json.loads(chain[-1][0].detail).get("doc_no")  # an object, as every other use expects
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        verdict.find("audit_changed", place)
+        verdict.find("audit_changed", PAYLOAD + names.AUDIT)
+        return []
+    return chain
+
+
+def check_audit(
+    chain: Sequence[tuple[ChainEntry, str]], statement: PackageStatement, verdict: PackageVerdict
+) -> None:
+    """Make every entry's hash again; they ascend, and the last one is the archiving."""
+    place = PAYLOAD + names.AUDIT
+    if not chain:
+        verdict.find("audit_incomplete", place)
         return
+    last = json.loads(chain[-1][0].detail)
+    archived = chain[-1][0].action, last.get("archived_hash"), last.get("record_hash")
     before: tuple[ChainEntry, str] | None = None
     for entry, stated in chain:
         broken = before and entry.seq == before[0].seq + 1 and entry.previous_hash != before[1]

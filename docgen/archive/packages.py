@@ -21,10 +21,12 @@ from docgen.archive.evidence_data import Gathered, gathered
 from docgen.archive.evidence_texts import view
 from docgen.archive.layout import READMES
 from docgen.archive.packing import Entry, bag, readmes
+from docgen.archive.seal_comparison import due_seals, sealed_revisions
 from docgen.archive.statement import PackageStatement, parsed
 from docgen.errors import Conflict
 from docgen.records import records
 from docgen.records.documents import StoredDocument, row_of
+from docgen.signing.comparison import compare
 from docgen.signing.configuration import open_sealer, trusted
 from docgen.signing.fields import add_fields, field_names
 from docgen.signing.seal_reason import SealReason
@@ -121,7 +123,7 @@ def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> StoredDocu
     data, seals = _signed(store, found)
     now = store.clock()
     sealer = open_sealer(store.settings, now)
-    given = [sealer.certificate, *(sealed_files.embedded(data) if data else ())]
+    given = [sealer.certificate, *sealed_files.embedded(data)]
     statement = found.stated(
         now=now,
         certificates=sealed_files.written(given),
@@ -143,14 +145,26 @@ def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> StoredDocu
 
 
 def _signed(store: Store, found: Gathered) -> tuple[bytes, list[Signature]]:
-    """Return the sealed PDF and its seals. Conflict: seals_broken."""
-    if found.signed is None:
-        return b"", []
-    data = store.blobs.get(found.signed.sha256)
+    """Return the sealed PDF and its seals.
+
+    Conflict: seals_broken, also where they say anything else than the sign-offs on record.
+    """
+    version, kept = found.version, found.signed
+    if kept is None or not version.record_hash:
+        raise Conflict("seals_broken", place=version.doc_no)
+    data = store.blobs.get(kept.sha256)
     fields = [name for name, done in field_names(data).items() if done]
-    verdict = verify_pdf(data, trusted(store.settings), expected=fields, sha256=found.signed.sha256)
-    if not verdict.untouched:
-        raise Conflict("seals_broken", place=found.version.doc_no)
+    verdict = verify_pdf(
+        data,
+        trusted(store.settings),
+        expected=fields,
+        sha256=kept.sha256,
+        revisions=sealed_revisions(version.doc_no, (entry for entry, _ in found.chain)),
+    )
+    scans = {one.id: one.sha256 for one in found.attachments}
+    due = due_seals(version.record_hash, found.signoffs, scans)
+    if not verdict.untouched or compare(verdict.signatures, due):
+        raise Conflict("seals_broken", place=version.doc_no)
     return data, verdict.signatures
 
 

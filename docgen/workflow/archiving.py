@@ -146,7 +146,7 @@ def finished(plain: dict[str, Any], code: str, given: list[SignoffRow]) -> dict[
         one for one in plain.get("signoffs", ()) if one["role"] not in {s.role for s in given}
     ]
     named = {one["role"]: one for one in plain.get("signoffs", ())}
-    plain["signoffs"] = [named.get(one.role, {}) | _printed(one) for one in given] + awaited
+    plain["signoffs"] = [named.get(one.role, {}) | as_archived(one) for one in given] + awaited
     plain["status"] = "archived"
     receipt = next((one for one in given if one.role == Role.pm), None)
     if receipt and issubclass(record_model(code), Ticket):
@@ -156,7 +156,8 @@ def finished(plain: dict[str, Any], code: str, given: list[SignoffRow]) -> dict[
     return plain
 
 
-def _printed(one: SignoffRow) -> dict[str, Any]:
+def as_archived(one: SignoffRow) -> dict[str, Any]:
+    """Return a sign-off as the archived record has it."""
     signoff = {
         "role": one.role,
         "name": one.name,
