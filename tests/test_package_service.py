@@ -103,20 +103,6 @@ def test_seals_that_do_not_verify_are_not_packed(office: Team) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "seals_broken")
 
 
-def test_a_record_older_than_seals_is_packed_without_a_signed_pdf(
-    office: Team, tmp_path: Path
-) -> None:
-    office.contract()
-    record = archived(office)
-    with office.store.database.writing() as session:
-        session.delete(
-            session.scalars(select(DocumentRow).where(DocumentRow.stage == "signed")).one()
-        )
-    found = made(office, record)
-    assert "data/signed.pdf" not in found.files()
-    assert codes(found.data, found.trust, tmp_path) == set()
-
-
 # ---------------------------------------------------------------- contracts
 
 
