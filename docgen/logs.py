@@ -10,6 +10,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
+from schemas.visible import visible
+
 CHATTY = ("alembic", "procrastinate", "weasyprint")
 """Libraries that tell each of their steps as news; of them only warnings are worth a line."""
 
@@ -48,6 +50,7 @@ def _as_json() -> list[Processor]:
     return [
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _keep_to_a_line,
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
 
@@ -74,7 +77,7 @@ def _fold_traceback(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 def _keep_to_a_line(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Write line breaks and control characters as escapes: one event can never look like two."""
-    event["event"] = "".join(
-        one if one.isprintable() else repr(one)[1:-1] for one in str(event["event"])
-    )
+    for name, value in event.items():
+        if isinstance(value, str) or name == "event":  # a traceback stands in JSON as a whole
+            event[name] = visible(str(value), "\n" if name == "exception" else "")
     return event

@@ -15,6 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from schemas.visible import visible
+
 PACKAGES = ("schemas", "docgen", "api")
 NAMES = "messages*.toml"
 LANGUAGES = ("zh", "en")
@@ -64,7 +66,8 @@ class Phrase(Worded):
 def filled(name: str, given: Mapping[str, Any], part: str, lang: str) -> str:
     """Give a text of the entry `name` in `lang`, its placeholders filled with what is `given`.
 
-    A value with a label (a choice, a phrase) and a mapping of zh and en are given in `lang`.
+    A value with a label (a choice, a phrase) and a mapping of zh and en are given in `lang`; a text
+    is given with what cannot be seen in it as escapes.
     Raises LookupError for an entry that is not there, and for a placeholder that is not given.
     """
     text = str(entry(name).get(part, {}).get(lang, ""))
@@ -75,7 +78,9 @@ def in_language(value: Any, lang: str) -> Any:
     """Give what has two languages in one of them, and anything else as it is."""
     if isinstance(value, Mapping) and value.keys() == {*LANGUAGES}:  # else a value from outside
         return value[lang]
-    return value.label(lang) if has_label(value) else value
+    if has_label(value):
+        return value.label(lang)
+    return visible(value) if isinstance(value, str) else value
 
 
 def has_label(value: Any) -> bool:

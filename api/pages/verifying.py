@@ -13,6 +13,7 @@ from docgen.document import words
 from docgen.signing.verification import FileCheck, Standing
 from docgen.signing.verify import Signature
 from docgen.uploads import MOST_BYTES
+from schemas.visible import visible
 
 TONES = {
     "on_record": "good",
@@ -78,11 +79,11 @@ def _checked(checked: FileCheck, lang: str) -> dict[str, Any]:
 
 def _seal(one: Signature, lang: str) -> dict[str, Any]:
     return {
-        "role": words(lang).get(f"signoff_{one.field}", one.field),
-        "name": one.name,
-        "signer": one.signer,
+        "role": words(lang).get(f"signoff_{one.field}", visible(one.field)),
+        "name": visible(one.name),
+        "signer": visible(one.signer),
         "at": _moment(one.signed_at),
-        "stamp": f"{_moment(one.stamp.at)} {one.stamp.by}" if one.stamp else "",
+        "stamp": f"{_moment(one.stamp.at)} {visible(one.stamp.by)}" if one.stamp else "",
         "intact": one.intact,
         "trusted": one.trusted,
         "trial": one.trial,

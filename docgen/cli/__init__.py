@@ -22,6 +22,7 @@ from docgen.cli.console import (
     SURROUNDINGS,
     discard_output,
     err,
+    escape,
     prepare_streams,
 )
 
@@ -58,7 +59,7 @@ def _no_output(wrong: OSError) -> NoReturn:
     if wrong.errno == errno.EPIPE:
         sys.exit(REFUSED)
     place = f"{wrong.filename}: " if wrong.filename else ""
-    err.print(f"无法写出 (output failed): {place}{wrong.strerror}", markup=False)
+    err.print(f"无法写出 (output failed): {escape(place)}{wrong.strerror}")
     sys.exit(SURROUNDINGS)
 
 
@@ -68,9 +69,8 @@ def _bug(bug: Exception) -> NoReturn:
         raise bug
     frame = traceback.extract_tb(bug.__traceback__)[-1]
     err.print(
-        f"docgen 内部错误，请报告 (internal error, please report): "
-        f"{type(bug).__name__}: {bug} [{frame.filename}:{frame.lineno}]",
-        markup=False,
+        "docgen 内部错误，请报告 (internal error, please report): "
+        + escape(f"{type(bug).__name__}: {bug} [{frame.filename}:{frame.lineno}]")
     )
     sys.exit(REFUSED)
 

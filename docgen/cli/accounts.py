@@ -8,12 +8,11 @@ from contextlib import closing
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from docgen.access import ROLES, SERVICE
 from docgen.accounts import passwords, tokens, users
-from docgen.cli.console import command_group, out, print_json, print_result
+from docgen.cli.console import command_group, escape, out, print_json, print_result
 from docgen.cli.options import AsJson
 from docgen.cli.stores import changing, opened_store, reading
 from docgen.settings import Settings

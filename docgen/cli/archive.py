@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from docgen.access import SERVICE
 from docgen.archive import evidence
@@ -15,7 +14,7 @@ from docgen.archive.evidence import EvidencePage
 from docgen.archive.exporting import Export, contract_id_of
 from docgen.archive.restoring import restore
 from docgen.backup.place import need_store
-from docgen.cli.console import REFUSED, command_group, errors_told, out, print_json
+from docgen.cli.console import REFUSED, command_group, errors_told, escape, out, print_json
 from docgen.cli.options import AsJson, Certificates, SignerRoots, Subjects, TsaRoots
 from docgen.cli.packages import print_findings
 from docgen.cli.signing import trust_of

@@ -12,19 +12,39 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+from rich import markup
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from docgen.errors import DocgenError, OutputRefused, RecordRefused, SettingWrong, StoreFault
 from schemas.problems import Problem
+from schemas.visible import visible
 
 OK, REFUSED, USAGE, SURROUNDINGS, INTERRUPTED, ENDED = 0, 1, 2, 3, 130, 143
 ARGUMENT = "CODE"
 """Place of an error in a command's argument that names a record type."""
 
 WIDE = 1000
-out = Console(soft_wrap=True, emoji=False)
-err = Console(stderr=True, soft_wrap=True, emoji=False)
+
+
+def escape(text: str) -> str:
+    """Return text from outside for `print`: no markup, in one line, nothing that cannot be seen."""
+    return markup.escape(visible(text))
+
+
+class PlainConsole(Console):
+    """A console whose texts control no terminal, even where they were not escaped."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Make everything visible but line breaks, which tables and messages have of themselves."""
+        for one in super().render(renderable, options):
+            yield one if one.control else Segment(visible(one.text, "\n"), one.style)
+
+
+out = PlainConsole(soft_wrap=True, emoji=False)
+err = PlainConsole(stderr=True, soft_wrap=True, emoji=False)
 
 
 def prepare_streams() -> None:
@@ -50,11 +70,21 @@ def print_result(value: Any, text: str, *, as_json: bool) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Write one JSON value to standard output, in UTF-8 whatever the terminal's encoding."""
+    """Write one JSON value to standard output, in UTF-8 whatever the terminal's encoding.
+
+    What a terminal obeys or hides stands there as JSON's escapes: the value is the same.
+    """
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    text = "\n".join(map(_in_json, text.split("\n")))
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
     sys.stdout.buffer.flush()
+
+
+def _in_json(line: str) -> str:
+    if line == visible(line):
+        return line
+    return "".join(one if one == visible(one) else json.dumps(one)[1:-1] for one in line)
 
 
 def discard_output() -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
 
 from docgen.access import ROLES, SERVICE, Actor
 from docgen.accounts import tokens, users
-from docgen.cli.console import command_group, out, print_json
+from docgen.cli.console import command_group, escape, out, print_json
 from docgen.cli.options import AsJson
 from docgen.cli.sources import read_agreed
 from docgen.cli.stores import opened_store

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Column, Table
 
 from docgen.cli.console import (
@@ -18,6 +17,7 @@ from docgen.cli.console import (
     REFUSED,
     err,
     errors_told,
+    escape,
     exit_code,
     out,
     print_json,

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from docgen.audit import trail
 from docgen.backup.manifest import KEY, Manifest
 from docgen.backup.place import need_store, opened
 from docgen.backup.restoring import restore
 from docgen.backup.writing import write
-from docgen.cli.console import REFUSED, command_group, err, errors_told, out, print_json
+from docgen.cli.console import REFUSED, command_group, err, errors_told, escape, out, print_json
 from docgen.cli.options import AsJson
 from docgen.operations.sweeping import sweep
 from docgen.settings import Settings, load_settings

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
-from rich.markup import escape
 
 from docgen.archive.findings import PackageVerdict
 from docgen.archive.verifying import verify
-from docgen.cli.console import REFUSED, err, out, print_json
+from docgen.cli.console import REFUSED, err, escape, out, print_json
 from docgen.cli.sources import shown
 from docgen.signing.trust import Trust
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from docgen.cli.console import (
     REFUSED,
     err,
     errors_told,
+    escape,
     out,
     print_json,
     show_error,

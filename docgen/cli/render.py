@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 from pebble import ProcessFuture
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
@@ -22,6 +21,7 @@ from docgen.cli.console import (
     OK,
     err,
     errors_told,
+    escape,
     exit_code,
     out,
     print_json,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from docgen.cli.console import OK, SURROUNDINGS, errors_told, out, print_json
+from docgen.cli.console import OK, SURROUNDINGS, errors_told, escape, out, print_json
 from docgen.cli.options import AsJson
 from docgen.operations.doctor import examine
 from docgen.settings import load_settings
@@ -70,5 +70,6 @@ def _table(findings: list[HealthFinding]) -> Table:
     table = Table("", "检查", "结果", "补救")
     for finding in findings:
         mark = "[green]✓[/]" if finding.good else "[red]✗[/]"
-        table.add_row(mark, finding.subject, finding.detail, "" if finding.good else finding.remedy)
+        remedy = "" if finding.good else finding.remedy
+        table.add_row(mark, *map(escape, (finding.subject, finding.detail, remedy)))
     return table

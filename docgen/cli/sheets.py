@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from docgen.cli.console import command_group, errors_told, out, print_json
+from docgen.cli.console import command_group, errors_told, escape, out, print_json
 from docgen.cli.options import AsJson, ContractFile, Force, record_type
 from docgen.cli.sources import read_agreed, shown
 from docgen.errors import SettingWrong

@@ -10,9 +10,8 @@ from typing import Annotated
 
 import typer
 from asn1crypto import x509
-from rich.markup import escape
 
-from docgen.cli.console import REFUSED, command_group, err, errors_told, out, print_json
+from docgen.cli.console import REFUSED, command_group, err, errors_told, escape, out, print_json
 from docgen.cli.options import AsJson, Certificates, SignerRoots, Subjects, TsaRoots
 from docgen.cli.packages import is_package, verify_packages
 from docgen.cli.sources import read_bytes, shown
@@ -153,6 +152,7 @@ def _print_signature(one: Signature) -> None:
         f"{mark} [bold]{escape(one.field)}[/] {escape(one.name)} {one.signed_at}  {whole}{trial}"
     )
     out.print(f"    [dim]{escape(one.signer)}  sha256 {one.fingerprint}[/]")
+    out.print(f"    [dim]{escape(one.reason)}[/]")
     if one.stamp:
         out.print(f"    {_stamped(one.stamp)}")
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Column, Table
 
 from docgen.authoring.lint import LintFinding, lint
 from docgen.authoring.scaffold import scaffold
-from docgen.cli.console import REFUSED, command_group, errors_told, out, print_json
+from docgen.cli.console import REFUSED, command_group, errors_told, escape, out, print_json
 from docgen.cli.options import AsJson, Force, chosen_formats, record_type
 from docgen.cli.sources import shown
 from docgen.errors import DocgenError
