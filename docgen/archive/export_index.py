@@ -82,18 +82,25 @@ def parsed_index(data: bytes) -> ExportIndex:
         plain = json.loads(data)
         if (found := plain["format"]) != FORMAT:
             raise InputUnreadable("index_format", place=f"{INDEX} format {found}"[:80])
+        if not all(isinstance(plain[name], str) for name in ("contract_no", "made_at")):
+            raise TypeError("a text is no text")
         counts = plain.pop("counts")
         documents = tuple(IndexedDocument(**one) for one in plain.pop("documents"))
         index = ExportIndex(documents=documents, **plain)
+        _check(index, counts)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as wrong:
         raise InputUnreadable("index_broken", place=INDEX) from wrong
-    numbers = [one.doc_no for one in documents]
-    places = [one.package for one in documents if one.package]
-    repeated = len({*numbers}) < len(numbers) or len({*places}) < len(places)
-    unpacked = [one for one in documents if (one.state == "archived") != bool(one.package)]
-    if counts != index.counts() or repeated or unpacked:
-        raise InputUnreadable("index_broken", place=INDEX)
     return index
+
+
+def _check(index: ExportIndex, counts: Any) -> None:
+    """Raise ValueError where an index repeats or contradicts itself."""
+    numbers = [one.doc_no for one in index.documents]
+    places = [one.package for one in index.documents if one.package]
+    repeated = len({*numbers}) < len(numbers) or len({*places}) < len(places)
+    unpacked = [one for one in index.documents if (one.state == "archived") != bool(one.package)]
+    if counts != index.counts() or repeated or unpacked:
+        raise ValueError("contradiction")
 
 
 def _page(index: ExportIndex) -> str:

@@ -99,14 +99,19 @@ def compare_evidence(
 
 def _in_record(signoffs: Iterable[SignoffRow], record: Any) -> Iterator[SignatureFinding]:
     """Compare with the archived record, which prints each sign-off that was given."""
-    printed = [one for one in record["signoffs"] if one.get("signed_on")]
-    due = [as_archived(one) for one in signoffs]
+    printed = [_squeezed(one) for one in record["signoffs"] if one.get("signed_on")]
+    due = [_squeezed(as_archived(one)) for one in signoffs]
     for one in due:
         same = [each for each in printed if one.items() <= each.items()]
         if len(same) != 1:
             yield SignatureFinding("signoffs_differ", f"{names.RECORD} {one['role']}")
     if len(printed) > len(due):
         yield SignatureFinding("signoffs_differ", names.RECORD)
+
+
+def _squeezed(signoff: Mapping[str, Any]) -> dict[str, str]:
+    """Return a sign-off's texts with single blanks: reading a record trims and unifies them."""
+    return {name: " ".join(str(value).split()) for name, value in signoff.items()}
 
 
 def _in_trail(

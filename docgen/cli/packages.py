@@ -63,7 +63,7 @@ def _print_verdict(verdict: PackageVerdict) -> None:
     if verdict.good:
         out.print(f"[green]✓[/] {name}")
         for one in verdict.not_covered:
-            text = f"{escape(one.place)} {one.message('zh')} {one.message('en')}"
+            text = f"{escape(one.place)} {escape(one.message('zh'))} {escape(one.message('en'))}"
             out.print(f"    [dim]未核对 not covered: {text}[/]")
         return
     if verdict.consistent and verdict.kind == "export":
