@@ -14,6 +14,8 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError
 from pyhanko_certvalidator import ValidationContext
 
+from docgen.signing.damaged_pdf import DAMAGES
+
 
 @dataclass(frozen=True)
 class Trust:
@@ -61,8 +63,9 @@ class Contexts:
         self.trust = trust
         try:
             self.store: DocumentSecurityStore | None = DocumentSecurityStore.read_dss(reader)
-        except NoDSSFoundError:
-            self.store = None
+            self.signers(None)
+        except (NoDSSFoundError, *DAMAGES):
+            self.store = None  # what cannot be read proves nothing; what may be added is checked
 
     def signers(self, moment: datetime | None) -> ValidationContext:
         """Return the rules for a signer's certificate that was used at a moment."""
