@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asn1crypto import keys
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.embed import EmbeddedFileObject, FileSpec, embed_file
 from pyhanko.pdf_utils.generic import pdf_name
@@ -20,11 +22,13 @@ from sqlalchemy import delete, select
 
 from docgen.archive.restoring import restore
 from docgen.archive.verifying import verify
+from docgen.signing.configuration import trusted
 from docgen.signing.incremental_update import Appending
 from docgen.store.tables import DocumentRow, SignoffRow
-from tests.authorities import NOW, Authority, as_asn1, pkcs8
+from tests.authorities import NOW, Authority, as_asn1, p12, pem, pkcs8
 from tests.packages import Made, archived, codes, downloaded, made, path_of, with_manifests, zipped
 from tests.service import Team, at_work
+from tests.signing_servers import serving
 from tests.test_signing_seal import stream
 
 pytestmark = pytest.mark.slow
@@ -208,3 +212,46 @@ def test_a_package_of_an_unsealed_version_is_not_made(office: Team) -> None:
         session.execute(delete(DocumentRow).where(DocumentRow.stage == "signed"))
     answer = office.get("zhangwei", f"{path_of(record)}/package.zip")
     assert (answer.status_code, answer.json()["code"]) == (409, "seals_broken")
+
+
+# ---------------------------------------------------------------- other seals
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("proofs", [False, True], ids=["stamped", "lasting"])
+def test_packages_with_time_stamps_are_good_and_say_so(tmp_path: Path, proofs: bool) -> None:
+    authority = Authority.made("Root")
+    stamps, key = rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())
+    own = authority.issue(key.public_key(), "华信 seal")
+    tsa = authority.issue(stamps.public_key(), "Time Service", stamps=True)
+    (tmp_path / "tsa.der").write_bytes(tsa.public_bytes(Encoding.DER))
+    (tmp_path / "tsa.key").write_bytes(pkcs8(stamps))
+    (tmp_path / "seal.p12").write_bytes(p12(key, own, "", authority.certificate))
+    (tmp_path / "roots.pem").write_bytes(pem(authority.certificate))
+    (tmp_path / "proofs").mkdir()
+    (tmp_path / "proofs/root.crl").write_bytes(authority.crl(NOW - timedelta(days=1)))
+    given: dict[str, Any] = {
+        "tsa_roots": tmp_path / "roots.pem",
+        "seal": str(tmp_path / "seal.p12"),
+    }
+    if proofs:
+        given["seal_lta"] = tmp_path / "proofs"
+    with (
+        serving(tmp_path) as address,
+        at_work(tmp_path / "data", tsa=f"{address}/tsa/good", **given) as team,
+    ):
+        contract = team.contract()
+        team.clock.now = NOW
+        record = team.record("SQ")
+        team.made(team.submit(record), 200)
+        word = {"role": "cust_owner", "name": "刘洋", "opinion": "agree", "signed_on": "2026-11-01"}
+        word["scan_id"] = team.scan(record)
+        team.made(team.post("zhangwei", f"{path_of(record)}/paper-signatures", word))
+        team.made(team.post("zhangwei", f"/records/{record['id']}/archive"), 200)
+        answer = team.get("wangqiang", f"/contracts/{contract}/export.zip")
+        trust = trusted(team.store.settings)
+    path = tmp_path / "export.zip"
+    path.write_bytes(answer.content)
+    package, index = verify(path, trust)
+    assert (package.good, index.good) == (True, True), [package.as_json(), index.as_json()]
+    assert [one.entry for one in package.not_covered] == ["not_covered.chain"]
