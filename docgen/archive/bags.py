@@ -84,13 +84,13 @@ def bags(container: Container) -> Iterator[tuple[str, Bag]]:
         yield root, Bag(container, root, frozenset(below[root]))
 
 
-def strays(container: Container) -> list[str]:
+def files_outside_bags(container: Container) -> list[str]:
     """Name the files that lie in no bag."""
     roots = {name.removesuffix(BAGIT) for name in container.names if _declares(name)}
     return [name for name in container.names if _root_of(name, roots) is None]
 
 
-def complete(bag: Bag, verdict: PackageVerdict, listed: dict[str, str]) -> None:
+def check_tag_files(bag: Bag, verdict: PackageVerdict, listed: dict[str, str]) -> None:
     """Find what the manifests alone tell of tag files: missing, extra or changed ones."""
     tags = bag.manifest(TAG_MANIFEST)
     due = {*tags, TAG_MANIFEST, BAGIT, INFO, MANIFEST, *READMES}

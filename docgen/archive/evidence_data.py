@@ -42,7 +42,7 @@ _ENTRY = [one.name for one in fields(ChainEntry)]
 
 
 @dataclass(frozen=True)
-class Gathered:
+class VersionContent:
     """The rows of a version; `chain` is its audit trail up to the archiving."""
 
     contract: ContractRow
@@ -136,7 +136,7 @@ class Gathered:
         }
 
 
-def gathered(session: Session, record: RecordRow, version: VersionRow) -> Gathered:
+def gather(session: Session, record: RecordRow, version: VersionRow) -> VersionContent:
     """Read everything of an archived version."""
     where = (record.id, version.number)
     signoffs = _of(
@@ -149,7 +149,7 @@ def gathered(session: Session, record: RecordRow, version: VersionRow) -> Gather
     contract = session.get_one(ContractRow, record.contract_id)
     assets = select(RecordAssetRow.asset_no).where(RecordAssetRow.record_id == record.id)
     named = [contract, record, version, *attachments, *signoffs]
-    return Gathered(
+    return VersionContent(
         contract,
         record,
         version,

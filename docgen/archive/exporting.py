@@ -24,7 +24,7 @@ from docgen.archive.export_index import (
 )
 from docgen.archive.layout import TAG_MANIFEST
 from docgen.archive.packages import ArchivePackage, Render
-from docgen.archive.packing import Entry, below, moment_of, zipped
+from docgen.archive.packing import Entry, in_folder, moment_of, zipped
 from docgen.contracts.contracts import model_of
 from docgen.errors import TransitionRefused
 from docgen.files.output import writing_aside
@@ -57,12 +57,12 @@ class Export:
         self.store, self.actor, self.render, self.closing = store, actor, render, closing
         with store.reading() as session:
             self.contract = session.get_one(ContractRow, contract_id)
-            self.targets = packages.targets(session, contract_id)
-            self.inspected = inspected(session, self.contract)
+            self.targets = packages.archived_versions(session, contract_id)
+            self.inspected = inspection_coverage(session, self.contract)
             # Read together with the targets: what is archived meanwhile is not in this export.
             self.documents = list(_documents(session, contract_id))
         if closing:
-            need_all(self.inspected)
+            need_all_inspected(self.inspected)
         # Opened before the first byte goes out, so that a seal that cannot be used is refused.
         self.sealer = open_sealer(store.settings, store.clock())
         self.packed: dict[str, IndexedDocument] = {}
@@ -70,19 +70,19 @@ class Export:
     def packages(self) -> Iterator[ArchivePackage]:
         """Give every archived version's package."""
         for target in self.targets:
-            yield packages.packed(self.store, self.actor, target, self.render)
+            yield packages.make_package(self.store, self.actor, target, self.render)
 
     def entries(self) -> Iterator[Entry]:
         """Give all bags as folders of one zip, and the index."""
         for package in self.packages():
             name = package.target.doc_no
-            yield from below(name, self._listed(package, f"{name}/"))
+            yield from in_folder(name, self._entries_noted(package, f"{name}/"))
         yield from self.index()
 
     def zipped(self) -> Iterator[bytes]:
         """Give the bytes of one zip with everything."""
         root = _UNSAFE.sub("_", self.contract.contract_no)
-        return zipped(below(root, self.entries()), self.contract.created_at)
+        return zipped(in_folder(root, self.entries()), self.contract.created_at)
 
     def written(self, folder: Path) -> Iterator[IndexedDocument]:
         """Write a zip for each package into a folder, and the index last.
@@ -91,7 +91,7 @@ class Export:
         """
         for package in self.packages():
             name = f"{package.target.doc_no}.zip"
-            entries = below(package.target.doc_no, self._listed(package, name))
+            entries = in_folder(package.target.doc_no, self._entries_noted(package, name))
             with writing_aside(folder / name) as file:
                 for piece in zipped(entries, moment_of(package.statement)):
                     file.write(piece)
@@ -129,7 +129,7 @@ class Export:
             closing=self.closing,
         )
 
-    def _listed(self, package: ArchivePackage, place: str) -> Iterator[Entry]:
+    def _entries_noted(self, package: ArchivePackage, place: str) -> Iterator[Entry]:
         """Give a package's files, and keep its line of the index."""
         made = package.statement
         last = b""
@@ -190,7 +190,7 @@ class InspectionCoverage:
         }
 
 
-def inspected(session: Session, row: ContractRow) -> InspectionCoverage:
+def inspection_coverage(session: Session, row: ContractRow) -> InspectionCoverage:
     """Compare a contract's list of objects with its archived inspections."""
     query = (
         select(RecordAssetRow.asset_no)
@@ -215,7 +215,7 @@ def inspected(session: Session, row: ContractRow) -> InspectionCoverage:
     )
 
 
-def need_all(found: InspectionCoverage) -> None:
+def need_all_inspected(found: InspectionCoverage) -> None:
     """Raise TransitionRefused, naming every asset that is neither inspected nor excused."""
     if found.missing:
         raise TransitionRefused(

@@ -11,13 +11,13 @@ from typing import Any
 from asn1crypto import x509
 
 from docgen.archive import statement as names
-from docgen.archive.bags import Bag, BagContent, complete
+from docgen.archive.bags import Bag, BagContent, check_tag_files
 from docgen.archive.export_index import IndexedDocument
 from docgen.archive.findings import PackageVerdict
 from docgen.archive.layout import INFO, MANIFEST, PAYLOAD, READMES, TAG_MANIFEST
 from docgen.archive.packing import bag_info
 from docgen.archive.seal_comparison import seal_findings, sealed_revisions
-from docgen.archive.sealed_files import attached
+from docgen.archive.sealed_files import attachments_of
 from docgen.archive.statement import PackagedFile, PackageStatement, parsed
 from docgen.errors import DocgenError, InputUnreadable
 from docgen.renderers.ooxml.package import read_record
@@ -30,33 +30,33 @@ SMALL = {names.STATEMENT, names.AUDIT, names.CONTRACT, names.RECORD, names.SUBMI
 DOCUMENTS = {"archived_document": names.RECORD, "submitted_document": names.SUBMITTED}
 
 
-def verified(bag: Bag, trusted: Trust, place: str) -> PackageVerdict:
+def verify_package(bag: Bag, trusted: Trust, place: str) -> PackageVerdict:
     """Verify one bag."""
-    examined = _Examined(bag, PackageVerdict(place), trusted)
+    check = _PackageCheck(bag, PackageVerdict(place), trusted)
     try:
-        examined.run()
+        check.run()
     except InputUnreadable as wrong:
         code = "bag_broken" if wrong.code == "bag_broken" else "bag_file_unreadable"
-        examined.verdict.find(code, wrong.place)
-    return examined.verdict
+        check.verdict.find(code, wrong.place)
+    return check.verdict
 
 
 @dataclass
-class _Examined:
-    """A bag being examined; `small` are the parts that others are compared with."""
+class _PackageCheck:
+    """A bag that is being verified; `small_parts` are those that others are compared with."""
 
     bag: Bag
     verdict: PackageVerdict
     trusted: Trust
     listed: dict[str, str] = field(default_factory=dict)
-    small: dict[str, bytes] = field(default_factory=dict)
+    small_parts: dict[str, bytes] = field(default_factory=dict)
     chain: list[tuple[ChainEntry, str]] = field(default_factory=list)
     counted: tuple[int, int] = (0, 0)
 
     def run(self) -> None:
         """Go through everything."""
         self.listed = self.bag.manifest(MANIFEST)
-        complete(self.bag, self.verdict, self.listed)
+        check_tag_files(self.bag, self.verdict, self.listed)
         for name in sorted(self.listed, key=_small_first):
             self._file(name)
         if statement := self._statement():
@@ -65,9 +65,9 @@ class _Examined:
                 statement.contract_no,
             )
             self.verdict.document = self._document_of(statement)
-            self.chain = read_chain(self.small.get(names.AUDIT, b""), self.verdict)
-            self._sealed_parts(statement)
-            self._stated(statement)
+            self.chain = read_chain(self.small_parts.get(names.AUDIT, b""), self.verdict)
+            self._check_seals(statement)
+            self._compare_with_statement(statement)
             if self.bag.text(INFO).encode() != bag_info(statement, *self.counted):
                 self.verdict.find("bag_broken", INFO)
             check_audit(self.chain, statement, self.verdict)
@@ -106,7 +106,7 @@ class _Examined:
         if content.sha256 != self.listed[name]:
             self.verdict.find("bag_file_changed", name)
         if content.data:
-            self.small[path] = content.data
+            self.small_parts[path] = content.data
 
     def _content(self, name: str, *, hold: bool) -> BagContent | None:
         try:
@@ -117,13 +117,13 @@ class _Examined:
 
     def _statement(self) -> PackageStatement | None:
         try:
-            return parsed(self.small.get(names.STATEMENT, b""))
+            return parsed(self.small_parts.get(names.STATEMENT, b""))
         except InputUnreadable as wrong:
             known = wrong.code == "package_format"
             self.verdict.find(wrong.code if known else "statement_broken", wrong.place)
             return None
 
-    def _sealed_parts(self, statement: PackageStatement) -> None:
+    def _check_seals(self, statement: PackageStatement) -> None:
         """Verify the evidence and its seal, then what it carries; then the signed PDF."""
         evidence, sealed_bytes = self._pdf(names.EVIDENCE, [names.SEAL_FIELD])
         self._compare_carried(evidence[:sealed_bytes])
@@ -133,9 +133,9 @@ class _Examined:
             signed, _ = self._pdf(names.SIGNED, statement.signed_fields, revisions)
             self._check_signed(signed, statement)
         try:
-            record = self.small.get(names.RECORD, b"")
+            record = self.small_parts.get(names.RECORD, b"")
             found = seal_findings(statement, self.verdict.signatures, record, chain)
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
             self.verdict.find("statement_broken", f"{names.STATEMENT} signoffs")
             return
         self.verdict.findings += [one for one in found if one not in self.verdict.findings]
@@ -152,13 +152,13 @@ class _Examined:
         self.verdict.signatures[path] = verdict.signatures
         self.verdict.findings += [
             SignatureFinding("signer_only_in_package", f"{path} {one.place}")
-            if self._own(one.code, verdict, one.place)
+            if self._is_signer_in_package(one.code, verdict, one.place)
             else one
             for one in verdict.findings
         ]
         return content.data, verdict.sealed_bytes
 
-    def _own(self, code: str, verdict: Any, place: str) -> bool:
+    def _is_signer_in_package(self, code: str, verdict: Any, place: str) -> bool:
         """Whether nothing is wrong with a signature but that only the package knows its signer."""
         if code != "signer_unknown":
             return False
@@ -170,7 +170,7 @@ class _Examined:
 
     def _certificates(self) -> list[x509.Certificate]:
         found = []
-        for path, data in self.small.items():
+        for path, data in self.small_parts.items():
             if path.startswith(names.CERTIFICATES):
                 try:
                     found += roots(data, path)
@@ -180,10 +180,10 @@ class _Examined:
 
     def _compare_carried(self, evidence: bytes) -> None:
         try:
-            carried = attached(evidence) if evidence else {}
+            carried = attachments_of(evidence) if evidence else {}
         except InputUnreadable:
             carried = {}
-        held = {PAYLOAD + path: self.small.get(path, b"") for path in names.CARRIED}
+        held = {PAYLOAD + path: self.small_parts.get(path, b"") for path in names.CARRIED}
         held |= {name: self.bag.read(name).data for name in READMES if name in self.bag.names}
         for name, data in held.items():
             if carried.get(name.removeprefix(PAYLOAD)) != data:
@@ -191,7 +191,7 @@ class _Examined:
 
     def _check_signed(self, signed: bytes, statement: PackageStatement) -> None:
         record = _embedded(signed)
-        if record != hashlib.sha256(self.small.get(names.SUBMITTED, b"")).hexdigest():
+        if record != hashlib.sha256(self.small_parts.get(names.SUBMITTED, b"")).hexdigest():
             self.verdict.find("record_differs", PAYLOAD + names.SIGNED)
         submitted = f"submitted/{statement.doc_no}.pdf"
         if not any(
@@ -201,7 +201,7 @@ class _Examined:
         ):
             self.verdict.find("signed_differs", PAYLOAD + names.SIGNED)
 
-    def _stated(self, statement: PackageStatement) -> None:
+    def _compare_with_statement(self, statement: PackageStatement) -> None:
         """Compare the files with what is stated, and the records within them."""
         stated = {PAYLOAD + one.path: one for one in statement.files}
         own = {PAYLOAD + names.STATEMENT, PAYLOAD + names.EVIDENCE}
@@ -218,14 +218,14 @@ class _Examined:
             (names.RECORD, statement.archived_hash),
             (names.SUBMITTED, statement.record_hash),
         ):
-            if hashlib.sha256(self.small.get(path, b"")).hexdigest() != said:
+            if hashlib.sha256(self.small_parts.get(path, b"")).hexdigest() != said:
                 self.verdict.find("statement_differs", PAYLOAD + path)
 
     def _document(self, one: PackagedFile) -> None:
         content = self._content(PAYLOAD + one.path, hold=True)
         if content is None:
             return
-        due = hashlib.sha256(self.small.get(DOCUMENTS[one.kind], b"")).hexdigest()
+        due = hashlib.sha256(self.small_parts.get(DOCUMENTS[one.kind], b"")).hexdigest()
         if _embedded(content.data) != due:
             self.verdict.find("record_differs", PAYLOAD + one.path)
 
@@ -237,7 +237,7 @@ def _embedded(data: bytes) -> str:
     """Return the hash of the record in a document."""
     try:
         if data[:5] == b"%PDF-":
-            return hashlib.sha256(attached(data).get(names.RECORD, b"")).hexdigest()
+            return hashlib.sha256(attachments_of(data).get(names.RECORD, b"")).hexdigest()
         return hashlib.sha256(read_record(data).json).hexdigest()
     except DocgenError:
         return ""

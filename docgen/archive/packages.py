@@ -17,7 +17,7 @@ from docgen.access import Actor
 from docgen.archive import sealed_files
 from docgen.archive import statement as names
 from docgen.archive.evidence import EvidencePage
-from docgen.archive.evidence_data import Gathered, gathered
+from docgen.archive.evidence_data import VersionContent, gather
 from docgen.archive.evidence_texts import view
 from docgen.archive.layout import READMES
 from docgen.archive.packing import Entry, bag, readmes
@@ -76,7 +76,7 @@ class ArchivePackage:
                 yield path, self.parts[path]
 
 
-def target(store: Store, actor: Actor, record_id: str, number: int) -> PackagedVersion:
+def archived_version(store: Store, actor: Actor, record_id: str, number: int) -> PackagedVersion:
     """Find an archived version. Raises NotFound, Conflict: not_archived."""
     with store.reading() as session:
         record, version = records.visible(session, actor, record_id, number)
@@ -85,22 +85,24 @@ def target(store: Store, actor: Actor, record_id: str, number: int) -> PackagedV
         return _target(session, record, version)
 
 
-def targets(session: Session, contract_id: str) -> list[PackagedVersion]:
+def archived_versions(session: Session, contract_id: str) -> list[PackagedVersion]:
     """List all archived versions of a contract, the first one first."""
     query = _versions(contract_id).where(VersionRow.state == "archived")
     return [_target(session, record, version) for record, version in session.execute(query)]
 
 
-def packed(store: Store, actor: Actor, wanted: PackagedVersion, render: Render) -> ArchivePackage:
+def make_package(
+    store: Store, actor: Actor, wanted: PackagedVersion, render: Render
+) -> ArchivePackage:
     """Return a version's package; its evidence page is made and sealed where there is none yet.
 
     The slow part lies outside transactions. Raises what `render` and the seal raise, StoreFault,
     Conflict: seals_broken.
     """
     if not wanted.evidence:
-        evidence = _sealed(store, wanted, render)
-        wanted = _kept(store, actor, wanted, evidence)
-    return _opened(store, wanted)
+        evidence = _make_evidence(store, wanted, render)
+        wanted = _store_evidence(store, actor, wanted, evidence)
+    return _read_package(store, wanted)
 
 
 def note_export(unit: UnitOfWork, package: ArchivePackage) -> None:
@@ -115,18 +117,18 @@ def note_export(unit: UnitOfWork, package: ArchivePackage) -> None:
     )
 
 
-def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> StoredDocument:
+def _make_evidence(store: Store, wanted: PackagedVersion, render: Render) -> StoredDocument:
     with store.reading() as session:
         record = session.scalars(select(RecordRow).where(RecordRow.id == wanted.record_id)).one()
         version = session.get_one(VersionRow, (record.id, wanted.number))
-        found = gathered(session, record, version)
-    data, seals = _signed(store, found)
+        found = gather(session, record, version)
+    data, seals = _verified_seals(store, found)
     now = store.clock()
     sealer = open_sealer(store.settings, now)
-    given = [sealer.certificate, *sealed_files.embedded(data)]
+    given = [sealer.certificate, *sealed_files.embedded_certificates(data)]
     statement = found.stated(
         now=now,
-        certificates=sealed_files.written(given),
+        certificates=sealed_files.certificate_files(given),
         signed_fields=[one.field for one in seals],
     )
     pdf = render(_page(store, found, statement, seals))
@@ -144,7 +146,7 @@ def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> StoredDocu
     return StoredDocument(FORMAT, LANG, store.blobs.put(pdf), len(pdf), key)
 
 
-def _signed(store: Store, found: Gathered) -> tuple[bytes, list[Signature]]:
+def _verified_seals(store: Store, found: VersionContent) -> tuple[bytes, list[Signature]]:
     """Return the sealed PDF and its seals.
 
     Conflict: seals_broken, also where they say anything else than the sign-offs on record.
@@ -169,7 +171,7 @@ def _signed(store: Store, found: Gathered) -> tuple[bytes, list[Signature]]:
 
 
 def _page(
-    store: Store, found: Gathered, statement: PackageStatement, seals: list[Signature]
+    store: Store, found: VersionContent, statement: PackageStatement, seals: list[Signature]
 ) -> EvidencePage:
     given = [(one, found.scans.get(one.scan_id or "")) for one in found.signoffs]
     assert found.version.ended_at
@@ -187,7 +189,7 @@ def _page(
     )
 
 
-def _kept(
+def _store_evidence(
     store: Store, actor: Actor, wanted: PackagedVersion, made: StoredDocument
 ) -> PackagedVersion:
     """Keep the evidence, unless somebody else's was kept meanwhile; return whose it is now."""
@@ -214,9 +216,9 @@ def _kept(
     )
 
 
-def _opened(store: Store, wanted: PackagedVersion) -> ArchivePackage:
+def _read_package(store: Store, wanted: PackagedVersion) -> ArchivePackage:
     evidence = store.blobs.get(wanted.evidence)
-    carried = sealed_files.attached(evidence)
+    carried = sealed_files.attachments_of(evidence)
     statement = parsed(carried[names.STATEMENT])
     explained = {name: carried.pop(name) for name in READMES}
     with store.reading() as session:

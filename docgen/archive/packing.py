@@ -42,7 +42,7 @@ def bag(
     yield TAG_MANIFEST, manifest(sums)
 
 
-def below(folder: str, entries: Iterable[Entry]) -> Iterator[Entry]:
+def in_folder(folder: str, entries: Iterable[Entry]) -> Iterator[Entry]:
     """Put entries into a folder."""
     for name, data in entries:
         yield f"{folder}/{name}", data

@@ -24,7 +24,7 @@ from docgen.archive.bags import Bag
 from docgen.archive.findings import PackageVerdict
 from docgen.archive.layout import MANIFEST, PAYLOAD
 from docgen.archive.statement import PackageStatement, parsed
-from docgen.archive.verifying import visited
+from docgen.archive.verifying import verify_each
 from docgen.errors import Conflict, InputUnreadable
 from docgen.pipeline import read_contract
 from docgen.records import search
@@ -81,7 +81,7 @@ def restore(store: Store, path: Path, trusted: Trust) -> Iterator[Restored]:
         if verdict.good:
             states[verdict.place] = _restored(store, bag, verdict.place)
 
-    for verdict in visited(path, trusted, take):
+    for verdict in verify_each(path, trusted, take):
         if verdict.kind == "package":
             state = states.get(verdict.place, "refused")
             yield Restored(verdict.place, verdict.doc_no, state, verdict)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from docgen.archive.bags import Bag, bags, strays
+from docgen.archive.bags import Bag, bags, files_outside_bags
 from docgen.archive.containers import Container, opened, zips
 from docgen.archive.export_index import (
     INDEX,
@@ -22,7 +22,7 @@ from docgen.archive.export_index import (
     parsed_index,
 )
 from docgen.archive.findings import PackageVerdict
-from docgen.archive.package_verification import verified
+from docgen.archive.package_verification import verify_package
 from docgen.errors import InputUnreadable
 from docgen.signing.detached import detached_faults
 from docgen.signing.trust import Trust
@@ -37,18 +37,18 @@ def verify(path: Path, trusted: Trust) -> Iterator[PackageVerdict]:
 
     InputUnreadable: none can be read.
     """
-    return visited(path, trusted, lambda _bag, _verdict: None)
+    return verify_each(path, trusted, lambda _bag, _verdict: None)
 
 
-def visited(path: Path, trusted: Trust, visit: Visit) -> Iterator[PackageVerdict]:
+def verify_each(path: Path, trusted: Trust, visit: Visit) -> Iterator[PackageVerdict]:
     """Verify as `verify` does; `visit` may use each bag while it is open, by its verdict."""
     if found := zips(path):
         yield from _in_folder(path, found, trusted, visit)
         return
     with opened(path) as container:
-        checked = _Export(path.name, trusted)
+        checked = _ExportCheck(path.name, trusted)
         for root, bag in bags(container):
-            verdict = verified(bag, trusted, root.rstrip("/") or path.name)
+            verdict = verify_package(bag, trusted, root.rstrip("/") or path.name)
             visit(bag, verdict)
             checked.packages[root] = verdict
             yield verdict
@@ -63,7 +63,7 @@ def _in_folder(
     path: Path, packages: Sequence[Path], trusted: Trust, visit: Visit
 ) -> Iterator[PackageVerdict]:
     """Verify the zips in a folder, and the index over them."""
-    checked = _Export(path.name, trusted, many=True)
+    checked = _ExportCheck(path.name, trusted, many=True)
     for one in packages:
         try:
             with opened(one) as container:
@@ -90,15 +90,15 @@ def _of_zip(
     if not found:
         raise InputUnreadable("package_unreadable.damaged", place="bagit.txt")
     for number, (root, bag) in enumerate(found):
-        verdict = verified(bag, trusted, f"{name}/{root}".rstrip("/") if number else name)
-        for stray in () if number else strays(container):
+        verdict = verify_package(bag, trusted, f"{name}/{root}".rstrip("/") if number else name)
+        for stray in () if number else files_outside_bags(container):
             verdict.find("bag_file_extra", stray)
         visit(bag, verdict)
         yield verdict
 
 
 @dataclass
-class _Export:
+class _ExportCheck:
     """Packages that lie together, by where, and what lies beside them.
 
     `many` says that they lie in zips of a folder; one bag alone is a package as it is downloaded.
@@ -123,7 +123,7 @@ class _Export:
 
     def take_files(self, container: Container) -> None:
         """Take the index that lies beside bags; packages lie where it says from its folder on."""
-        others = strays(container)
+        others = files_outside_bags(container)
         index = next((one for one in others if one.rpartition("/")[2] == INDEX), "")
         folder = index.removesuffix(INDEX)
         for name in others:
