@@ -23,7 +23,7 @@ from docgen.accounts import users
 from docgen.archive import evidence, packages
 from docgen.archive.evidence import EvidencePage
 from docgen.archive.packages import ArchivePackage
-from docgen.archive.packing import below, moment_of, zipped
+from docgen.archive.packing import in_folder, moment_of, zipped
 from docgen.contracts import contracts
 from docgen.paths import samples_dir
 from docgen.pipeline import RenderRequest, render
@@ -48,7 +48,7 @@ from docgen.archive.verifying import verify
 from docgen.signing.keys import roots
 from docgen.signing.trust import Trust
 trust = Trust.of(*roots(Path(sys.argv[2]).read_bytes(), sys.argv[2]))
-assert all(one.good for one in verify(Path(sys.argv[1]), trust))
+assert all(one.good for one in verify(Path(sys.argv[1]), trust) if one.kind == "package")
 used = resource.getrusage(resource.RUSAGE_SELF)
 status = Path("/proc/self/status").read_text("ascii")  # unlike ru_maxrss, it begins with exec
 peak_kb = status.partition("VmHWM:")[2].split()[0]
@@ -102,7 +102,7 @@ def _package(folder: Path) -> bytes:
         children(settings, FORMATS) as pool,
     ):
         made = _archived(store, pool)
-        entries = below(made.target.doc_no, made.entries(store))
+        entries = in_folder(made.target.doc_no, made.entries(store))
         return b"".join(zipped(entries, moment_of(made.statement)))
 
 
@@ -129,7 +129,9 @@ def _archived(store: Store, pool: Children) -> ArchivePackage:
     def made(page: EvidencePage) -> bytes:
         return pool.run(evidence.render, page, size_bytes=evidence.size_of(page))
 
-    return packages.packed(store, author, packages.target(store, author, *where), made)
+    return packages.make_package(
+        store, author, packages.archived_version(store, author, *where), made
+    )
 
 
 def _people(store: Store) -> tuple[Actor, Actor]:

@@ -28,6 +28,18 @@ LOG_LINES = 200  # about four pages; a longer log becomes an attachment
 LOG_LINES_SHOWN = 20
 LANGS = ("zh", "en")
 SHORT = 16  # hexadecimal digits of a hash on paper: 64 bits, short enough to type
+FILLED_LATER = frozenset(
+    {
+        ("signoffs",),
+        ("status",),
+        ("pm_delivery", "submitted_at"),
+        ("pm_delivery", "received_by"),
+        ("pm_delivery", "received_at"),
+        ("tickets", "received_by"),
+        ("tickets", "received_at"),
+    }
+)
+"""Fields, by name without rows' numbers, that sign-offs and archiving fill after the submission."""
 # Characters that XML 1.0, 2.2 forbids or discourages, and Unicode's line and paragraph separators.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -209,6 +221,38 @@ def words(lang: str) -> dict[str, str]:
 def short_code(sha256: str) -> str:
     """Return the first digits of a record's hash, which paper prints and people type."""
     return sha256[:SHORT].upper()
+
+
+def text_hash(document: Document) -> str:
+    """Return the sha256 of all that is printed of a record but what is filled in later.
+
+    That is every value with its place, and labels, headings and fixed words in its language.
+    """
+    texts = [
+        [document.code, document.lang, document.doc_no, document.title],
+        _texts(document.view, ()),
+        _labels_of(document.labels),
+        [document.sections.fields, document.words.fields, document.meta.fields["mark"]],
+        [[one.name, one.sha256, one.note] for one in document.attached],
+    ]
+    text = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _texts(node: Any, names: tuple[str, ...]) -> Any:
+    if isinstance(node, View):
+        return {
+            name: _texts(value, (*names, name))
+            for name, value in node.fields.items()
+            if (*names, name) not in FILLED_LATER
+        }
+    if isinstance(node, Rows):
+        return [node.empty, [_texts(row, names) for row in node.rows]]
+    return str(node)
+
+
+def _labels_of(label: Label) -> list[Any]:
+    return [label.text, {name: _labels_of(one) for name, one in label.fields.items()}]
 
 
 def _meta(record: Record, lang: str, sha256: str) -> dict[str, Any]:

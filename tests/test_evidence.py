@@ -84,7 +84,8 @@ def test_its_seal_covers_the_whole_file(by_link: Made) -> None:
     (one,) = verdict.signatures
     assert one.covers_file
     with pikepdf.open(io.BytesIO(pdf)) as opened:
-        assert set(opened.attachments) == {"audit.jsonl", "contract.json", "package.json"}
+        carried = {"audit.jsonl", "contract.json", "package.json"}
+        assert set(opened.attachments) == carried | {"README.en.txt", "README.zh.txt"}
 
 
 def page(**changes: Any) -> EvidencePage:

@@ -185,4 +185,4 @@ def test_an_upgrade_with_backups_before_and_after(
     as_json("restore", tmp_path / "old.tar", "--into", back, *known)
     with store_at(back) as store:
         assert record_ids(store) == {record_id}
-        assert whole(store) == 3
+        assert whole(store) == 4  # three files and the templates

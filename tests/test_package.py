@@ -62,6 +62,7 @@ def test_it_holds_everything(package: Made) -> None:
         "data/scans/02-签字页.png",
         "data/signed.pdf",
         "data/submitted/record.json",
+        "data/templates.zip",
         "manifest-sha256.txt",
         "tagmanifest-sha256.txt",
         *(f"data/documents/{number}.{name}" for name in ("docx", "xlsx", "pdf")),
@@ -179,7 +180,55 @@ def test_files_too_many_are_found(package: Made, tmp_path: Path) -> None:
     for name in ("data/extra.txt", "extra.txt", "data/documents/extra.pdf"):
         assert "bag_file_extra" in codes(zipped(files | {name: b"x"}), package.trust, tmp_path)
     forged = with_manifests(files | {"data/extra.txt": b"x"})
-    assert codes(zipped(forged), package.trust, tmp_path) == {"statement_differs"}
+    assert codes(zipped(forged), package.trust, tmp_path) == {"not_covered"}
+    path = tmp_path / "package.zip"
+    path.write_bytes(zipped(with_manifests(files | {"extra.txt": b"x"})))
+    (verdict,) = verify(path, package.trust)
+    assert [(one.code, one.place) for one in verdict.findings] == [("not_covered", "extra.txt")]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "code"),
+    [
+        ("README.en.txt", b"docgen", b"nobody", "evidence_differs"),
+        ("README.zh.txt", b"docgen", b"nobody", "evidence_differs"),
+        ("bagit.txt", b"1.0", b"9.9", "bag_broken"),
+        ("bag-info.txt", b"docgen", b"nobody", "bag_broken"),
+        ("data/package.json", b'"format": 1', b'"format": 2', "package_format"),
+        ("data/package.json", b'"agree"', b'"other"', "evidence_differs"),
+        ("data/package.json", b"{", b"[", "statement_broken"),
+    ],
+)
+def test_every_file_is_covered_by_the_seal(
+    package: Made, tmp_path: Path, name: str, old: bytes, new: bytes, code: str
+) -> None:
+    files = package.files()
+    assert old in files[name]
+    forged = with_manifests(files | {name: files[name].replace(old, new)})
+    assert code in codes(zipped(forged), package.trust, tmp_path)
+
+
+def test_manifests_say_nothing_else(package: Made, tmp_path: Path) -> None:
+    files = package.files()
+    name = "tagmanifest-sha256.txt"
+    lines = b"".join(reversed(files[name].splitlines(keepends=True)))
+    for data in (files[name] + b"\n", lines, files[name].replace(b"\n", b"\r\n")):
+        assert codes(zipped(files | {name: data}), package.trust, tmp_path) == {"bag_broken"}
+
+
+def test_what_is_not_covered_is_told(package: Made, tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    path.write_bytes(package.data)
+    (verdict,) = verify(path, package.trust)
+    told = {(one.entry, one.place) for one in verdict.not_covered}
+    assert told == {
+        ("not_covered.chain", "audit.jsonl"),
+        ("not_covered.time", "evidence.pdf"),
+        ("not_covered.time", "signed.pdf"),
+    }
+    (tmp_path / "seal.pem").write_bytes(package.certificate)
+    run = docgen("verify", path, "--cert", tmp_path / "seal.pem", DOCGEN_DATA=tmp_path / "none")
+    assert (run.returncode, run.stdout.count("未核对 not covered:")) == (0, 3)
 
 
 def test_a_signed_pdf_rolled_back_to_the_first_seal_is_found(package: Made, tmp_path: Path) -> None:

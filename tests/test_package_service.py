@@ -103,20 +103,6 @@ def test_seals_that_do_not_verify_are_not_packed(office: Team) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "seals_broken")
 
 
-def test_a_record_older_than_seals_is_packed_without_a_signed_pdf(
-    office: Team, tmp_path: Path
-) -> None:
-    office.contract()
-    record = archived(office)
-    with office.store.database.writing() as session:
-        session.delete(
-            session.scalars(select(DocumentRow).where(DocumentRow.stage == "signed")).one()
-        )
-    found = made(office, record)
-    assert "data/signed.pdf" not in found.files()
-    assert codes(found.data, found.trust, tmp_path) == set()
-
-
 # ---------------------------------------------------------------- contracts
 
 
@@ -130,8 +116,9 @@ def test_a_contract_is_exported_whole(team: Team, tmp_path: Path) -> None:
     path.write_bytes(answer.content)
     known = Made(records[0], b"", (team.store.folder / "seal.pem").read_bytes()).trust
     verdicts = list(verify(path, known))
-    assert [one.doc_no for one in verdicts] == [one["doc_no"] for one in records]
-    assert all(one.good for one in verdicts)
+    assert [one.doc_no for one in verdicts[:-1]] == [one["doc_no"] for one in records]
+    assert all(one.good for one in verdicts), [one.as_json() for one in verdicts]
+    assert verdicts[-1].kind == "export"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as opened:
         index = json.loads(opened.read("HT-2026-017/index.json"))
         page = opened.read("HT-2026-017/index.html").decode()
@@ -144,16 +131,6 @@ def test_a_contract_is_exported_whole(team: Team, tmp_path: Path) -> None:
     assert index["documents"][0]["tagmanifest_sha256"] == digest.stdout.decode().split()[0]
     assert draft["doc_no"] in page
     assert team.get("other", f"/contracts/{contract}/export.zip").status_code == 404
-
-
-def test_a_package_taken_out_of_an_export_is_missed(package: Made, tmp_path: Path) -> None:
-    lines = [{"doc_no": name, "package": f"{name}/"} for name in (package.doc_no, "SQ-X")]
-    index = json.dumps({"documents": lines}).encode()
-    files = {f"{package.doc_no}/{name}": data for name, data in package.files().items()}
-    found = codes(zipped(files | {"index.json": index}, ""), package.trust, tmp_path)
-    assert found == {"package_missing"}
-    stray = codes(zipped(files | {"stray.txt": b"x"}, ""), package.trust, tmp_path)
-    assert stray == {"bag_file_extra"}
 
 
 def test_the_command_exports_and_restores(office: Team, tmp_path: Path) -> None:
@@ -169,7 +146,7 @@ def test_the_command_exports_and_restores(office: Team, tmp_path: Path) -> None:
     assert as_json("verify", out, *trusted, DOCGEN_DATA=tmp_path / "none")["good"]
     target: dict[str, Any] = {"DOCGEN_DATA": tmp_path / "other", "DOCGEN_NOW": "2026-04-23T09:00"}
     refused = as_json("archive", "restore", out, code=1, **target)
-    assert [one["state"] for one in refused["packages"]] == ["refused"]
+    assert [one["state"] for one in refused["packages"]] == ["refused", "refused"]
     for state in ("restored", "unchanged"):
         done = as_json("archive", "restore", out, *trusted, **target)
         assert [one["state"] for one in done["packages"]] == [state]

@@ -74,8 +74,8 @@ def test_only_what_nothing_names_goes_after_a_day(tmp_path: Path, store_url: str
         assert sweep(store, real_now()) == SweepReport(blobs=2)
         assert orphan not in names(store)
         assert young in names(store)
-        assert whole(store) == 4
-        assert len(names(store)) == 5
+        assert whole(store) == 5  # with the templates
+        assert len(names(store)) == 6
         assert trail.verified(store).broken == 0
 
 
@@ -102,7 +102,7 @@ def test_previews_go_after_thirty_days(tmp_path: Path, store_url: str) -> None:
         assert kept == files | {new}
         filled.store.clock = lambda: NOW + timedelta(days=400)
         assert sweep(filled.store, real_now()).previews == 1
-        assert whole(filled.store) == 3
+        assert whole(filled.store) == 4
 
 
 def test_answers_and_sessions_have_their_time(tmp_path: Path, store_url: str) -> None:

@@ -16,7 +16,7 @@ from api.routes.rendering import Working
 from docgen.archive import evidence, packages
 from docgen.archive.evidence import EvidencePage
 from docgen.archive.exporting import Export
-from docgen.archive.packing import below, moment_of, zipped
+from docgen.archive.packing import in_folder, moment_of, zipped
 from docgen.contracts import contracts
 
 router = APIRouter(tags=["archive"])
@@ -64,11 +64,11 @@ def export_contract(
 def _package(
     runner: ChangeRunner, work: Work, where: tuple[str, int]
 ) -> tuple[str, Iterator[bytes]]:
-    found = packages.target(runner.store, runner.actor, *where)
-    made = packages.packed(runner.store, runner.actor, found, _render(work))
+    found = packages.archived_version(runner.store, runner.actor, *where)
+    made = packages.make_package(runner.store, runner.actor, found, _render(work))
     with runner.store.change(runner.actor) as unit:
         packages.note_export(unit, made)
-    entries = below(found.doc_no, made.entries(runner.store))
+    entries = in_folder(found.doc_no, made.entries(runner.store))
     return found.doc_no, zipped(entries, moment_of(made.statement))
 
 

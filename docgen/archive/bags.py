@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from docgen.archive.containers import Container
 from docgen.archive.findings import PackageVerdict
-from docgen.archive.layout import BAGIT, DECLARATION, INFO, MANIFEST, PAYLOAD, TAG_MANIFEST
+from docgen.archive.layout import BAGIT, DECLARATION, INFO, MANIFEST, PAYLOAD, READMES, TAG_MANIFEST
+from docgen.archive.packing import manifest
 from docgen.errors import InputUnreadable
 
 TAG_BYTES = 4 * 2**20
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
-_OXUM = re.compile(r"^Payload-Oxum: (\d+)\.(\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,19 @@ class Bag:
         return BagContent(digest.hexdigest(), size, b"".join(held))
 
     def manifest(self, name: str) -> dict[str, str]:
-        """Return the hashes of a manifest by name. InputUnreadable: bag_broken."""
+        """Return the hashes of a manifest by name, which says nothing else.
+
+        InputUnreadable: bag_broken.
+        """
         found: dict[str, str] = {}
-        for line in self.text(name).splitlines():
+        text = self.text(name)
+        for line in text.splitlines():
             match = _LINE.fullmatch(line)
             if match is None or match[2] in found:
                 raise InputUnreadable("bag_broken", place=name)
             found[match[2]] = match[1]
+        if manifest(found) != text.encode():
+            raise InputUnreadable("bag_broken", place=name)
         return found
 
     def text(self, name: str) -> str:
@@ -78,16 +84,16 @@ def bags(container: Container) -> Iterator[tuple[str, Bag]]:
         yield root, Bag(container, root, frozenset(below[root]))
 
 
-def strays(container: Container) -> list[str]:
+def files_outside_bags(container: Container) -> list[str]:
     """Name the files that lie in no bag."""
     roots = {name.removesuffix(BAGIT) for name in container.names if _declares(name)}
     return [name for name in container.names if _root_of(name, roots) is None]
 
 
-def complete(bag: Bag, verdict: PackageVerdict, listed: dict[str, str]) -> None:
+def check_tag_files(bag: Bag, verdict: PackageVerdict, listed: dict[str, str]) -> None:
     """Find what the manifests alone tell of tag files: missing, extra or changed ones."""
     tags = bag.manifest(TAG_MANIFEST)
-    due = {*tags, TAG_MANIFEST} | {name for name in (BAGIT, INFO, MANIFEST) if name not in tags}
+    due = {*tags, TAG_MANIFEST, BAGIT, INFO, MANIFEST, *READMES}
     for name in sorted(due - bag.names):
         verdict.find("bag_file_missing", name)
     for name in sorted(bag.names - due - listed.keys()):
@@ -97,15 +103,10 @@ def complete(bag: Bag, verdict: PackageVerdict, listed: dict[str, str]) -> None:
             verdict.find("bag_file_changed", name)
     if bag.text(BAGIT).encode() != DECLARATION or not {BAGIT, INFO, MANIFEST} <= tags.keys():
         verdict.find("bag_broken", BAGIT)
+    for name in sorted(tags.keys() - {BAGIT, INFO, MANIFEST, *READMES}):
+        verdict.find("not_covered.part", name)
     if any(not name.startswith(PAYLOAD) for name in listed):
         verdict.find("bag_broken", MANIFEST)
-
-
-def check_oxum(bag: Bag, verdict: PackageVerdict, counted: tuple[int, int]) -> None:
-    """Compare bytes and number of the payload with what bag-info.txt says."""
-    found = _OXUM.search(bag.text(INFO))
-    if found is None or (int(found[1]), int(found[2])) != counted:
-        verdict.find("bag_broken", INFO)
 
 
 def _declares(name: str) -> bool:

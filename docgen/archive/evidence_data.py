@@ -20,6 +20,7 @@ from docgen.store.audit_chain import ChainEntry
 from docgen.store.tables import (
     AttachmentRow,
     AuditEntryRow,
+    BlobRow,
     ContractRow,
     DocumentRow,
     RecordAssetRow,
@@ -42,12 +43,13 @@ _ENTRY = [one.name for one in fields(ChainEntry)]
 
 
 @dataclass(frozen=True)
-class Gathered:
+class VersionContent:
     """The rows of a version; `chain` is its audit trail up to the archiving."""
 
     contract: ContractRow
     record: RecordRow
     version: VersionRow
+    templates: BlobRow
     documents: tuple[DocumentRow, ...]
     attachments: tuple[AttachmentRow, ...]
     signoffs: tuple[SignoffRow, ...]
@@ -57,7 +59,7 @@ class Gathered:
 
     @property
     def signed(self) -> DocumentRow | None:
-        """The row of the sealed PDF; there is none for records that are older than seals."""
+        """The row of the sealed PDF."""
         return next((one for one in self.documents if one.stage == "signed"), None)
 
     @property
@@ -102,6 +104,8 @@ class Gathered:
         yield _item(names.SUBMITTED, "submitted_record", version.body.encode())
         yield _item(names.CONTRACT, "contract", self.contract.body.encode())
         yield _item(names.AUDIT, "audit", self.audit)
+        templates = self.templates
+        yield PackagedFile(names.TEMPLATES, "templates", templates.sha256, templates.size_bytes)
         for path, data in certificates.items():
             yield _item(path, "certificate", data)
         for one in self.documents:
@@ -133,7 +137,7 @@ class Gathered:
         }
 
 
-def gathered(session: Session, record: RecordRow, version: VersionRow) -> Gathered:
+def gather(session: Session, record: RecordRow, version: VersionRow) -> VersionContent:
     """Read everything of an archived version."""
     where = (record.id, version.number)
     signoffs = _of(
@@ -146,10 +150,11 @@ def gathered(session: Session, record: RecordRow, version: VersionRow) -> Gather
     contract = session.get_one(ContractRow, record.contract_id)
     assets = select(RecordAssetRow.asset_no).where(RecordAssetRow.record_id == record.id)
     named = [contract, record, version, *attachments, *signoffs]
-    return Gathered(
+    return VersionContent(
         contract,
         record,
         version,
+        session.get_one(BlobRow, version.templates),
         tuple(one for one in documents if one.stage != "evidence"),
         tuple(attachments),
         tuple(signoffs),

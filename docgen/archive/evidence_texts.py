@@ -48,6 +48,9 @@ def _facts(statement: PackageStatement) -> list[dict[str, str]]:
         "封存 Sealed": moment(statement.sealed_at),
         "提交时的单据 Record submitted": statement.record_hash,
         "归档的单据 Record archived": statement.archived_hash,
+        "模板与主题 Templates and theme": "；".join(
+            one.sha256 for one in statement.of_kind("templates")
+        ),
         "审计记录 Audit entries": f"{last['entries']}；#{last['last_seq']} {last['last_hash']}",
         "程序 Program": f"docgen {statement.docgen}",
     }

@@ -5,4 +5,3 @@ MANIFEST, TAG_MANIFEST = "manifest-sha256.txt", "tagmanifest-sha256.txt"
 READMES = ("README.zh.txt", "README.en.txt")
 PAYLOAD = "data/"
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
-INDEX, INDEX_PAGE = "index.json", "index.html"

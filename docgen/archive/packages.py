@@ -1,6 +1,7 @@
 """Archive packages in the store: evidence made and sealed once, then equal bytes for ever.
 
-The evidence page carries what is not kept elsewhere, so that a package is made again out of it.
+The evidence page carries what is not kept elsewhere, so that a package is made again out of it,
+and what is no part of the statement, so that its seal covers that as well.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from docgen.access import Actor
 from docgen.archive import sealed_files
 from docgen.archive import statement as names
 from docgen.archive.evidence import EvidencePage
-from docgen.archive.evidence_data import Gathered, gathered
+from docgen.archive.evidence_data import VersionContent, gather
 from docgen.archive.evidence_texts import view
-from docgen.archive.packing import Entry, bag
+from docgen.archive.layout import READMES
+from docgen.archive.packing import Entry, bag, readmes
+from docgen.archive.seal_comparison import due_seals, sealed_revisions
 from docgen.archive.statement import PackageStatement, parsed
 from docgen.errors import Conflict
 from docgen.records import records
 from docgen.records.documents import EVIDENCE, StoredDocument, row_of
+from docgen.signing.comparison import compare
 from docgen.signing.configuration import open_sealer, trusted
 from docgen.signing.fields import add_fields, field_names
 from docgen.signing.seal_reason import SealReason
@@ -55,10 +59,11 @@ class ArchivePackage:
     target: PackagedVersion
     statement: PackageStatement
     parts: Mapping[str, bytes]
+    readmes: Mapping[str, bytes]
 
     def entries(self, store: Store) -> Iterator[Entry]:
         """Give the files of its bag. Raises StoreFault: blob_missing, blob_damaged."""
-        return bag(self.statement, self._payload(store))
+        return bag(self.statement, self._payload(store), self.readmes)
 
     def _payload(self, store: Store) -> Iterator[Entry]:
         hashes = {one.path: one.sha256 for one in self.statement.files}
@@ -71,7 +76,7 @@ class ArchivePackage:
                 yield path, self.parts[path]
 
 
-def target(store: Store, actor: Actor, record_id: str, number: int) -> PackagedVersion:
+def archived_version(store: Store, actor: Actor, record_id: str, number: int) -> PackagedVersion:
     """Find an archived version. Raises NotFound, Conflict: not_archived."""
     with store.reading() as session:
         record, version = records.visible(session, actor, record_id, number)
@@ -80,21 +85,24 @@ def target(store: Store, actor: Actor, record_id: str, number: int) -> PackagedV
         return _target(session, record, version)
 
 
-def targets(session: Session, contract_id: str) -> list[PackagedVersion]:
+def archived_versions(session: Session, contract_id: str) -> list[PackagedVersion]:
     """List all archived versions of a contract, the first one first."""
     query = _versions(contract_id).where(VersionRow.state == "archived")
     return [_target(session, record, version) for record, version in session.execute(query)]
 
 
-def packed(store: Store, actor: Actor, wanted: PackagedVersion, render: Render) -> ArchivePackage:
+def make_package(
+    store: Store, actor: Actor, wanted: PackagedVersion, render: Render
+) -> ArchivePackage:
     """Return a version's package; its evidence page is made and sealed where there is none yet.
 
     The slow part lies outside transactions. Raises what `render` and the seal raise, StoreFault,
     Conflict: seals_broken.
     """
     if not wanted.evidence:
-        wanted = _kept(store, actor, wanted, _sealed(store, wanted, render))
-    return _opened(store, wanted)
+        evidence = _make_evidence(store, wanted, render)
+        wanted = _store_evidence(store, actor, wanted, evidence)
+    return _read_package(store, wanted)
 
 
 def note_export(unit: UnitOfWork, package: ArchivePackage) -> None:
@@ -109,19 +117,21 @@ def note_export(unit: UnitOfWork, package: ArchivePackage) -> None:
     )
 
 
-def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> tuple[StoredDocument, str]:
+def _make_evidence(
+    store: Store, wanted: PackagedVersion, render: Render
+) -> tuple[StoredDocument, str]:
     """Make and seal the evidence page; return it with the fingerprint of the seal's certificate."""
     with store.reading() as session:
         record = session.scalars(select(RecordRow).where(RecordRow.id == wanted.record_id)).one()
         version = session.get_one(VersionRow, (record.id, wanted.number))
-        found = gathered(session, record, version)
-    data, seals = _signed(store, found)
+        found = gather(session, record, version)
+    data, seals = _verified_seals(store, found)
     now = store.clock()
     sealer = open_sealer(store.settings, now)
-    given = [sealer.certificate, *(sealed_files.embedded(data) if data else ())]
+    given = [sealer.certificate, *sealed_files.embedded_certificates(data)]
     statement = found.stated(
         now=now,
-        certificates=sealed_files.written(given),
+        certificates=sealed_files.certificate_files(given),
         signed_fields=[one.field for one in seals],
     )
     pdf = render(_page(store, found, statement, seals))
@@ -140,20 +150,32 @@ def _sealed(store: Store, wanted: PackagedVersion, render: Render) -> tuple[Stor
     return made, sealer.certificate.sha256.hex()
 
 
-def _signed(store: Store, found: Gathered) -> tuple[bytes, list[Signature]]:
-    """Return the sealed PDF and its seals. Conflict: seals_broken."""
-    if found.signed is None:
-        return b"", []
-    data = store.blobs.get(found.signed.sha256)
+def _verified_seals(store: Store, found: VersionContent) -> tuple[bytes, list[Signature]]:
+    """Return the sealed PDF and its seals.
+
+    Conflict: seals_broken, also where they say anything else than the sign-offs on record.
+    """
+    version, kept = found.version, found.signed
+    if kept is None or not version.record_hash:
+        raise Conflict("seals_broken", place=version.doc_no)
+    data = store.blobs.get(kept.sha256)
     fields = [name for name, done in field_names(data).items() if done]
-    verdict = verify_pdf(data, trusted(store.settings), expected=fields, sha256=found.signed.sha256)
-    if verdict.alterations:
-        raise Conflict("seals_broken", place=found.version.doc_no)
+    verdict = verify_pdf(
+        data,
+        trusted(store.settings),
+        expected=fields,
+        sha256=kept.sha256,
+        revisions=sealed_revisions(version.doc_no, (entry for entry, _ in found.chain)),
+    )
+    scans = {one.id: one.sha256 for one in found.attachments}
+    due = due_seals(version.record_hash, found.signoffs, scans)
+    if verdict.alterations or compare(verdict.signatures, due):
+        raise Conflict("seals_broken", place=version.doc_no)
     return data, verdict.signatures
 
 
 def _page(
-    store: Store, found: Gathered, statement: PackageStatement, seals: list[Signature]
+    store: Store, found: VersionContent, statement: PackageStatement, seals: list[Signature]
 ) -> EvidencePage:
     given = [(one, found.scans.get(one.scan_id or "")) for one in found.signoffs]
     assert found.version.ended_at
@@ -163,6 +185,7 @@ def _page(
             names.STATEMENT: statement.written(),
             names.AUDIT: found.audit,
             names.CONTRACT: found.contract.body.encode(),
+            **readmes(),
         },
         statement.doc_no,
         found.version.ended_at,
@@ -170,7 +193,7 @@ def _page(
     )
 
 
-def _kept(
+def _store_evidence(
     store: Store, actor: Actor, wanted: PackagedVersion, sealed: tuple[StoredDocument, str]
 ) -> PackagedVersion:
     """Keep the evidence, unless somebody else's was kept meanwhile; return whose it is now."""
@@ -199,17 +222,18 @@ def _kept(
     )
 
 
-def _opened(store: Store, wanted: PackagedVersion) -> ArchivePackage:
+def _read_package(store: Store, wanted: PackagedVersion) -> ArchivePackage:
     evidence = store.blobs.get(wanted.evidence)
-    carried = sealed_files.attached(evidence)
+    carried = sealed_files.attachments_of(evidence)
     statement = parsed(carried[names.STATEMENT])
+    explained = {name: carried.pop(name) for name in READMES}
     with store.reading() as session:
         version = session.get_one(VersionRow, (wanted.record_id, wanted.number))
         assert version.archived_body
         bodies = {names.RECORD: version.archived_body, names.SUBMITTED: version.body}
     texts = bodies | statement.rows["certificates"]
     own = {path: text.encode() for path, text in texts.items()}
-    return ArchivePackage(wanted, statement, carried | own | {names.EVIDENCE: evidence})
+    return ArchivePackage(wanted, statement, carried | own | {names.EVIDENCE: evidence}, explained)
 
 
 def _target(session: Session, record: RecordRow, version: VersionRow) -> PackagedVersion:

@@ -6,7 +6,7 @@ Equal contents give equal bytes: fixed order, fixed dates, nothing compressed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from importlib.resources import files
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -21,9 +21,11 @@ MODE = 0o100644
 UNIX = 3
 
 
-def bag(statement: PackageStatement, payload: Iterable[Entry]) -> Iterator[Entry]:
+def bag(
+    statement: PackageStatement, payload: Iterable[Entry], readmes: Mapping[str, bytes]
+) -> Iterator[Entry]:
     """Give the files of a bag, the manifests last; `payload` has paths below `data/`."""
-    tags = {BAGIT: DECLARATION} | {name: _readme(name) for name in READMES}
+    tags = {BAGIT: DECLARATION, **readmes}
     yield from tags.items()
     hashes, size_bytes = {}, 0
     for path, data in payload:
@@ -31,16 +33,16 @@ def bag(statement: PackageStatement, payload: Iterable[Entry]) -> Iterator[Entry
         size_bytes += len(data)
         yield PAYLOAD + path, data
     rest = {
-        INFO: _info(statement, f"{size_bytes}.{len(hashes)}"),
-        MANIFEST: _manifest(hashes),
+        INFO: bag_info(statement, size_bytes, len(hashes)),
+        MANIFEST: manifest(hashes),
     }
     yield from rest.items()
     tags |= rest
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in tags.items()}
-    yield TAG_MANIFEST, _manifest(sums)
+    yield TAG_MANIFEST, manifest(sums)
 
 
-def below(folder: str, entries: Iterable[Entry]) -> Iterator[Entry]:
+def in_folder(folder: str, entries: Iterable[Entry]) -> Iterator[Entry]:
     """Put entries into a folder."""
     for name, data in entries:
         yield f"{folder}/{name}", data
@@ -64,21 +66,24 @@ def moment_of(statement: PackageStatement) -> datetime:
     return datetime.fromisoformat(statement.archived_at)
 
 
-def _readme(name: str) -> bytes:
-    return files("docgen").joinpath("archive", name).read_bytes()
+def readmes() -> dict[str, bytes]:
+    """Return how to check a package, in two languages, by file name."""
+    return {name: files("docgen").joinpath("archive", name).read_bytes() for name in READMES}
 
 
-def _info(statement: PackageStatement, oxum: str) -> bytes:
+def bag_info(statement: PackageStatement, size_bytes: int, count: int) -> bytes:
+    """Return `bag-info.txt` of a package whose payload has so many bytes and files."""
     day = moment_of(statement).astimezone(SHANGHAI).date()
     lines = {
         "Bag-Software-Agent": f"docgen {statement.docgen}",
         "Bagging-Date": day.isoformat(),
         "External-Identifier": statement.doc_no,
         "Bag-Group-Identifier": statement.contract_no,
-        "Payload-Oxum": oxum,
+        "Payload-Oxum": f"{size_bytes}.{count}",
     }
     return "".join(f"{name}: {text}\n" for name, text in lines.items()).encode()
 
 
-def _manifest(hashes: dict[str, str]) -> bytes:
+def manifest(hashes: Mapping[str, str]) -> bytes:
+    """Return a manifest of hashes by file name."""
     return "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes)).encode()

@@ -21,12 +21,11 @@ from docgen.access import SERVICE
 from docgen.accounts import users
 from docgen.archive import packages
 from docgen.archive import statement as names
-from docgen.archive.bags import Bag, bags
-from docgen.archive.containers import opened, zips
+from docgen.archive.bags import Bag
 from docgen.archive.findings import PackageVerdict
 from docgen.archive.layout import MANIFEST, PAYLOAD
 from docgen.archive.statement import PackageStatement, parsed
-from docgen.archive.verifying import verified
+from docgen.archive.verifying import verify_each
 from docgen.contracts import contracts
 from docgen.errors import Conflict, InputUnreadable
 from docgen.pipeline import read_contract
@@ -56,7 +55,10 @@ KNOWN = {
 
 @dataclass(frozen=True)
 class Restored:
-    """What became of a package: restored, or there already, or refused with its verdict."""
+    """What became of a package: restored, there already (unchanged), or refused by its verdict.
+
+    Without a number it is the index of an export: refused, or not there at all (unindexed).
+    """
 
     place: str
     doc_no: str
@@ -72,21 +74,29 @@ class Restored:
 def restore(store: Store, path: Path, trusted: Trust) -> Iterator[Restored]:
     """Restore every package in a zip or folder; one that does not verify is refused.
 
-    Raises InputUnreadable, Conflict: restored_differs, for a number that another record has.
+    What an export's index says of packages that are missing or others comes last. Raises
+    InputUnreadable, Conflict: restored_differs, for a number that another record has.
     """
-    for one in zips(path) or [path]:
-        with opened(one) as container:
-            for root, bag in bags(container):
-                yield _one(store, bag, trusted, root.rstrip("/") or one.name)
+    states: dict[str, str] = {}
+
+    def take(bag: Bag, verdict: PackageVerdict) -> None:
+        if verdict.good:
+            states[verdict.place] = _restored(store, bag, verdict.place)
+
+    for verdict in verify_each(path, trusted, take):
+        if verdict.kind == "package":
+            state = states.get(verdict.place, "refused")
+            yield Restored(verdict.place, verdict.doc_no, state, verdict)
+        elif not verdict.good:
+            absent = {one.code for one in verdict.findings} == {"index_absent"}
+            yield Restored(verdict.place, "", "unindexed" if absent else "refused", verdict)
 
 
-def _one(store: Store, bag: Bag, trusted: Trust, place: str) -> Restored:
-    verdict = verified(bag, trusted, place)
-    if not verdict.good:
-        return Restored(place, verdict.doc_no, "refused", verdict)
+def _restored(store: Store, bag: Bag, place: str) -> str:
+    """Restore one package that was verified; what it came to."""
     try:
         statement = parsed(bag.read(PAYLOAD + names.STATEMENT).data)
-        return Restored(place, verdict.doc_no, _Restoring(store, bag, statement).run(), verdict)
+        return _Restoring(store, bag, statement).run()
     except (LookupError, TypeError, ValueError, AttributeError) as wrong:
         raise InputUnreadable("package_unreadable.damaged", place=place) from wrong
 
@@ -134,6 +144,8 @@ class _Restoring:
         session, rows = unit.session, self.rows
         body = self._data(names.SUBMITTED).decode()
         archived = self._data(names.RECORD).decode()
+        for item in self.statement.of_kind("templates"):
+            unit.keep_blob(item.sha256, item.size_bytes)
         version = self._made(VersionRow, rows["version"], body=body, archived_body=archived)
         session.add(version)
         session.flush()

@@ -15,14 +15,14 @@ from docgen.signing.known_certificates import armoured, short
 from docgen.signing.pdf_reader import SignedPdfReader
 
 
-def attached(pdf: bytes) -> dict[str, bytes]:
+def attachments_of(pdf: bytes) -> dict[str, bytes]:
     """Return the files attached to a PDF by name. InputUnreadable: unknown_file."""
     with damage_refused(), pikepdf.open(io.BytesIO(pdf)) as opened:
         found = opened.attachments
         return {name: bytes(found[name].get_file().read_bytes()) for name in found}
 
 
-def embedded(pdf: bytes) -> list[x509.Certificate]:
+def embedded_certificates(pdf: bytes) -> list[x509.Certificate]:
     """List the certificates in a PDF's signatures, the signers' and those above them.
 
     InputUnreadable: unknown_file.
@@ -31,7 +31,7 @@ def embedded(pdf: bytes) -> list[x509.Certificate]:
         return list(_found(SignedPdfReader(pdf).embedded_signatures))
 
 
-def written(certificates: Iterable[x509.Certificate]) -> dict[str, bytes]:
+def certificate_files(certificates: Iterable[x509.Certificate]) -> dict[str, bytes]:
     """Return them as PEM by their path in a package, each once, in order."""
     found = {f"{CERTIFICATES}{short(one)}.pem": armoured(one) for one in certificates}
     return dict(sorted(found.items()))

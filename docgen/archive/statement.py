@@ -16,16 +16,18 @@ FORMAT = 1
 STATEMENT, AUDIT, CONTRACT = "package.json", "audit.jsonl", "contract.json"
 RECORD, SUBMITTED = "record.json", "submitted/record.json"
 SIGNED, EVIDENCE = "signed.pdf", "evidence.pdf"
+TEMPLATES = "templates.zip"
 CERTIFICATES = "certificates/"
 SEAL_FIELD = "seal"
 CARRIED = (STATEMENT, AUDIT, CONTRACT)
-"""What the evidence page carries as attachments."""
+"""What the evidence page carries as attachments of a package's payload; the READMEs come beside."""
 
 KINDS = {
     "archived_record": ("归档的单据（含签署）", "The record with its sign-offs"),
     "submitted_record": ("提交时的单据", "The record as submitted"),
     "contract": ("封存时的合同", "The contract when this was sealed"),
     "audit": ("本单据的审计记录", "The audit entries of the record"),
+    "templates": ("提交时固定的模板与主题", "Templates and theme, fixed at submission"),
     "archived_document": ("归档本", "Document with sign-offs printed"),
     "submitted_document": ("提交时的文档", "Document as submitted"),
     "signed_document": ("逐个签章的 PDF", "The PDF with every seal"),
@@ -80,11 +82,11 @@ class PackageStatement:
 
 
 def parsed(data: bytes) -> PackageStatement:
-    """Read a statement. InputUnreadable: package_unreadable, newer_package."""
+    """Read a statement. InputUnreadable: package_unreadable, package_format."""
     try:
         plain = json.loads(data)
-        if plain["format"] != FORMAT:
-            raise InputUnreadable("newer_package", value=plain["format"])
+        if (found := plain["format"]) != FORMAT:
+            raise InputUnreadable("package_format", place=f"{STATEMENT} format {found}"[:80])
         files = tuple(PackagedFile(**one) for one in plain.pop("files"))
         fields = tuple(map(str, plain.pop("signed_fields")))
         made = PackageStatement(files=files, signed_fields=fields, **plain)

@@ -1,4 +1,4 @@
-"""Verifying packages, offline: whole, sealed, and saying the same everywhere. Never stops early.
+"""Verifying what lies in a zip or folder, offline: each package, and an export's index over them.
 
 Memory is that of the largest file, whatever the number of packages.
 """
@@ -6,300 +6,195 @@ Memory is that of the largest file, whatever the number of packages.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from asn1crypto import x509
-
-from docgen.archive import statement as names
-from docgen.archive.bags import Bag, BagContent, bags, check_oxum, complete, strays
+from docgen.archive.bags import Bag, bags, files_outside_bags
 from docgen.archive.containers import Container, opened, zips
+from docgen.archive.export_index import (
+    INDEX,
+    INDEX_PAGE,
+    INDEX_SEAL,
+    ExportIndex,
+    IndexedDocument,
+    parsed_index,
+)
 from docgen.archive.findings import PackageVerdict
-from docgen.archive.layout import INDEX, INDEX_PAGE, MANIFEST, PAYLOAD
-from docgen.archive.sealed_files import attached
-from docgen.archive.statement import PackagedFile, PackageStatement, parsed
-from docgen.errors import DocgenError, InputUnreadable
-from docgen.renderers.ooxml.package import read_record
-from docgen.signing.keys import roots
+from docgen.archive.package_verification import verify_package
+from docgen.errors import InputUnreadable
+from docgen.signing.detached import detached_faults
 from docgen.signing.trust import Trust
-from docgen.signing.verify import SignatureFinding, verify_pdf
-from docgen.store.audit_chain import ChainEntry
+from docgen.signing.verify import SignatureFinding
 
-SMALL = {names.STATEMENT, names.AUDIT, names.CONTRACT, names.RECORD, names.SUBMITTED}
-DOCUMENTS = {"archived_document": names.RECORD, "submitted_document": names.SUBMITTED}
+OWN_FILES = {INDEX, INDEX_PAGE, INDEX_SEAL}
+Visit = Callable[[Bag, PackageVerdict], None]
 
 
 def verify(path: Path, trusted: Trust) -> Iterator[PackageVerdict]:
-    """Give the verdict on every package in a zip or folder. InputUnreadable: none can be read."""
-    if found_zips := zips(path):
-        yield from _indexed(path, found_zips, trusted)
+    """Give the verdict on every package in a zip or folder; that on an export comes last.
+
+    InputUnreadable: none can be read.
+    """
+    return verify_each(path, trusted, lambda _bag, _verdict: None)
+
+
+def verify_each(path: Path, trusted: Trust, visit: Visit) -> Iterator[PackageVerdict]:
+    """Verify as `verify` does; `visit` may use each bag while it is open, by its verdict."""
+    if found := zips(path):
+        yield from _in_folder(path, found, trusted, visit)
         return
     with opened(path) as container:
-        found: list[str] = []
+        checked = _ExportCheck(path.name, trusted)
         for root, bag in bags(container):
-            found.append(root.rstrip("/").rpartition("/")[2])
-            yield verified(bag, trusted, root.rstrip("/") or path.name)
-        if not found:
+            verdict = verify_package(bag, trusted, root.rstrip("/") or path.name)
+            visit(bag, verdict)
+            checked.packages[root] = verdict
+            yield verdict
+        if not checked.packages:
             raise InputUnreadable("package_unreadable.damaged", place="bagit.txt")
-        yield from _beside(container, path, found)
+        checked.take_files(container)
+        if checked.is_export:
+            yield checked.verdict()
 
 
-def verified(bag: Bag, trusted: Trust, place: str) -> PackageVerdict:
-    """Verify one bag."""
-    examined = _Examined(bag, PackageVerdict(place), trusted)
-    try:
-        examined.run()
-    except InputUnreadable as wrong:
-        code = "bag_broken" if wrong.code == "bag_broken" else "bag_file_unreadable"
-        examined.verdict.find(code, wrong.place)
-    return examined.verdict
+def _in_folder(
+    path: Path, packages: Sequence[Path], trusted: Trust, visit: Visit
+) -> Iterator[PackageVerdict]:
+    """Verify the zips in a folder, and the index over them."""
+    checked = _ExportCheck(path.name, trusted, many=True)
+    for one in packages:
+        try:
+            with opened(one) as container:
+                verdicts = list(_of_zip(container, one.name, trusted, visit))
+        except InputUnreadable as wrong:
+            verdicts = [PackageVerdict(one.name)]
+            verdicts[0].find("bag_file_unreadable", wrong.place or one.name)
+        for verdict in verdicts:
+            checked.packages[verdict.place] = verdict
+            yield verdict
+    for other in sorted(path.iterdir()):
+        if other.name in OWN_FILES and other.is_file():
+            checked.files[other.name] = other.read_bytes()
+        elif other not in packages:
+            checked.strays.append(other.name)
+    yield checked.verdict()
+
+
+def _of_zip(
+    container: Container, name: str, trusted: Trust, visit: Visit
+) -> Iterator[PackageVerdict]:
+    """Verify the one package that a zip of an export holds, and find what lies beside it."""
+    found = list(bags(container))
+    if not found:
+        raise InputUnreadable("package_unreadable.damaged", place="bagit.txt")
+    for number, (root, bag) in enumerate(found):
+        verdict = verify_package(bag, trusted, f"{name}/{root}".rstrip("/") if number else name)
+        for stray in () if number else files_outside_bags(container):
+            verdict.find("bag_file_extra", stray)
+        visit(bag, verdict)
+        yield verdict
 
 
 @dataclass
-class _Examined:
-    """A bag being examined; `small` are the parts that others are compared with."""
+class _ExportCheck:
+    """Packages that lie together, by where, and what lies beside them.
 
-    bag: Bag
-    verdict: PackageVerdict
+    `many` says that they lie in zips of a folder; one bag alone is a package as it is downloaded.
+    """
+
+    place: str
     trusted: Trust
-    listed: dict[str, str] = field(default_factory=dict)
-    small: dict[str, bytes] = field(default_factory=dict)
-    counted: tuple[int, int] = (0, 0)
+    many: bool = False
+    packages: dict[str, PackageVerdict] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    strays: list[str] = field(default_factory=list)
 
-    def run(self) -> None:
-        """Go through everything."""
-        self.listed = self.bag.manifest(MANIFEST)
-        complete(self.bag, self.verdict, self.listed)
-        for name in sorted(self.listed, key=_small_first):
-            self._file(name)
-        check_oxum(self.bag, self.verdict, self.counted)
-        if statement := self._statement():
-            self.verdict.doc_no, self.verdict.contract_no = (
-                statement.doc_no,
-                statement.contract_no,
-            )
-            self._sealed_parts(statement)
-            self._stated(statement)
-            check_audit(self.small.get(names.AUDIT, b""), statement, self.verdict)
+    @property
+    def is_export(self) -> bool:
+        """Whether there is anything but one package."""
+        return self.index_due or bool(self.strays)
 
-    def _file(self, name: str) -> None:
-        path = name.removeprefix(PAYLOAD)
-        if name not in self.bag.names:
-            self.verdict.find("bag_file_missing", name)
-            return
-        content = self._content(name, hold=_small(path))
-        if content is None:
-            return
-        size, count = self.counted
-        self.counted = size + content.size_bytes, count + 1
-        if content.sha256 != self.listed[name]:
-            self.verdict.find("bag_file_changed", name)
-        if content.data:
-            self.small[path] = content.data
+    @property
+    def index_due(self) -> bool:
+        """Whether an index has to be there."""
+        return self.many or len(self.packages) > 1 or bool(self.files)
 
-    def _content(self, name: str, *, hold: bool) -> BagContent | None:
-        try:
-            return self.bag.read(name, hold=hold)
-        except InputUnreadable:
-            self.verdict.find("bag_file_unreadable", name)
-            return None
+    def take_files(self, container: Container) -> None:
+        """Take the index that lies beside bags; packages lie where it says from its folder on."""
+        others = files_outside_bags(container)
+        index = next((one for one in others if one.rpartition("/")[2] == INDEX), "")
+        folder = index.removesuffix(INDEX)
+        for name in others:
+            if name.startswith(folder) and (last := name.removeprefix(folder)) in OWN_FILES:
+                self.files[last] = b"".join(container.pieces(name))
+            else:
+                self.strays.append(name)
+        self.packages = {
+            root.removeprefix(folder): verdict for root, verdict in self.packages.items()
+        }
 
-    def _statement(self) -> PackageStatement | None:
-        try:
-            return parsed(self.small[names.STATEMENT])
-        except (InputUnreadable, KeyError):
-            self.verdict.find("statement_broken", names.STATEMENT)
-            return None
-
-    def _sealed_parts(self, statement: PackageStatement) -> None:
-        """Verify the evidence and its seal, then what it carries; then the signed PDF."""
-        evidence = self._pdf(names.EVIDENCE, [names.SEAL_FIELD])
-        self._compare_carried(evidence)
-        if statement.of_kind("signed_document"):
-            signed = self._pdf(names.SIGNED, statement.signed_fields)
-            self._check_signed(signed, statement)
-
-    def _pdf(self, path: str, expected: Sequence[str]) -> bytes:
-        content = self._content(PAYLOAD + path, hold=True) if self._has(path) else None
-        if content is None:
-            self.verdict.find("bag_file_missing", PAYLOAD + path)
-            return b""
-        verdict = verify_pdf(content.data, self.trusted, expected=expected)
-        self.verdict.signatures[path] = verdict.signatures
-        self.verdict.findings += [
-            SignatureFinding("signer_only_in_package", f"{path} {one.place}")
-            if self._own(one.code, verdict, one.place)
-            else one
-            for one in verdict.findings
-        ]
-        return content.data
-
-    def _own(self, code: str, verdict: Any, place: str) -> bool:
-        """Whether nothing is wrong with a signature but that only the package knows its signer."""
-        if code != "signer_unknown":
-            return False
-        known = {one.sha256.hex() for one in self._certificates()}
-        return any(
-            one.field == place and one.intact and one.fingerprint in known
-            for one in verdict.signatures
-        )
-
-    def _certificates(self) -> list[x509.Certificate]:
-        found = []
-        for path, data in self.small.items():
-            if path.startswith(names.CERTIFICATES):
-                try:
-                    found += roots(data, path)
-                except DocgenError:
-                    self.verdict.find("bag_file_unreadable", PAYLOAD + path)
-        return found
-
-    def _compare_carried(self, evidence: bytes) -> None:
-        try:
-            carried = attached(evidence) if evidence else {}
-        except InputUnreadable:
-            carried = {}
-        for path in names.CARRIED:
-            if carried.get(path) != self.small.get(path, b""):
-                self.verdict.find("evidence_differs", PAYLOAD + path)
-
-    def _check_signed(self, signed: bytes, statement: PackageStatement) -> None:
-        record = _embedded(signed)
-        if record != hashlib.sha256(self.small.get(names.SUBMITTED, b"")).hexdigest():
-            self.verdict.find("record_differs", PAYLOAD + names.SIGNED)
-        submitted = f"submitted/{statement.doc_no}.pdf"
-        for one in statement.files:
-            begins = hashlib.sha256(signed[: one.size_bytes]).hexdigest() == one.sha256
-            if one.path == submitted and not begins:
-                self.verdict.find("signed_differs", PAYLOAD + names.SIGNED)
-
-    def _stated(self, statement: PackageStatement) -> None:
-        """Compare the files with what is stated, and the records within them."""
-        stated = {PAYLOAD + one.path: one for one in statement.files}
-        own = {PAYLOAD + names.STATEMENT, PAYLOAD + names.EVIDENCE}
-        for name in sorted((self.listed.keys() ^ stated.keys()) - own):
-            self.verdict.find("statement_differs", name)
-        for name, one in stated.items():
-            if self.listed.get(name, one.sha256) != one.sha256:
-                self.verdict.find("statement_differs", name)
-            if one.kind in DOCUMENTS and self._has(one.path):
-                self._document(one)
-        for path, said in (
-            (names.RECORD, statement.archived_hash),
-            (names.SUBMITTED, statement.record_hash),
-        ):
-            if hashlib.sha256(self.small.get(path, b"")).hexdigest() != said:
-                self.verdict.find("statement_differs", PAYLOAD + path)
-
-    def _document(self, one: PackagedFile) -> None:
-        content = self._content(PAYLOAD + one.path, hold=True)
-        if content is None:
-            return
-        due = hashlib.sha256(self.small.get(DOCUMENTS[one.kind], b"")).hexdigest()
-        if _embedded(content.data) != due:
-            self.verdict.find("record_differs", PAYLOAD + one.path)
-
-    def _has(self, path: str) -> bool:
-        return PAYLOAD + path in self.bag.names
-
-
-def _embedded(data: bytes) -> str:
-    """Return the hash of the record in a document."""
-    try:
-        if data[:5] == b"%PDF-":
-            return hashlib.sha256(attached(data).get(names.RECORD, b"")).hexdigest()
-        return hashlib.sha256(read_record(data).json).hexdigest()
-    except DocgenError:
-        return ""
-
-
-def _small(path: str) -> bool:
-    return path in SMALL or path.startswith(names.CERTIFICATES)
-
-
-def _small_first(name: str) -> tuple[bool, str]:
-    return not _small(name.removeprefix(PAYLOAD)), name
-
-
-def _indexed(path: Path, packages: Sequence[Path], trusted: Trust) -> Iterator[PackageVerdict]:
-    """Verify the packages in a folder, and that those of its index are all there."""
-    found = []
-    for one in packages:
-        try:
-            verdicts = list(verify(one, trusted))
-        except InputUnreadable as wrong:
-            told = PackageVerdict(one.name)
-            told.find("bag_file_unreadable", wrong.place or one.name)
-            verdicts = [told]
-        found += [one.stem, *(verdict.doc_no for verdict in verdicts)]
-        for verdict in verdicts:
-            verdict.place = one.name
-            yield verdict
-    index = path / INDEX
-    yield from listed(index.read_bytes() if index.is_file() else b"", found, path.name)
-
-
-def _beside(container: Container, path: Path, found: Sequence[str]) -> Iterator[PackageVerdict]:
-    """Judge what lies beside the bags: an index, and nothing else."""
-    verdict, index = PackageVerdict(path.name), b""
-    for name in strays(container):
-        last = name.rpartition("/")[2]
-        if last == INDEX and not index:
-            index = b"".join(container.pieces(name))
-        elif last != INDEX_PAGE:
+    def verdict(self) -> PackageVerdict:
+        """Compare the index with the packages, both ways."""
+        verdict = PackageVerdict(self.place, "export")
+        for name in self.strays:
             verdict.find("bag_file_extra", name)
-    if verdict.findings:
-        yield verdict
-    yield from listed(index, found, path.name)
+        counts = Counter(one.doc_no for one in self.packages.values() if one.doc_no)
+        for doc_no in sorted(one for one, count in counts.items() if count > 1):
+            verdict.find("package_repeated", doc_no)
+        if INDEX not in self.files:
+            if self.index_due:
+                verdict.find("index_absent", INDEX)
+            return verdict
+        data = self.files[INDEX]
+        try:
+            index = parsed_index(data)
+        except InputUnreadable as wrong:
+            verdict.findings.append(SignatureFinding(wrong.code, wrong.place))
+            return verdict
+        verdict.contract_no = index.contract_no
+        # An older index of the contract is as genuine as the newest one.
+        verdict.not_covered.append(SignatureFinding("not_covered.later", index.made_at))
+        self._check_seal(verdict, data)
+        page = self.files.get(INDEX_PAGE)
+        if page is None:
+            verdict.find("bag_file_missing", INDEX_PAGE)
+        elif hashlib.sha256(page).hexdigest() != index.page_sha256:
+            verdict.find("index_page_differs", INDEX_PAGE)
+        compare(index, self.packages, verdict)
+        return verdict
+
+    def _check_seal(self, verdict: PackageVerdict, data: bytes) -> None:
+        seal = self.files.get(INDEX_SEAL)
+        if seal is None:
+            verdict.find("index_unsealed", INDEX_SEAL)
+            return
+        for one in detached_faults(data, seal, self.trusted, INDEX_SEAL):
+            unknown = one.code == "signer_unknown"
+            verdict.find("signer_only_in_package" if unknown else one.code, one.place)
 
 
-def check_audit(data: bytes, statement: PackageStatement, verdict: PackageVerdict) -> None:
-    """Make every entry's hash again; they ascend, and the last one is the archiving."""
-    chain, place = [], PAYLOAD + names.AUDIT
-    try:
-        for line in data.splitlines():
-            plain = json.loads(line)
-            stated = plain.pop("entry_hash")
-            chain.append((ChainEntry(**plain), stated))
-        last = json.loads(chain[-1][0].detail)
-        archived = chain[-1][0].action, last.get("archived_hash"), last.get("record_hash")
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        verdict.find("audit_changed", place)
-        return
-    before: tuple[ChainEntry, str] | None = None
-    for entry, stated in chain:
-        broken = before and entry.seq == before[0].seq + 1 and entry.previous_hash != before[1]
-        if entry.entry_hash != stated or broken:
-            verdict.find("audit_changed", f"{place} #{entry.seq}")
-        if before and entry.seq <= before[0].seq:
-            verdict.find("audit_changed", f"{place} #{entry.seq}")
-        before = entry, stated
-    said = {
-        "entries": len(chain),
-        "last_seq": chain[-1][0].seq,
-        "last_hash": chain[-1][1],
-    }
-    due = ("record.archived", statement.archived_hash, statement.record_hash)
-    if said != statement.audit or archived != due:
-        verdict.find("audit_incomplete", place)
+def compare(
+    index: ExportIndex, packages: Mapping[str, PackageVerdict], verdict: PackageVerdict
+) -> None:
+    """Find what an index and the packages, by their places, say differently of each other."""
+    listed = {one.package: one for one in index.documents if one.package}
+    for place in sorted(listed.keys() - packages.keys()):
+        verdict.find("package_missing", f"{place} {listed[place].doc_no}")
+    for place in sorted(packages.keys() - listed.keys()):
+        verdict.find("package_extra", place)
+    for place in sorted(packages.keys() & listed.keys()):
+        found = packages[place]
+        if found.document is None:  # its own verdict tells that it cannot be read
+            continue
+        differing = _differing(listed[place], found.document)
+        if found.contract_no != index.contract_no:
+            differing.append("contract_no")
+        if differing:
+            verdict.find("index_differs", f"{place} ({', '.join(differing)})")
 
 
-def listed(index: bytes, found: Sequence[str], place: str) -> Iterator[PackageVerdict]:
-    """Compare the packages found with those of an index; nothing where they are the same."""
-    if not index:
-        return
-    verdict = PackageVerdict(place)
-    try:
-        due = {str(one["doc_no"]) for one in json.loads(index)["documents"] if one["package"]}
-    except (ValueError, TypeError, LookupError, RecursionError):
-        verdict.find("bag_file_unreadable", INDEX)
-    else:
-        for doc_no in sorted(due - {*found}):
-            verdict.find("package_missing", doc_no)
-        for doc_no in sorted({one for one in found if one} - due):
-            verdict.find("package_extra", doc_no)
-    if verdict.findings:
-        yield verdict
+def _differing(listed: IndexedDocument, found: IndexedDocument) -> list[str]:
+    said = vars(replace(listed, package=""))
+    return [name for name, value in vars(found).items() if said[name] != value]

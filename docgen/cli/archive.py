@@ -30,6 +30,7 @@ STATES = {
     "restored": "[green]✓[/] 已恢复 restored",
     "unchanged": "[green]✓[/] 已存在 there already",
     "refused": "[red]✗[/] 核对不通过 refused",
+    "unindexed": "[yellow]![/] 没有索引 no index",
 }
 
 
@@ -76,7 +77,7 @@ def restore_command(
 ) -> None:
     """核对归档包并恢复到空的服务；再次恢复不增加任何内容。Verify packages and restore them.
 
-    退出码: 0 完成; 1 有归档包核对不通过; 3 数据目录或数据库不可用。
+    退出码: 0 完成; 1 有归档包核对不通过，或与索引不符; 3 数据目录或数据库不可用。
     """
     with errors_told(as_json):
         settings = load_settings()

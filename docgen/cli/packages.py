@@ -31,19 +31,19 @@ def verify_packages(path: Path, trust: Trust, *, as_json: bool) -> None:
 
     Raises InputUnreadable, and Exit when something was found.
     """
-    verdicts, good, count = [], 0, 0
+    verdicts = []
     for verdict in verify(path, trust):
-        count += 1
-        good += verdict.good
-        if as_json:
-            verdicts.append(verdict.as_json())
-        else:
+        verdicts.append(verdict)
+        if not as_json:
             _print_verdict(verdict)
+    good = all(one.good for one in verdicts)
     if as_json:
-        print_json({"file": shown(path), "good": good == count, "packages": verdicts})
+        told = [one.as_json() for one in verdicts]
+        print_json({"file": shown(path), "good": good, "packages": told})
     else:
-        out.print(f"{good} / {count} 完好 good")
-    if good != count:
+        packages = [one.good for one in verdicts if one.kind == "package"]
+        out.print(f"{sum(packages)} / {len(packages)} 完好 good")
+    if not good:
         raise typer.Exit(REFUSED)
 
 
@@ -58,10 +58,17 @@ def print_findings(verdict: PackageVerdict) -> None:
 
 def _print_verdict(verdict: PackageVerdict) -> None:
     name = escape(verdict.doc_no or verdict.place)
+    if verdict.kind == "export":
+        name += " 索引 index"
     if verdict.good:
         out.print(f"[green]✓[/] {name}")
+        for one in verdict.not_covered:
+            text = f"{escape(one.place)} {escape(one.message('zh'))} {escape(one.message('en'))}"
+            out.print(f"    [dim]未核对 not covered: {text}[/]")
         return
-    if verdict.consistent:
+    if verdict.consistent and verdict.kind == "export":
+        err.print(f"[yellow]![/] {name}: 未能证明齐全 not proven to be complete")
+    elif verdict.consistent:
         err.print(f"[yellow]![/] {name}: 内容一致，签章人不可信 consistent, not trusted")
     else:
         err.print(f"[red]✗[/] {name} {escape(verdict.place)}")

@@ -6,18 +6,19 @@ Pure functions without files or processes; `docgen.renderers.isolation` runs the
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from docgen.document import Attached, Document, build
+from docgen.document import Attached, Document, build, text_hash
 from docgen.errors import InputUnreadable, RecordRefused
 from docgen.pipeline.json_input import read_json
 from docgen.renderers.fonts import Fonts
-from docgen.templates.catalog import compiled, every, find, templates_digest
-from docgen.templates.theme import Theme, load_theme
+from docgen.templates.bundle import gathered, parsed
+from docgen.templates.catalog import Template, compiled, every, find, templates_digest
+from docgen.templates.theme import Theme, fonts_folder, load_theme
 from schemas.catalog import record_types
 from schemas.contract import Contract
 from schemas.envelope import Record
@@ -30,7 +31,8 @@ from schemas.setting import Setting
 class RenderRequest:
     """A record's bytes and how to render it; an empty `code` is taken from the document number.
 
-    `verify_url` is the address in QR codes when the theme has none.
+    `verify_url` is the address in QR codes when the theme has none. `pinned` is a template bundle
+    that prints it instead of `templates` and `theme`, of which only the fonts are used.
     """
 
     data: bytes
@@ -42,11 +44,15 @@ class RenderRequest:
     templates: tuple[Path, ...] = ()
     theme: Path = Path()
     verify_url: str = ""
+    pinned: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """The result of a request; `data` is the file's bytes, empty after validation only."""
+    """The result of a request; `data` is the file's bytes, empty after validation only.
+
+    `text_hash` is that of all it prints outside the sign-off blocks, for a pinned request.
+    """
 
     code: str
     doc_no: str
@@ -54,6 +60,7 @@ class RenderedFile:
     data: bytes = b""
     record_json: bytes = b""
     attached: tuple[Attached, ...] = ()
+    text_hash: str = ""
 
 
 def validate(order: RenderRequest) -> RenderedFile:
@@ -65,13 +72,20 @@ def validate(order: RenderRequest) -> RenderedFile:
 def render(order: RenderRequest, format_name: str) -> RenderedFile:
     """Render one file of a record. Raises RecordRefused, TemplateFaulty, RenderFailed."""
     result, record = _read(order)
-    theme = _theme(order.theme, order.verify_url)
     document = build(record, order.lang)
+    template, theme = _look(order, document.code, format_name)
     check_glyphs(document, theme)
-    template = find(order.templates, document.code, format_name, order.lang)
     data = compiled(template, theme).render(document)
-    files = (data, document.record_json, document.attached)
-    return RenderedFile(document.code, document.doc_no, tuple(result.problems), *files)
+    text = f"{_pinned(order)} {text_hash(document)}" if order.pinned else ""
+    return RenderedFile(
+        document.code,
+        document.doc_no,
+        tuple(result.problems),
+        data,
+        document.record_json,
+        document.attached,
+        hashlib.sha256(text.encode()).hexdigest() if text else "",
+    )
 
 
 def read_record(
@@ -118,8 +132,11 @@ def skip_key(order: RenderRequest, format_name: str, version: str) -> str:
     digest = hashlib.sha256(
         f"{version} {order.lang} {order.mask} {order.code} {format_name}".encode()
     )
-    theme = _theme(order.theme, order.verify_url)
-    looks = (templates_digest(order.templates, format_name), theme.digest)
+    if order.pinned:
+        looks: tuple[str, ...] = (_pinned(order),)
+    else:
+        theme = _theme(order.theme, order.verify_url)
+        looks = (templates_digest(order.templates, format_name), theme.digest)
     for part in (order.data, order.contract, *(look.encode() for look in looks)):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
@@ -137,9 +154,32 @@ def _read(order: RenderRequest) -> tuple[Read[Record], Record]:
 _cached_contract = lru_cache(maxsize=16)(read_contract)  # a batch has one for all its records
 
 
+def pinned_bundle(
+    templates: tuple[Path, ...], theme: Path, code: str, verify_url: str = ""
+) -> bytes:
+    """Return the bundle of what prints a record type now. SettingWrong, TemplateFaulty."""
+    return gathered(templates, _with_url(load_theme(theme), verify_url), code).written()
+
+
+def _pinned(order: RenderRequest) -> str:
+    return hashlib.sha256(order.pinned).hexdigest()
+
+
+def _look(order: RenderRequest, code: str, format_name: str) -> tuple[Template, Theme]:
+    """Return the template and the theme that print a document."""
+    if order.pinned:
+        bundle = parsed(order.pinned, fonts_folder(order.theme))
+        return bundle.find(format_name, order.lang), bundle.theme
+    template = find(order.templates, code, format_name, order.lang)
+    return template, _theme(order.theme, order.verify_url)
+
+
 @lru_cache(maxsize=8)
 def _theme(folder: Path, verify_url: str) -> Theme:
-    theme = load_theme(folder)
+    return _with_url(load_theme(folder), verify_url)
+
+
+def _with_url(theme: Theme, verify_url: str) -> Theme:
     return theme if theme.verify_url else replace(theme, verify_url=verify_url)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 import docgen
 from docgen.access import Actor
 from docgen.errors import NotFound
-from docgen.pipeline import RenderedFile, RenderRequest, skip_key
+from docgen.pipeline import RenderedFile, RenderRequest, pinned_bundle, skip_key
 from docgen.records.records import contract_of, visible
 from docgen.store.database import insert_into
 from docgen.store.tables import ContractRow, DocumentRow, RecordRow, RenderingRow, VersionRow
@@ -25,13 +25,14 @@ FIXED = frozenset({"submitted", "in_review", "returned", "approved", "archived"}
 
 @dataclass(frozen=True)
 class StoredDocument:
-    """A rendered file that lies in the blob store."""
+    """A rendered file that lies in the blob store; `text_hash` is that of a `RenderedFile`."""
 
     format: str
     lang: str
     sha256: str
     size_bytes: int
     skip_key: str
+    text_hash: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,16 @@ class DocumentRequest:
 
 
 def order_for(
-    store: Store, data: bytes, contract: ContractRow, *, code: str, now: datetime, lang: str = "zh"
+    store: Store,
+    data: bytes,
+    contract: ContractRow,
+    *,
+    code: str,
+    now: datetime,
+    lang: str = "zh",
+    pinned: bytes = b"",
 ) -> RenderRequest:
-    """Return the order that renders a record of a contract."""
+    """Return the order that renders a record of a contract, with a template bundle or without."""
     return RenderRequest(
         data,
         now,
@@ -65,6 +73,20 @@ def order_for(
         templates=store.settings.template_folders,
         theme=store.settings.theme_folder,
         verify_url=store.settings.verify_url,
+        pinned=pinned,
+    )
+
+
+def bundle_of(store: Store, code: str, version: VersionRow | None = None) -> bytes:
+    """Return the template bundle that was fixed when a version was submitted, else today's.
+
+    Raises StoreFault, SettingWrong, TemplateFaulty.
+    """
+    if version and version.templates:
+        return store.blobs.get(version.templates)
+    settings = store.settings
+    return pinned_bundle(
+        settings.template_folders, settings.theme_folder, code, settings.verify_url
     )
 
 
@@ -81,11 +103,12 @@ def find(
     """Find a document of a version. Raises NotFound."""
     with store.reading() as session:
         record, version = visible(session, actor, record_id, number)
-        order = _order(store, session, (record, version), stage=stage, lang=lang)
-        known = session.get(DocumentRow, (record.id, version.number, stage, format_name, lang))
-        if stage == SIGNED and not known:
+        kept = session.get(DocumentRow, (record.id, version.number, stage, format_name, lang))
+        if stage == SIGNED and not kept:
             raise NotFound("not_found.signed_document")
-        sha256 = known.sha256 if known else _rendered(session, order, format_name)
+        pinned = b"" if kept else bundle_of(store, record.code, version)
+        order = _order(store, session, (record, version), stage=stage, lang=lang, pinned=pinned)
+        sha256 = kept.sha256 if kept else _rendered(session, order, format_name)
         return DocumentRequest(
             record.id,
             record.contract_id,
@@ -105,7 +128,7 @@ def store_file(
     """Put a rendered file into the blob store; its row comes later."""
     key = skip_key(order, format_name, docgen.__version__)
     sha256 = store.blobs.put(made.data)
-    return StoredDocument(format_name, order.lang, sha256, len(made.data), key)
+    return StoredDocument(format_name, order.lang, sha256, len(made.data), key, made.text_hash)
 
 
 def keep_documents(
@@ -146,6 +169,7 @@ def _order(
     *,
     stage: str,
     lang: str,
+    pinned: bytes,
 ) -> RenderRequest:
     record, version = found
     body = version.archived_body if stage == "archived" else version.body
@@ -153,7 +177,9 @@ def _order(
         raise NotFound("not_found.document")
     moment = version.ended_at or version.submitted_at or store.clock()
     contract = contract_of(session, record)
-    return order_for(store, body.encode(), contract, code=record.code, now=moment, lang=lang)
+    return order_for(
+        store, body.encode(), contract, code=record.code, now=moment, lang=lang, pinned=pinned
+    )
 
 
 def _rendered(session: Session, order: RenderRequest, format_name: str) -> str:

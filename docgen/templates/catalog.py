@@ -92,6 +92,11 @@ def find(folders: tuple[Path, ...], code: str, format_name: str, lang: str) -> T
     raise TemplateFaulty("template_missing", place=f"{code}/{file.name}", **params)
 
 
+def has(folders: tuple[Path, ...], code: str, format_name: str) -> bool:
+    """Return whether there is a template of a record type in a format."""
+    return any((folder / code / FORMATS[format_name].file).is_file() for folder in folders)
+
+
 def every(folders: tuple[Path, ...]) -> Iterator[Template]:
     """Yield every template that would be used, by format and record type."""
     for format_name in FORMATS:
@@ -111,12 +116,7 @@ def templates_digest(folders: tuple[Path, ...], format_name: str) -> str:
 
 
 def _codes(folders: tuple[Path, ...], format_name: str) -> list[str]:
-    name = FORMATS[format_name].file
-    return [
-        code
-        for code in record_types()
-        if any((folder / code / name).is_file() for folder in folders)
-    ]
+    return [code for code in record_types() if has(folders, code, format_name)]
 
 
 _compiled: OrderedDict[tuple[str, str, str], CompiledTemplate] = OrderedDict()

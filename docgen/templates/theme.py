@@ -17,6 +17,7 @@ from docgen.errors import SettingWrong
 from docgen.paths import templates_dir
 
 PAGE_FILES = {".html", ".css"}
+FONTS_MANIFEST = "fonts.toml"
 COLOURS = ("accent", "accent_light", "rule", "good", "warn", "bad", "muted")  # fields of Theme
 COLOUR = re.compile(r"^[0-9A-F]{6}$")  # upper case, as Word and Excel write them
 
@@ -56,7 +57,7 @@ class Theme:
     def digest(self) -> str:
         """Hash of everything that changes a document's look; font files by their manifest."""
         look = {name: value for name, value in vars(self).items() if name != "fonts"}
-        manifest = (self.fonts / "fonts.toml").read_bytes()
+        manifest = (self.fonts / FONTS_MANIFEST).read_bytes()
         return hashlib.sha256(repr(sorted(look.items())).encode() + manifest).hexdigest()
 
 
@@ -76,19 +77,21 @@ def load_theme(folder: Path) -> Theme:
         if edge_seal and not edge_seal.startswith(b"\x89PNG"):
             raise ValueError(f"{seal_name} is no PNG")
         pages = _pages(default_folder()) | _pages(folder)
-        fonts = next(
-            place / "fonts"
-            for place in (folder, default_folder())
-            if (place / "fonts" / "fonts.toml").is_file()
-        )
+        fonts = fonts_folder(folder)
         theme = Theme(logo=logo, pages=pages, fonts=fonts, edge_seal=edge_seal, **table)
-    except (OSError, KeyError, StopIteration, TypeError, ValueError) as wrong:
+    except (OSError, KeyError, TypeError, ValueError) as wrong:
         raise SettingWrong("theme_unreadable", place=path.name, reason=str(wrong)) from wrong
     for name in COLOURS:
         colour = getattr(theme, name)
         if not COLOUR.match(colour):
             raise SettingWrong("theme_colour", place=path.name, value=colour, name=name)
     return theme
+
+
+def fonts_folder(folder: Path) -> Path:
+    """Return the folder of a theme's fonts: its own, else that of the default theme."""
+    own = folder / "fonts"
+    return own if (own / FONTS_MANIFEST).is_file() else default_folder() / "fonts"
 
 
 def default_folder() -> Path:

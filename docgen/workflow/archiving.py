@@ -18,7 +18,13 @@ from docgen.access import Ability, Actor
 from docgen.document import canonical
 from docgen.errors import Conflict
 from docgen.pipeline import RenderRequest
-from docgen.records.documents import StoredDocument, keep_documents, named_documents, order_for
+from docgen.records.documents import (
+    StoredDocument,
+    bundle_of,
+    keep_documents,
+    named_documents,
+    order_for,
+)
 from docgen.records.in_force import locked
 from docgen.records.records import (
     announce_record,
@@ -30,7 +36,7 @@ from docgen.records.records import (
 )
 from docgen.records.states import FROM, Step, refuse, wrong_state
 from docgen.signing import signed_pdf
-from docgen.store.tables import RecordRow, SignoffRow, VersionRow
+from docgen.store.tables import DocumentRow, RecordRow, SignoffRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork
 from docgen.workflow.demands import judged
 from docgen.workflow.maintenance_log import log_ticket
@@ -72,20 +78,32 @@ def prepare(store: Store, actor: Actor, record_id: str) -> PreparedArchive:
         refuse(Step.archive, problems)
         assert found.value is not None
         record_json = canonical(found.value)
-        order = order_for(store, record_json, contract, code=record.code, now=store.clock())
+        order = order_for(
+            store,
+            record_json,
+            contract,
+            code=record.code,
+            now=store.clock(),
+            pinned=bundle_of(store, record.code, version),
+        )
         return PreparedArchive(record.id, version.number, record.etag, record_json, order)
 
 
 def finish(
     unit: UnitOfWork, prepared: PreparedArchive, made: Mapping[str, StoredDocument]
 ) -> tuple[RecordRow, VersionRow]:
-    """Make it final. Conflict when somebody changed its state meanwhile."""
+    """Make it final.
+
+    Raises Conflict when somebody changed its state meanwhile (overtaken), or when a copy prints
+    anything else outside the sign-off blocks than the submitted one (archived_text_differs).
+    """
     if is_ticket := issubclass(record_model(prepared.order.code), Ticket):
         seen, _ = visible(unit.session, unit.actor, prepared.record_id)
         locked(unit.session, seen.contract_id)
     record, version = visible(unit.session, unit.actor, prepared.record_id, lock=True)
     if (record.etag, record.number) != (prepared.etag, prepared.number):
         raise Conflict("overtaken.archiving")
+    _same_text(unit.session, version, made)
     version.archived_body = prepared.record_json.decode()
     version.archived_hash = hashlib.sha256(prepared.record_json).hexdigest()
     version.state = record.state = "archived"
@@ -102,10 +120,19 @@ def finish(
         state=version.state,
         record_hash=version.record_hash,
         archived_hash=version.archived_hash,
+        templates=version.templates,
         documents=named_documents("archived", made),
     )
     announce_record(unit, "record.archived", record, version, record_hash=version.record_hash)
     return record, version
+
+
+def _same_text(session: Session, version: VersionRow, made: Mapping[str, StoredDocument]) -> None:
+    for one in made.values():
+        where = (version.record_id, version.number, "submitted", one.format, one.lang)
+        submitted = session.get(DocumentRow, where)
+        if submitted and submitted.text_hash != one.text_hash:
+            raise Conflict("archived_text_differs", place=f"{version.doc_no}.{one.format}")
 
 
 def _broken_seals(
@@ -124,7 +151,7 @@ def finished(plain: dict[str, Any], code: str, given: list[SignoffRow]) -> dict[
         one for one in plain.get("signoffs", ()) if one["role"] not in {s.role for s in given}
     ]
     named = {one["role"]: one for one in plain.get("signoffs", ())}
-    plain["signoffs"] = [named.get(one.role, {}) | _printed(one) for one in given] + awaited
+    plain["signoffs"] = [named.get(one.role, {}) | as_archived(one) for one in given] + awaited
     plain["status"] = "archived"
     receipt = next((one for one in given if one.role == Role.pm), None)
     if receipt and issubclass(record_model(code), Ticket):
@@ -134,7 +161,8 @@ def finished(plain: dict[str, Any], code: str, given: list[SignoffRow]) -> dict[
     return plain
 
 
-def _printed(one: SignoffRow) -> dict[str, Any]:
+def as_archived(one: SignoffRow) -> dict[str, Any]:
+    """Return a sign-off as the archived record has it."""
     signoff = {
         "role": one.role,
         "name": one.name,

@@ -20,7 +20,13 @@ from docgen.document import canonical
 from docgen.errors import Conflict, RecordRefused
 from docgen.pipeline import RenderRequest
 from docgen.records.cross_record import cross_problems
-from docgen.records.documents import StoredDocument, keep_documents, named_documents, order_for
+from docgen.records.documents import (
+    StoredDocument,
+    bundle_of,
+    keep_documents,
+    named_documents,
+    order_for,
+)
 from docgen.records.in_force import locked
 from docgen.records.records import (
     announce_record,
@@ -68,8 +74,9 @@ class PreparedSubmission:
 def prepare(store: Store, actor: Actor, record_id: str, etag: str) -> PreparedSubmission:
     """Check a draft with every rule there is.
 
-    Raises NotFound, NotAllowed, TransitionRefused (wrong state), Conflict (overtaken),
-    RecordRefused with all errors.
+    Templates and theme are kept as they are now: the documents are made from them, and so are all
+    later copies of the version. Raises NotFound, NotAllowed, TransitionRefused (wrong state),
+    Conflict (overtaken), RecordRefused with all errors; what `bundle_of` raises.
     """
     with store.looking(actor) as unit:
         record, version = editable(unit, record_id, Step.submit)
@@ -80,7 +87,11 @@ def prepare(store: Store, actor: Actor, record_id: str, etag: str) -> PreparedSu
             raise RecordRefused(problems)
         value.status = Status.submitted
         record_json = canonical(value)
-        order = order_for(store, record_json, contract, code=record.code, now=unit.now)
+        pinned = bundle_of(store, record.code)
+        store.blobs.put(pinned)
+        order = order_for(
+            store, record_json, contract, code=record.code, now=unit.now, pinned=pinned
+        )
         return PreparedSubmission(record.id, record.etag, record_json, tuple(problems), order)
 
 
@@ -100,8 +111,11 @@ def finish(
     if record.etag != prepared.etag:
         raise Conflict("overtaken.submission")
     _still_fits(unit, record, model_of(contract), prepared)
+    templates = hashlib.sha256(prepared.order.pinned).hexdigest()
+    unit.keep_blob(templates, len(prepared.order.pinned))
     version.body = prepared.record_json.decode()
     version.record_hash = prepared.record_hash
+    version.templates = templates
     version.submitted_by, version.submitted_at = unit.actor.user_id, unit.now
     version.state = record.state = "submitted"
     touched(unit, record)
@@ -114,6 +128,7 @@ def finish(
         "record.submitted",
         record,
         record_hash=version.record_hash,
+        templates=version.templates,
         documents=named_documents("submitted", made),
         **(sealed.named() if sealed else {}),
         signed=[portable(signed)],

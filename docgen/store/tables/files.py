@@ -38,7 +38,10 @@ class RenderingRow(Base):
 
 
 class DocumentRow(Base):
-    """A file of a version. `stage` says of which record: submitted, or archived with sign-offs."""
+    """A file of a version. `stage` says of which record: submitted, or archived with sign-offs.
+
+    `text_hash` is that of what a rendered file prints outside the sign-off blocks, else empty.
+    """
 
     __tablename__ = "documents"
     __table_args__ = (
@@ -53,6 +56,7 @@ class DocumentRow(Base):
     sha256: Mapped[str] = mapped_column(Sha256, ForeignKey("blobs.sha256"), index=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     skip_key: Mapped[str] = mapped_column(Sha256)
+    text_hash: Mapped[str] = mapped_column(String(64), default="")
     created_at: Mapped[datetime] = mapped_column(UtcMoment)
 
 

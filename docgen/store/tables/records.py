@@ -57,6 +57,7 @@ class VersionRow(Base):
 
     `body` is the record as given (draft) or canonical (submitted); `record_hash` the sha256 of the
     canonical record; `archived_body` the canonical record with its sign-offs, once archived.
+    `templates` is the bundle of templates and theme that prints it, fixed with the submission.
     """
 
     __tablename__ = "versions"
@@ -67,6 +68,7 @@ class VersionRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     body: Mapped[str] = mapped_column(Text)
     record_hash: Mapped[str | None] = mapped_column(Sha256, index=True)
+    templates: Mapped[str | None] = mapped_column(Sha256, ForeignKey("blobs.sha256"), index=True)
     archived_body: Mapped[str | None] = mapped_column(Text)
     archived_hash: Mapped[str | None] = mapped_column(Sha256, index=True)
     submitted_by: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id"))
