@@ -126,6 +126,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "row_altered",
     ),
     "its hash": ("UPDATE versions SET record_hash = archived_hash", "row_gone"),
+    "its templates": (
+        "UPDATE versions SET templates = (SELECT min(sha256) FROM blobs)",
+        "row_altered",
+    ),
     "archived content": ("UPDATE versions SET archived_body = body", "row_not_named"),
     "another number": ("UPDATE versions SET doc_no = 'x' WHERE state = 'submitted'", "row_gone"),
     "a file's bytes": (

@@ -164,6 +164,7 @@ class _Restoring:
             **records.named_content(version),
             record_hash=version.record_hash,
             archived_hash=version.archived_hash,
+            templates=version.templates,
             documents={f"{one.stage}/{one.format}/{one.lang}": one.sha256 for one in documents},
             attachments={one.id: one.sha256 for one in files},
             signed=[portable(one) for one in signed],

@@ -31,13 +31,14 @@ from docgen.store.tables.base import portable
 from schemas.wording import Phrase
 
 AT_ONCE = 200  # records whose rows and entries are held at a time
-FIXED = ("state", "body", "record_hash", "archived_hash")  # of a version
+FIXED = ("state", "body", "record_hash", "archived_hash", "templates")  # of a version
 SIGNED, EVIDENCE = "signed/pdf/zh", "evidence/pdf/zh"  # places of documents: stage/format/language
 WHAT = {
     "state": Phrase("row_state"),
     "body": Phrase("row_body"),
     "record_hash": Phrase("row_record_hash"),
     "archived_hash": Phrase("row_archived_hash"),
+    "templates": Phrase("row_templates"),
     "document": Phrase("row_document"),
     "sign-off": Phrase("row_signoff"),
     "file": Phrase("row_file"),
@@ -198,7 +199,7 @@ def _held(
         numbers[row.record_id, row.number] = row.doc_no
         newest[row.record_id] = row.number, row.doc_no, row.state
         archived = text_hash(row.archived_body) if row.archived_body is not None else None
-        values = (row.state, text_hash(row.body), row.record_hash, archived)
+        values = (row.state, text_hash(row.body), row.record_hash, archived, row.templates)
         held[row.record_id] |= {
             (name, row.doc_no): value
             for name, value in zip(FIXED, values, strict=True)
