@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, expect
 
 from docgen.signing.keys import CERTIFICATE_NAME
 from tests.browsing import desktop, draw, opened, phone, site
-from tests.commands import as_json, docgen_process
+from tests.commands import as_json
 from tests.links import link, path_of
 from tests.photographs import Camera, photographed, signed
 from tests.photographs import page as printed
@@ -196,7 +196,7 @@ def others_agree(
     assert answer.status_code == 200, answer.text
     package.write_bytes(answer.content)
     for path in (file, package):
-        assert as_json("verify", path, "--cert", certificate, call=docgen_process)["good"] is True
+        assert as_json("verify", path, "--cert", certificate)["good"] is True
     the_page_agrees(case, record, file)
 
 

@@ -317,7 +317,7 @@ class _Examination:
         try:
             names = check_updates(self.data, sealed)
         except NotAllowed as wrong:
-            names, altered = [], {one.field for one in self.verdict.signatures}
+            names, altered = [], frozenset(one.field for one in self.verdict.signatures)
             self._find(wrong.entry, wrong.place)
         trusted = {one.field for one in self.sound if one.trusted and one.is_stamp}
         for name in [one for one in names if one not in trusted]:
@@ -348,14 +348,26 @@ def _validated(one: EmbeddedPdfSignature, contexts: Contexts) -> PdfSignatureSta
     return status
 
 
-def _altered(sealed: bytes, fields: set[str]) -> set[str]:
+# What _altered found lately, by the bytes' sha256 and the fields. It depends on nothing else, takes
+# seconds for many pages, and sealing, archiving, packing and the page ask it of the same bytes.
+_found_altered: dict[tuple[bytes, frozenset[str]], frozenset[str]] = {}
+_REMEMBERED = 256
+
+
+def _altered(sealed: bytes, fields: set[str]) -> frozenset[str]:
     """Compare each revision that was signed with the last one, in the bytes that this one signs."""
+    key = hashlib.sha256(sealed).digest(), frozenset(fields)
+    if (known := _found_altered.get(key)) is not None:
+        return known
     try:
         embedded = [*SignedPdfReader(sealed).embedded_signatures]
         named = {str(one.field_name): one for one in embedded}
-        return {name for name in fields & named.keys() if not _is_followed_well(named[name])}
+        found = {name for name in fields & named.keys() if not _is_followed_well(named[name])}
     except Exception:  # noqa: BLE001 # pyHanko may raise anything for what is broken
-        return fields
+        return key[1]
+    while len(_found_altered) >= _REMEMBERED:
+        _found_altered.pop(next(iter(_found_altered)), None)
+    return _found_altered.setdefault(key, frozenset(found))
 
 
 def _is_followed_well(one: EmbeddedPdfSignature) -> bool:
