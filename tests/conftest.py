@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -39,22 +38,6 @@ settings.load_profile("full" if FULL else "gate")
 def own_fonts(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Show only our fonts from the start: what the first child sees, all later ones see."""
     private_fontconfig(default_folder() / "fonts", tmp_path_factory.mktemp("fontconfig"))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Let the children of a test marked no_cover count no lines either.
-
-    The variable is what coverage starts itself with in a child ("patch" in pyproject.toml).
-    """
-    told = os.environ.get("COVERAGE_PROCESS_CONFIG")
-    if told is None or not item.get_closest_marker("no_cover"):
-        return (yield)
-    del os.environ["COVERAGE_PROCESS_CONFIG"]
-    try:
-        return (yield)
-    finally:
-        os.environ["COVERAGE_PROCESS_CONFIG"] = told
 
 
 def pytest_runtest_setup() -> None:

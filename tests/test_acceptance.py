@@ -15,6 +15,8 @@ from docgen.paths import samples_dir
 from tests.commands import docgen
 from tests.readers import docx_text, pdf_text, squeezed, xlsx_cells, xlsx_text
 
+pytestmark = pytest.mark.no_cover
+
 CONTRACT = samples_dir() / "contract" / "HT-2026-017.json"
 Change = Callable[[dict[str, Any]], object]
 

@@ -20,7 +20,7 @@ from tests.readers import docx_text, pdf_text, squeezed, xlsx_text
 from tests.service import Team, draft
 from tests.sizes import one_database
 
-pytestmark = [pytest.mark.slow, one_database("team")]
+pytestmark = [pytest.mark.slow, one_database("team"), pytest.mark.no_cover]
 
 PAPER = {"role": "cust_owner", "name": "刘洋", "opinion": "agree"}
 

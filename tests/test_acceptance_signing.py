@@ -27,7 +27,7 @@ from tests.service import Team, draft
 from tests.sizes import FULL
 from tests.test_verification import short
 
-pytestmark = [pytest.mark.enable_socket, pytest.mark.slow]
+pytestmark = [pytest.mark.enable_socket, pytest.mark.slow, pytest.mark.no_cover]
 
 OWNER = "刘洋"
 PYHANKO = str(Path(sys.executable).with_name("pyhanko"))

@@ -31,7 +31,7 @@ from tests.service import Team, draft, picture
 from tests.signing_in import ORIGIN, browser, give_password, sign_in, trail
 from tests.sizes import one_database
 
-pytestmark = pytest.mark.usefixtures("quick_passwords")
+pytestmark = [pytest.mark.usefixtures("quick_passwords"), pytest.mark.no_cover]
 
 API = "/api/v1"
 PAGES = {

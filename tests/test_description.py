@@ -21,6 +21,8 @@ from docgen.settings import Settings
 from tests.service import Team, at_work
 from tests.sizes import FULL
 
+pytestmark = pytest.mark.no_cover
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

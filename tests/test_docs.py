@@ -41,6 +41,8 @@ from tests.commands import EASY, docgen
 from tests.service import Clock
 from tests.warm import lent
 
+pytestmark = pytest.mark.no_cover
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]

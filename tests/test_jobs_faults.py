@@ -42,7 +42,7 @@ from tests.stores import Filled, filled_at
 from tests.test_jobs import counts, order, state, wait_for
 from tests.test_jobs_rendering import Deadly
 
-pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.no_cover]
 log = logging.getLogger("faults")
 WHOLE = bool(os.environ.get("FAULTS_FULL"))
 REAL = "real" if WHOLE else "real short"

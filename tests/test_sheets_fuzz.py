@@ -24,6 +24,8 @@ from docgen.intake.sheets.order import ConversionRequest
 from docgen.renderers.isolation import ChildLimits, Children
 from tests.sheet_files import CONTRACT, NOW, mixed
 
+pytestmark = pytest.mark.no_cover
+
 HERE = Path(__file__).parent / "spreadsheets"
 FUZZED = int(os.environ.get("SHEETS_FUZZED", "150"))
 FIRST = int(os.environ.get("SHEETS_FUZZED_FROM", "0"))

@@ -26,6 +26,8 @@ from tests.serving import Served, served
 from tests.sizes import FULL
 from tests.stores import environment, filled_at, record_ids, store_at, token, whole
 
+pytestmark = pytest.mark.no_cover
+
 ROOT = Path(__file__).resolve().parent.parent
 POSTS, CLIENTS = 300 if FULL else 100, 8
 

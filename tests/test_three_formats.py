@@ -24,6 +24,8 @@ from tests.readers import docx_text, pdf_text, squeezed, xlsx_cells, xlsx_text
 from tests.sizes import FULL
 from tests.warm import PATIENT, lent
 
+pytestmark = pytest.mark.no_cover
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SAMPLES = sorted(
     path
