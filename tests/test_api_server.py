@@ -279,3 +279,10 @@ def test_a_killed_server_leaves_no_children(tmp_path: Path, pool: ThreadPoolExec
             hanging.result(PATIENCE_S)
         assert below
         assert until(lambda: not alive(below))
+
+
+def test_only_children_load_what_prints_pdf() -> None:
+    """WeasyPrint takes half a second to import: the service and its workers do without."""
+    code = "import sys, api.app, docgen.batches.handlers; print('weasyprint' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"

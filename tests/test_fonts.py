@@ -43,7 +43,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from docgen.renderers.isolation import private_fontconfig
 private_fontconfig(Path(sys.argv[1]), Path(sys.argv[2]))
-from docgen.renderers.pdf.pdf import About, render_pdf
+from docgen.renderers.pdf.parts import About
+from docgen.renderers.pdf.pdf import render_pdf
 about = About("t", "a", "zh-CN", datetime(2026, 1, 2, tzinfo=UTC))
 made = render_pdf(sys.stdin.buffer.read().decode(), about, assets={})
 sys.stderr.writelines(made.warnings)

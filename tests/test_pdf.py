@@ -13,14 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docgen.errors import DocgenError, InputUnreadable, RenderFailed
-from docgen.renderers.pdf.pdf import (
-    About,
-    EmbeddedFile,
-    Pdf,
-    embedded_record,
-    identifier_intact,
-    render_pdf,
-)
+from docgen.renderers.pdf.parts import About, EmbeddedFile, Pdf
+from docgen.renderers.pdf.pdf import embedded_record, identifier_intact, render_pdf
 
 pytestmark = [  # WeasyPrint 70 leaves its colour profile open
     pytest.mark.filterwarnings("ignore:.*sRGB2014:ResourceWarning"),

@@ -14,7 +14,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from docgen.errors import SettingWrong
 from docgen.renderers.pdf.page_seal import HEIGHT
-from docgen.renderers.pdf.pdf import About, render_pdf
+from docgen.renderers.pdf.parts import About
+from docgen.renderers.pdf.pdf import render_pdf
 from docgen.templates.theme import default_folder, load_theme
 
 # WeasyPrint leaves its colour profile to the collector.

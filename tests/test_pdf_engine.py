@@ -17,14 +17,8 @@ import pydyf
 import pytest
 
 from docgen.errors import RenderFailed
-from docgen.renderers.pdf.pdf import (
-    About,
-    EmbeddedFile,
-    Pdf,
-    Written,
-    identifier_intact,
-    render_pdf,
-)
+from docgen.renderers.pdf.parts import About, EmbeddedFile, Pdf
+from docgen.renderers.pdf.pdf import Written, identifier_intact, render_pdf
 
 pytestmark = [  # WeasyPrint 70 leaves its colour profile open
     pytest.mark.filterwarnings("ignore:.*sRGB2014:ResourceWarning"),

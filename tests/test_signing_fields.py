@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from docgen.errors import Conflict, DocgenError, InputUnreadable, RenderFailed
-from docgen.renderers.pdf.pdf import About, Pdf, render_pdf
+from docgen.renderers.pdf.parts import About, Pdf
+from docgen.renderers.pdf.pdf import render_pdf
 from docgen.signing.blocks import blocks
 from docgen.signing.fields import add_fields, field_names
 from tests.commands import SAMPLES, rendered

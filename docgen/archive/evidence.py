@@ -19,7 +19,7 @@ from docgen.document import View, words
 from docgen.errors import TemplateFaulty
 from docgen.renderers import theme_fields
 from docgen.renderers.fonts import Fonts
-from docgen.renderers.pdf.pdf import About, EmbeddedFile, render_pdf
+from docgen.renderers.pdf.parts import About, EmbeddedFile
 from docgen.templates.sandbox import environment
 from docgen.templates.theme import Theme, load_theme
 
@@ -41,6 +41,8 @@ class EvidencePage:
 
 def render(page: EvidencePage) -> bytes:
     """Make the PDF; equal pages give equal bytes. Raises RenderFailed, TemplateFaulty."""
+    from docgen.renderers.pdf.pdf import render_pdf  # WeasyPrint: only the child needs it
+
     theme = load_theme(page.theme)
     about = About(f"{TITLE} {page.doc_no}", theme.company("zh"), "zh-CN", page.created)
     carried = [

@@ -13,7 +13,7 @@ import pikepdf
 from pikepdf import Array, Dictionary, Matrix, NameTree, Page, Pdf
 
 from docgen.errors import InputUnreadable
-from docgen.renderers.pdf.pdf import SIGN_PREFIX, Box
+from docgen.renderers.pdf.parts import SIGN_PREFIX, Box
 from docgen.signing.damaged_pdf import damage_refused
 
 _NEAR = 0.05  # points; WeasyPrint writes six digits

@@ -16,7 +16,7 @@ from pyhanko.sign.fields import (
 )
 
 from docgen.errors import Conflict, InputUnreadable
-from docgen.renderers.pdf.pdf import Box
+from docgen.renderers.pdf.parts import Box
 from docgen.signing.blocks import blocks
 from docgen.signing.damaged_pdf import damage_refused
 from docgen.signing.incremental_update import Appending

@@ -17,7 +17,7 @@ from pyhanko.sign.signers.pdf_signer import PdfSigningSession
 
 from docgen.errors import Conflict, RenderFailed
 from docgen.paths import templates_dir
-from docgen.renderers.pdf.pdf import Box
+from docgen.renderers.pdf.parts import Box
 from docgen.signing.blocks import blocks
 from docgen.signing.damaged_pdf import damage_refused
 from docgen.signing.fields import field_name, field_names

@@ -12,7 +12,8 @@ from jinja2.exceptions import SecurityError, TemplateNotFound
 from docgen.document import Document, Label, Rows
 from docgen.errors import TemplateFaulty
 from docgen.renderers import Piece, template_context
-from docgen.renderers.pdf.pdf import RECORD_NAME, About, EmbeddedFile, render_pdf
+from docgen.renderers.pdf.parts import About, EmbeddedFile
+from docgen.renderers.pdf.pdf import RECORD_NAME, render_pdf
 from docgen.renderers.qr import qr_png, sign_png
 from docgen.templates.sandbox import environment
 from docgen.templates.theme import Theme

@@ -14,7 +14,6 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -28,10 +27,10 @@ from weasyprint.urls import URLFetcher, URLFetcherResponse, URLFetchingError
 
 from docgen.errors import InputUnreadable, RenderFailed
 from docgen.renderers.pdf import page_seal
+from docgen.renderers.pdf.parts import SIGN_PREFIX, About, Box, EmbeddedFile, Pdf
 
 RECORD_NAME = "record.json"
 POINTS_PER_PIXEL = 0.75  # CSS: 96 px to the inch (CSS Values 4, 6.2); PDF: 72 points
-SIGN_PREFIX = "signoff-"
 _NO_IDENTIFIER = b"0" * 32
 _IDENTIFIER = re.compile(rb"/ID \[\(([0-9a-f]{32})\)")  # as pydyf writes it (ISO 32000-1, 14.4)
 _END = b"%%EOF"  # ends each revision of a file (ISO 32000-1, 7.5.5 and 7.5.6)
@@ -65,47 +64,6 @@ h2 { bookmark-level: 1 }
 h3 { bookmark-level: 2 }
 h4, h5, h6 { bookmark-level: 3 }
 """
-
-
-@dataclass(frozen=True)
-class EmbeddedFile:
-    """A file attached to the PDF; `relationship` is ISO 32000-2's AFRelationship (7.11.3)."""
-
-    name: str
-    data: bytes
-    description: str
-    relationship: str
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle on a page (from 1), in points from the lower left corner."""
-
-    page: int
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-
-
-@dataclass(frozen=True)
-class Pdf:
-    """A finished file: its bytes, page count, sign-off rectangles, and WeasyPrint's warnings."""
-
-    data: bytes
-    pages: int
-    boxes: Mapping[str, Box]
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class About:
-    """The file's metadata; `created` has a time zone, `lang` is a BCP 47 tag."""
-
-    title: str
-    author: str
-    lang: str
-    created: datetime
 
 
 class _Page(HTML):  # type: ignore[misc]  # WeasyPrint ships no types
