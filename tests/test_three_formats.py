@@ -27,10 +27,12 @@ from tests.warm import PATIENT, lent
 pytestmark = pytest.mark.no_cover
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
+# Of the large ones the gate takes the widest: many rows are the same template as few.
 SAMPLES = sorted(
     path
     for path in samples_dir().rglob("*.json")
     if path.parent.name not in ("bad", "service") and not path.name.startswith("HT-")
+    if FULL or path.stem != "large" or path.parent.name == "XJ"
 )
 FORMATS = ("docx", "xlsx", "pdf")
 HIDDEN = {"schema_version", "absences", "signoffs"}
@@ -206,9 +208,9 @@ def opened(pool: Children, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.office
 @pytest.mark.slow
-@pytest.mark.parametrize("path", OPENED, ids=name_of)
-def test_libreoffice_opens_word_and_excel(opened: Path, path: Path) -> None:
-    expected = list(texts(document(path).view))[:12]
-    for format_name in ("docx", "xlsx"):
-        found = squeezed(pdf_text(opened / f"{name_of(path)}-{format_name}.pdf"))
-        assert all(squeezed(text) in found for _, text in expected), format_name
+def test_libreoffice_opens_word_and_excel(opened: Path) -> None:
+    for path in OPENED:
+        expected = list(texts(document(path).view))[:12]
+        for format_name in ("docx", "xlsx"):
+            found = squeezed(pdf_text(opened / f"{name_of(path)}-{format_name}.pdf"))
+            assert all(squeezed(text) in found for _, text in expected), (path, format_name)
