@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from schemas.vocabulary import Role
-from tests import paperless
 from tests.paperless import change, problems
 from tests.readers import docx_text, pdf_text, squeezed, xlsx_text
 from tests.service import Team, draft
@@ -226,12 +224,12 @@ def test_case_13_a_contract_is_closed_when_every_asset_is_inspected_or_excused(t
     contract = team.contract()
     path = f"/contracts/{contract}"
     record = team.record("XJ", asset_nos=[f"HDYD-DB-0{number}" for number in range(1, 5)])
-    paperless.submit(team, record)
+    team.made(team.submit(record), 200)
     team.clock.at("03-12 15:00")
-    paperless.sign(team, record, "chenjianguo")
-    paperless.paper(team, record, Role.cust_owner, "刘洋", "2026-03-12")
+    team.made(signed(team, "chenjianguo", record))
+    team.made(signed_on_paper(team, record, "2026-03-12"))
     assert indexed(team, contract)["inspection"]["inspected"] == 0  # not archived yet
-    paperless.archive(team, record)
+    team.made(archived(team, record), 200)
 
     told = indexed(team, contract)
     assert told["inspection"] == {
