@@ -11,7 +11,7 @@ import hashlib
 import re
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from docgen.signing.long_term import Lasting
 from docgen.signing.seal import seal
 from docgen.signing.trust import Trust
 from docgen.signing.verify import SignatureVerdict, verify_pdf
-from tests.authorities import END, NOW, START, Authority, as_asn1, name, p12, pkcs8
+from tests.authorities import END, NOW, START, Authority, as_asn1, p12, pkcs8
 from tests.commands import SAMPLES, docgen, rendered
 from tests.test_signing_seal import APPENDED, appended, stream
 
@@ -610,7 +610,6 @@ def test_an_authority_of_time_stamps_vouches_for_no_signer(place: Place, tmp_pat
 # ---------------------------------------------------------------- cross-references that lie
 
 
-Entries = dict[int, tuple[int, int, int]]
 FORGED_PAGE = b"0 0 595 842 re f"
 PLANTED = b"""
 1 0 obj
@@ -637,7 +636,7 @@ trailer
 class Written:
     """Proofs added to a file as raw bytes, and how its cross-reference tells of them."""
 
-    entries: Entries = field(default_factory=dict)
+    entries: tuple[tuple[int, tuple[int, int, int]], ...] = ()
     more: bytes = b""
     proof: bytes = b""
     space: bytes = b"\n"
@@ -663,7 +662,7 @@ class Written:
         listed[first + 2] = (1, len(made), 0)
         pairs = [
             *listed.items(),
-            *((first if at < 0 else at, to) for at, to in self.entries.items()),
+            *((first if at < 0 else at, to) for at, to in self.entries),
         ]
         table = b"".join(
             number.to_bytes(width)
@@ -684,7 +683,7 @@ class Written:
 def bulky(payload: bytes) -> bytes:
     """Return a certificate of somebody's own that carries bytes of his choice."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = name("x")
+    subject = x509.Name([])
     carrier = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), payload)
     made = x509.CertificateBuilder(subject, subject, key.public_key(), 1, START, END)
     made = made.add_extension(carrier, critical=False)
@@ -692,10 +691,10 @@ def bulky(payload: bytes) -> bytes:
 
 
 LIES: dict[str, Written] = {
-    "an object twice": Written({-1: (1, 15, 0)}),
-    "an object that is elsewhere": Written({7: (1, 15, 0)}),
-    "a page that is gone": Written({6: (0, 0, 1)}),
-    "a page in an object stream": Written({7: (2, 334, 0)}),
+    "an object twice": Written(((-1, (1, 15, 0)),)),
+    "an object that is elsewhere": Written(((7, (1, 15, 0)),)),
+    "a page that is gone": Written(((6, (0, 0, 1)),)),
+    "a page in an object stream": Written(((7, (2, 334, 0)),)),
     "another table": Written(more=b"/XRefStm 116"),
     "encryption": Written(more=b"/Encrypt <</Filter /Standard>>"),
     "a size beyond readers": Written(size=10**8),
