@@ -29,6 +29,7 @@ from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.signers.pdf_signer import PdfTimeStamper
 from pyhanko.sign.timestamps import DummyTimeStamper
 
+from docgen.signing.detached import detached_faults, sign_detached
 from docgen.signing.fields import add_fields
 from docgen.signing.incremental_update import Appending
 from docgen.signing.keys import FileSealer, load, make_trial
@@ -605,6 +606,58 @@ def test_an_authority_of_time_stamps_vouches_for_no_signer(place: Place, tmp_pat
         signers = Trust(place.trust.seals, signer_roots=root)
         found = {one.code for one in verify_pdf(made, signers).findings}
         assert found == (set() if subject == "华信 seal" else {"signer_unknown"})
+
+
+def test_a_seal_vouches_for_nobody_else(place: Place, tmp_path: Path) -> None:
+    """What a trusted certificate issued is none, even under its own name."""
+    authority = Authority.made("华信")
+    key = ec.generate_private_key(ec.SECP256R1())
+    issued = authority.issue(key.public_key(), "华信")
+    (tmp_path / "other.p12").write_bytes(p12(key, issued, "", authority.certificate))
+    other = load(tmp_path / "other.p12")
+    made = seal(place.plain, "engineer", other, image=None, name="刘洋", reason="同意", now=NOW)
+    found = verify_pdf(made, Trust.of(as_asn1(authority.certificate))).findings
+    assert {one.code for one in found} == {"signer_unknown"}
+    signature = sign_detached(b"{}", other, now=NOW)
+    faults = detached_faults(b"{}", signature, Trust.of(as_asn1(authority.certificate)), "a")
+    assert [one.code for one in faults] == ["signer_unknown"]
+    assert detached_faults(b"{}", signature, Trust.of(other.certificate), "a") == []
+
+
+@pytest.mark.parametrize("days", [-1, 731])
+def test_a_seal_out_of_its_time_is_not_trusted(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """As its thief would set it, long after it expired."""
+    sealer, then = make_trial(tmp_path, now=NOW), NOW + timedelta(days=days)
+    monkeypatch.setattr("docgen.signing.seal.usable", lambda *_: None)
+    made = seal(place.plain, "engineer", sealer, image=None, name="刘洋", reason="同意", now=then)
+    trust = Trust.of(sealer.certificate)
+    assert {one.code for one in verify_pdf(made, trust).findings} == {"signer_unknown"}
+    faults = detached_faults(b"{}", sign_detached(b"{}", sealer, now=then), trust, "a")
+    assert [one.code for one in faults] == ["signer_unknown"]
+
+
+def test_a_trusted_signer_adds_no_field_that_shows(
+    place: Place, files: Mapping[str, bytes], tmp_path: Path
+) -> None:
+    """MuPDF painted a field whose rectangle is null over the whole page."""
+    authority = Authority.made("Public CA")
+    key = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "other.p12").write_bytes(p12(key, authority.issue(key.public_key(), "刘洋")))
+    roots = (as_asn1(authority.certificate),)
+    trust = Trust(place.trust.seals, roots, frozenset({"CN=刘洋"}), place.trust.tsa_roots)
+    signer = PdfSigner(
+        PdfSignatureMetadata(field_name="cust_owner", md_algorithm="sha256"),
+        load(tmp_path / "other.p12").signer(),
+    )
+    for rectangle in (None, null, zeros, indirect):
+        forger = Forger(Appending(files["one"]))
+        if rectangle:
+            forger.field(rectangle(forger), AP=forger.appearance())
+        made = signer.sign_pdf(forger.writer, existing_fields_only=True).getvalue()
+        found = {one.entry for one in verify_pdf(made, trust, expected=ROLES).findings}
+        assert found == ({"signature_broken"} if rectangle else set()), rectangle
 
 
 # ---------------------------------------------------------------- cross-references that lie

@@ -273,7 +273,7 @@ class _Comparison:
         """Return the name and the page of a field that shows nothing, and holds a time stamp."""
         one: Any = self.update.objects.get(reference.idnum)
         name = str(one.get("/T", "")) if isinstance(one, DictionaryObject) else ""
-        if not self._is_new(reference) or not _is_invisible(one):
+        if not self._is_new(reference) or not is_invisible(one):
             raise NotAllowed("bytes_after_signature.field", name or str(reference.idnum))
         if name in ("", *(str(one.get_object().get("/T", "")) for one in form["/Fields"])):
             raise NotAllowed("bytes_after_signature.field", name)  # a second one of that name
@@ -346,7 +346,7 @@ def _each_once(index: Any, objects: Mapping[int, PdfObject]) -> bool:
     return len(entries) == len({*entries}) and {*entries} - {0} <= objects.keys()
 
 
-def _is_invisible(one: Any) -> bool:
+def is_invisible(one: Any) -> bool:
     """Whether a field is that of a signature, without appearance or extent, its numbers direct."""
     if not isinstance(one, DictionaryObject) or isinstance(one, StreamObject):
         return False
