@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +18,10 @@ from typing import Any
 
 import pytest
 from asn1crypto import crl, keys
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
@@ -25,6 +29,7 @@ from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.signers.pdf_signer import PdfTimeStamper
 from pyhanko.sign.timestamps import DummyTimeStamper
 
+from docgen.signing.detached import detached_faults, sign_detached
 from docgen.signing.fields import add_fields
 from docgen.signing.incremental_update import Appending
 from docgen.signing.keys import FileSealer, load, make_trial
@@ -32,7 +37,7 @@ from docgen.signing.long_term import Lasting
 from docgen.signing.seal import seal
 from docgen.signing.trust import Trust
 from docgen.signing.verify import SignatureVerdict, verify_pdf
-from tests.authorities import NOW, Authority, as_asn1, p12, pkcs8
+from tests.authorities import END, NOW, START, Authority, as_asn1, p12, pkcs8
 from tests.commands import SAMPLES, docgen, rendered
 from tests.test_signing_seal import APPENDED, appended, stream
 
@@ -603,60 +608,191 @@ def test_an_authority_of_time_stamps_vouches_for_no_signer(place: Place, tmp_pat
         assert found == (set() if subject == "华信 seal" else {"signer_unknown"})
 
 
+def test_a_seal_vouches_for_nobody_else(place: Place, tmp_path: Path) -> None:
+    """What a trusted certificate issued is none, even under its own name."""
+    authority = Authority.made("华信")
+    key = ec.generate_private_key(ec.SECP256R1())
+    issued = authority.issue(key.public_key(), "华信")
+    (tmp_path / "other.p12").write_bytes(p12(key, issued, "", authority.certificate))
+    other = load(tmp_path / "other.p12")
+    made = seal(place.plain, "engineer", other, image=None, name="刘洋", reason="同意", now=NOW)
+    found = verify_pdf(made, Trust.of(as_asn1(authority.certificate))).findings
+    assert {one.code for one in found} == {"signer_unknown"}
+    signature = sign_detached(b"{}", other, now=NOW)
+    faults = detached_faults(b"{}", signature, Trust.of(as_asn1(authority.certificate)), "a")
+    assert [one.code for one in faults] == ["signer_unknown"]
+    assert detached_faults(b"{}", signature, Trust.of(other.certificate), "a") == []
+
+
+@pytest.mark.parametrize("days", [-1, 731])
+def test_a_seal_out_of_its_time_is_not_trusted(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """As its thief would set it, long after it expired."""
+    sealer, then = make_trial(tmp_path, now=NOW), NOW + timedelta(days=days)
+    monkeypatch.setattr("docgen.signing.seal.usable", lambda *_: None)
+    made = seal(place.plain, "engineer", sealer, image=None, name="刘洋", reason="同意", now=then)
+    trust = Trust.of(sealer.certificate)
+    assert {one.code for one in verify_pdf(made, trust).findings} == {"signer_unknown"}
+    faults = detached_faults(b"{}", sign_detached(b"{}", sealer, now=then), trust, "a")
+    assert [one.code for one in faults] == ["signer_unknown"]
+
+
+def test_a_trusted_signer_adds_no_field_that_shows(
+    place: Place, files: Mapping[str, bytes], tmp_path: Path
+) -> None:
+    """MuPDF painted a field whose rectangle is null over the whole page."""
+    authority = Authority.made("Public CA")
+    key = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "other.p12").write_bytes(p12(key, authority.issue(key.public_key(), "刘洋")))
+    roots = (as_asn1(authority.certificate),)
+    trust = Trust(place.trust.seals, roots, frozenset({"CN=刘洋"}), place.trust.tsa_roots)
+    signer = PdfSigner(
+        PdfSignatureMetadata(field_name="cust_owner", md_algorithm="sha256"),
+        load(tmp_path / "other.p12").signer(),
+    )
+    for rectangle in (None, null, zeros, indirect):
+        forger = Forger(Appending(files["one"]))
+        if rectangle:
+            forger.field(rectangle(forger), AP=forger.appearance())
+        made = signer.sign_pdf(forger.writer, existing_fields_only=True).getvalue()
+        found = {one.entry for one in verify_pdf(made, trust, expected=ROLES).findings}
+        assert found == ({"signature_broken"} if rectangle else set()), rectangle
+
+
 # ---------------------------------------------------------------- cross-references that lie
 
 
-Entries = dict[int, tuple[int, int, int]]
+FORGED_PAGE = b"0 0 595 842 re f"
+PLANTED = b"""
+1 0 obj
+<</Type/Pages/Kids[7 0 R]/Count 1>>
+endobj
+7 0 obj
+<</Type/Page/Parent 1 0 R/MediaBox[0 0 595 842]/Contents 6 0 R>>
+endobj
+6 0 obj
+<</Length %d>>
+stream
+%b
+endstream
+endobj
+2 0 obj
+<</Type/Catalog/Pages 1 0 R>>
+endobj
+trailer
+<</Root 2 0 R/Size 340>>
+""" % (len(FORGED_PAGE), FORGED_PAGE)
 
 
-def update(data: bytes, place: Place, entries: Entries, more: bytes) -> bytes:
-    """Add proofs, as raw bytes, whose cross-reference has further entries."""
-    written = re.findall(rb"\n2 0 obj\n(<<.*?>>)\nendobj", data, re.DOTALL)[-1]
-    certificate = place.sealer.certificate.dump()
-    objects = {
-        2: written[:-2] + b"/DSS 350 0 R\n>>",
-        350: b"<</Certs [351 0 R]>>",
-        351: b"<</Length %d>>\nstream\n%b\nendstream" % (len(certificate), certificate),
-    }
-    made, listed = data, {}
-    for number, content in objects.items():
-        listed[number] = (1, len(made), 0)
-        made += b"%d 0 obj\n%b\nendobj\n" % (number, content)
-    listed = dict(sorted({**listed, 352: (1, len(made), 0)}.items()))
-    pairs = [*listed.items(), *entries.items()]
-    table = b"".join(
-        kind.to_bytes(1) + where.to_bytes(8) + last.to_bytes(2) for _, (kind, where, last) in pairs
-    )
-    start, former = len(made), int(re.findall(rb"startxref\n(\d+)", data)[-1])
-    index = b" ".join(b"%d 1" % number for number, _ in pairs)
-    identifier = re.findall(rb"/ID (\[.*?\])", data)[-1]
-    head = b"/Type /XRef /W [1 8 2] /Size 353 /Root 2 0 R /Info 315 0 R"
-    head += b"/ID %b /Prev %d /Index [%b] /Length %d" % (identifier, former, index, len(table))
-    stream_ = b"<<%b%b>>\nstream\n%b\nendstream" % (head, more, table)
-    return made + b"352 0 obj\n%b\nendobj\nstartxref\n%d\n%%%%EOF\n" % (stream_, start)
+@dataclass(frozen=True)
+class Written:
+    """Proofs added to a file as raw bytes, and how its cross-reference tells of them."""
+
+    entries: tuple[tuple[int, tuple[int, int, int]], ...] = ()
+    more: bytes = b""
+    proof: bytes = b""
+    space: bytes = b"\n"
+    size: int = 0
+    skipped: int = 0
+    widths: tuple[int, int, int] = (1, 8, 2)
+    generation: int = 0
+    catalog: bytes = b""
+
+    def after(self, data: bytes, place: Place) -> bytes:
+        catalog = re.findall(rb"\n2 0 obj\n(<<.*?>>)\nendobj", data, re.DOTALL)[-1]
+        first = int(re.findall(rb"/Size (\d+)", data)[-1]) + self.skipped
+        proof = self.proof or place.sealer.certificate.dump()
+        objects = {
+            2: catalog[:-2] + b"/DSS %d 0 R\n%b" % (first, self.catalog or b">>"),
+            first: b"<</Certs [%d 0 R]>>" % (first + 1),
+            first + 1: b"<</Length %d>>\nstream\n%b\nendstream" % (len(proof), proof),
+        }
+        made, listed = data, {}
+        for number, content in objects.items():
+            listed[number] = (1, len(made), self.generation)
+            made += b"%d 0 obj%b%b\nendobj\n" % (number, self.space, content)
+        listed[first + 2] = (1, len(made), 0)
+        pairs = [
+            *listed.items(),
+            *((first if at < 0 else at, to) for at, to in self.entries),
+        ]
+        table = b"".join(
+            number.to_bytes(width)
+            for _, entry in pairs
+            for number, width in zip(entry, self.widths, strict=True)
+        )
+        index = b" ".join(b"%d 1" % number for number, _ in pairs)
+        former = int(re.findall(rb"startxref\n(\d+)", data)[-1])
+        identifier = re.findall(rb"/ID (\[.*?\])", data)[-1]
+        head = b"/Type /XRef /W [%d %d %d] /Root 2 0 R /Info 315 0 R" % self.widths
+        head += b"/Size %d /ID %b /Prev %d" % (self.size or first + 3, identifier, former)
+        head += b"/Index [%b] /Length %d%b" % (index, len(table), self.more)
+        stream_ = b"<<%b>>\nstream\n%b\nendstream" % (head, table)
+        end = b"\nendobj\nstartxref\n%d\n%%%%EOF\n" % len(made)
+        return made + b"%d 0 obj\n%b" % (first + 2, stream_) + end
 
 
-LIES: dict[str, tuple[Entries, bytes]] = {
-    "an object twice": ({351: (1, 15, 0)}, b""),
-    "an object that is elsewhere": ({7: (1, 15, 0)}, b""),
-    "a page that is gone": ({6: (0, 0, 1)}, b""),
-    "a page in an object stream": ({7: (2, 351, 0)}, b""),
-    "another table": ({}, b"/XRefStm 116"),
-    "encryption": ({}, b"/Encrypt <</Filter /Standard>>"),
+def bulky(payload: bytes) -> bytes:
+    """Return a certificate of somebody's own that carries bytes of his choice."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([])
+    carrier = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), payload)
+    made = x509.CertificateBuilder(subject, subject, key.public_key(), 1, START, END)
+    made = made.add_extension(carrier, critical=False)
+    return made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+LIES: dict[str, Written] = {
+    "an object twice": Written(((-1, (1, 15, 0)),)),
+    "an object that is elsewhere": Written(((7, (1, 15, 0)),)),
+    "a page that is gone": Written(((6, (0, 0, 1)),)),
+    "a page in an object stream": Written(((7, (2, 334, 0)),)),
+    "another table": Written(more=b"/XRefStm 116"),
+    "encryption": Written(more=b"/Encrypt <</Filter /Standard>>"),
+    "a size beyond readers": Written(size=10**8),
+    "a size beyond integers": Written(size=2**40),
+    "numbers beyond readers": Written(skipped=9 * 10**6),
+    "offsets beyond readers": Written(widths=(1, 12, 2)),
+    "generations": Written(generation=5),
+    "white space": Written(space=b"\x0b"),
+    "a dictionary that does not end": Written(catalog=b"> "),
+    "a comment": Written(catalog=b"% >>\r/Pages 5 0 R\n>>"),
+    "an object in a proof": Written(proof=bulky(PLANTED)),
 }
 
 
 def test_proofs_written_by_another_program_are_proofs(
     place: Place, files: Mapping[str, bytes]
 ) -> None:
-    assert place.found(update(files["one"], place, {}, b"")) == set()
+    assert place.found(Written().after(files["one"], place)) == set()
+    assert place.found(Written(proof=bulky(b"words")).after(files["one"], place)) == set()
 
 
 @pytest.mark.parametrize("lie", LIES)
 def test_a_cross_reference_says_what_is_there(
     place: Place, files: Mapping[str, bytes], lie: str
 ) -> None:
-    assert place.found(update(files["one"], place, *LIES[lie]), "engineer")
+    assert place.found(LIES[lie].after(files["one"], place), "engineer")
+
+
+def test_a_page_planted_for_readers_that_rebuild_a_file_is_found(
+    place: Place, files: Mapping[str, bytes], tmp_path: Path
+) -> None:
+    """Poppler gave the cross-reference up, and showed a page that lay in a certificate."""
+    planted = Written(proof=bulky(PLANTED), size=10**8).after(files["one"], place)
+    shown = [_shown(data, tmp_path) for data in (files["one"], planted)]
+    assert shown[0] != shown[1]
+    assert set(shown[1].split(b"\n", 3)[3]) == {0}  # black all over
+    assert place.found(planted, "engineer") == {"bytes_after_signature.junk"}
+
+
+def _shown(data: bytes, folder: Path) -> bytes:
+    """Return the first page as poppler shows it."""
+    (folder / "shown.pdf").write_bytes(data)
+    command = ["pdftoppm", "-r", "10", "-gray", "-f", "1", "-l", "1", "-singlefile"]
+    subprocess.run([*command, folder / "shown.pdf", folder / "shown"], check=True)
+    return (folder / "shown.pgm").read_bytes()
 
 
 # ---------------------------------------------------------------- names that write a verdict

@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asn1crypto import cms
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 
 from docgen.access import SERVICE
 from docgen.paths import samples_dir
-from docgen.signing.configuration import open_sealer
+from docgen.signing.configuration import open_sealer, trusted
 from docgen.signing.keys import SEAL_NAME, make_trial
 from docgen.signing.trust import Trust
 from docgen.signing.verify import SignatureVerdict, verify_pdf
@@ -24,6 +29,7 @@ from tests.service import Team, draft
 
 PAPER = {"role": "cust_owner", "name": "刘洋", "opinion": "agree", "signed_on": "2026-03-10"}
 AGREED = {"opinion": "agree"}
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def listed(team: Team) -> Any:
@@ -181,3 +187,32 @@ def test_a_row_that_names_an_earlier_state_is_not_archived(office: Team, submitt
         unit.keep_blob(row.sha256, len(earlier))
     refused = office.post("zhangwei", f"/records/{submitted['id']}/archive")
     assert code(refused) == (409, "seal_broken")
+
+
+def test_a_state_that_was_never_stored_is_neither_signed_nor_archived(
+    office: Team, submitted: Any
+) -> None:
+    """Sound by itself: of an ECDSA signature anybody makes a second one (r, n - s) in its place."""
+    office.made(leader(office, submitted))
+    forged = with_another_signature(pdf(office, submitted))
+    with office.store.change(SERVICE) as unit:
+        row = unit.session.get_one(DocumentRow, (submitted["id"], 1, "signed", "pdf", "zh"))
+        row.sha256 = office.store.blobs.put(forged)
+        unit.keep_blob(row.sha256, len(forged))
+    assert verify_pdf(forged, trusted(office.store.settings)).good
+    assert code(customer(office, submitted)) == (409, "altered_before")
+    refused = office.post("zhangwei", f"/records/{submitted['id']}/archive")
+    assert code(refused) == (409, "seal_broken")
+
+
+def with_another_signature(data: bytes) -> bytes:
+    """Return the file with the other signature that its last seal may have."""
+    last = [*re.finditer(rb"/Contents <([0-9a-f]+)>", data)][-1]
+    padded = bytes.fromhex(last[1].decode())
+    signed = cms.ContentInfo.load(padded)
+    signer = signed["content"]["signer_infos"][0]
+    r, s = decode_dss_signature(signer["signature"].native)
+    signer["signature"] = encode_dss_signature(r, P256_ORDER - s)
+    made = signed.dump(force=True)
+    contents = made + bytes(len(padded) - len(made))
+    return data[: last.start(1)] + contents.hex().encode() + data[last.end(1) :]

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import struct
+import unicodedata
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,12 @@ FREE_BYTES, UNPACKED_RATIO = 500 * 2**20, 20
 _ELSEWHERE = re.compile(r"^$|^[A-Za-z]:|(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\\]")
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR_BYTES = 20  # APPNOTE 4.3.15
+_LOCAL = struct.Struct("<4s5H3L2H")
+_DIRECTORY_BYTES = 46  # of an entry, without its name, extra field and comment (APPNOTE 4.3.12)
+_DESCRIBED, _UTF8 = 0x08, 0x800  # flag bits 3 and 11 (APPNOTE 4.4.4)
+_DESCRIPTORS = (16, 12)  # with a signature or without (APPNOTE 4.3.9)
+_UNICODE_PATH = 0x7075  # another name for the same entry, which some programs prefer (4.6.9)
 
 
 class Container(Protocol):
@@ -56,7 +63,9 @@ def opened(path: Path) -> Iterator[Container]:
         with path.open("rb") as file:
             _refuse_large_directory(file, path.stat().st_size)
             with zipfile.ZipFile(file) as archive:
-                yield Zip(archive, path.stat().st_size)
+                made = Zip(archive, path.stat().st_size)
+                _check_layout(file, archive, path.stat().st_size)
+                yield made
     except BROKEN as wrong:
         raise InputUnreadable("package_broken", place=str(wrong)[:200]) from wrong
     except OSError as wrong:
@@ -106,7 +115,7 @@ class Zip:
         self._archive = archive
         self._left = FREE_BYTES + UNPACKED_RATIO * size_bytes
         found = [info for info in archive.infolist() if not info.is_dir()]
-        _check_names(found)
+        _check_names(archive.infolist())
         if sum(info.compress_size for info in found) > size_bytes:
             raise InputUnreadable("package_bomb", place="entries overlap")
         for info in found:
@@ -137,11 +146,13 @@ def _check_names(found: Sequence[zipfile.ZipInfo]) -> None:
         refuse("package_bomb", str(len(found)))
     seen = set()
     for info in found:
-        if info.filename != info.orig_filename or _ELSEWHERE.search(info.filename):
+        plain = info.filename.removesuffix("/")
+        if info.filename != info.orig_filename or _ELSEWHERE.search(plain):
             refuse("package_unsafe_name", info.filename)
-        if info.filename.casefold() in seen:
+        folded = unicodedata.normalize("NFC", info.filename).casefold()
+        if folded in seen:
             refuse("package_duplicate", info.filename)
-        seen.add(info.filename.casefold())
+        seen.add(folded)
 
 
 def _check(info: zipfile.ZipInfo) -> None:
@@ -157,6 +168,61 @@ def _check(info: zipfile.ZipInfo) -> None:
     ratio = info.file_size > FREE_RATIO_BYTES and info.file_size > RATIO * info.compress_size
     if info.file_size > ENTRY_BYTES or ratio:
         refuse("package_bomb", info.filename)
+
+
+def _check_layout(file: BinaryIO, archive: zipfile.ZipFile, size_bytes: int) -> None:
+    """Refuse bytes of which the directory does not tell, and entries that tell something else.
+
+    Programs that read from the beginning on, or prefer other names, would unpack other files.
+    """
+    at = length = 0
+    for info in sorted(archive.infolist(), key=lambda one: one.header_offset):
+        if info.header_offset != at or (info.is_dir() and info.file_size):
+            refuse("package_broken", info.filename)
+        at = _entry_end(file, info)
+        parts = (_raw_name(info), info.extra, info.comment)
+        length += _DIRECTORY_BYTES + sum(map(len, parts))
+    at = at if archive.start_dir == at else -1
+    ends = (_END.size, _END.size + _END64.size + _LOCATOR_BYTES)
+    if at < 0 or size_bytes - at - length not in ends:
+        refuse("package_broken", "zip")
+
+
+def _entry_end(file: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Return where an entry ends, whose own header says what the directory says."""
+    file.seek(info.header_offset)
+    header = _LOCAL.unpack(file.read(_LOCAL.size))
+    flags, method, crc, packed, unpacked, name_bytes, extra_bytes = (*header[2:4], *header[6:])
+    name, extra = file.read(name_bytes), file.read(extra_bytes)
+    said, due = (crc, packed, unpacked), (info.CRC, info.compress_size, info.file_size)
+    described = bool(flags & _DESCRIBED)
+    if (
+        (flags, method, name) != (info.flag_bits, info.compress_type, _raw_name(info))
+        or said not in (due, *[(0, 0, 0)] * described)
+        or any(_UNICODE_PATH in _kinds(one) for one in (extra, info.extra))
+    ):
+        refuse("package_broken", info.filename)
+    file.seek(info.compress_size, os.SEEK_CUR)
+    if described:
+        descriptor, at = file.read(_DESCRIPTORS[0]), file.tell()
+        signed = descriptor.startswith(b"PK\7\x08")
+        size_bytes = _DESCRIPTORS[0 if signed else 1]
+        if descriptor[size_bytes - 12 : size_bytes] != struct.pack("<3L", *due):
+            refuse("package_broken", info.filename)
+        file.seek(at - len(descriptor) + size_bytes)
+    return file.tell()
+
+
+def _raw_name(info: zipfile.ZipInfo) -> bytes:
+    return info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8 else "cp437")
+
+
+def _kinds(extra: bytes) -> Iterator[int]:
+    """Give the kinds of an extra field's parts (APPNOTE 4.5.1)."""
+    while len(extra) >= 4:
+        kind, size_bytes = struct.unpack_from("<2H", extra)
+        yield kind
+        extra = extra[4 + size_bytes :]
 
 
 def _refuse_large_directory(file: BinaryIO, size_bytes: int) -> None:

@@ -133,15 +133,6 @@ def compare(connection: Connection) -> Iterator[Break]:
         session.expunge_all()
 
 
-def detail_of(text: str) -> dict[str, Any]:
-    """Read an entry's detail; nothing where it cannot be read, which a comparison of rows tells."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _next(session: Session, last: int) -> Sequence[RecordRow]:
     query = select(RecordRow).where(RecordRow.seq > last).order_by(RecordRow.seq)
     return session.scalars(query.limit(AT_ONCE)).all()

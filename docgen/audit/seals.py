@@ -10,7 +10,6 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
-from docgen.audit.rows import detail_of
 from docgen.errors import InputUnreadable, StoreFault
 from docgen.records.documents import EVIDENCE, SIGNED
 from docgen.records.records import signoffs
@@ -19,9 +18,9 @@ from docgen.signing.configuration import trusted
 from docgen.signing.damaged_pdf import damage_refused
 from docgen.signing.pdf_reader import SignedPdfReader
 from docgen.signing.seal_reason import SealReason
-from docgen.signing.signed_pdf import reasons
+from docgen.signing.signed_pdf import reasons, revisions
 from docgen.signing.verify import SignatureVerdict, verify_pdf
-from docgen.store.audit_chain import Break, Head
+from docgen.store.audit_chain import Break, Head, detail_of
 from docgen.store.tables import AuditEntryRow, DocumentRow, RecordRow, VersionRow
 from docgen.store.unit_of_work import Store, holds, moment_text
 
@@ -105,13 +104,13 @@ class SealComparison:
         except StoreFault as lost:
             yield Break("sealed_file_lost", 0, place | {"fault": lost.messages()})
             return
-        due = self._due(file) if file.stage == SIGNED else []
+        due, earlier = self._due(file) if file.stage == SIGNED else ([], [])
         verdict = verify_pdf(
             data,
             self.trust,
             expected=[one.role for one in due],
             sha256=file.sha256,
-            revisions=self._earlier(file) if file.stage == SIGNED else (),
+            revisions=earlier,
         )
         found = verdict.alterations if foreign else verdict.findings
         if file.stage == SIGNED:
@@ -121,21 +120,12 @@ class SealComparison:
         if not foreign:
             yield from self._heads(file.doc_no, verdict)
 
-    def _earlier(self, file: SealedFile) -> list[str]:
-        """Return the hashes of the file's states, as the trail names them, one for each seal."""
-        query = select(AuditEntryRow.detail).where(
-            AuditEntryRow.subject_id == file.record_id,
-            AuditEntryRow.action.in_(("record.submitted", "record.signed")),
-        )
-        details = map(detail_of, self.connection.scalars(query))
-        named = [one for one in details if one.get("doc_no") == file.doc_no]
-        return [one["signed_pdf"] for one in named if "signed_pdf" in one]
-
-    def _due(self, file: SealedFile) -> list[SealReason]:
-        """Return what the seals have to say of the sign-offs on record."""
+    def _due(self, file: SealedFile) -> tuple[list[SealReason], list[str]]:
+        """Return what the seals have to say of the sign-offs on record, and the file's states."""
         session = Session(bind=self.connection, autoflush=False)
         version = session.get_one(VersionRow, (file.record_id, file.number))
-        return reasons(session, version, signoffs(session, file.record_id, file.number))
+        given = signoffs(session, file.record_id, file.number)
+        return reasons(session, version, given), revisions(session, version)
 
     def _heads(self, doc_no: str, verdict: SignatureVerdict) -> Iterator[Break]:
         for one in verdict.signatures:

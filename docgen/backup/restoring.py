@@ -27,7 +27,7 @@ from docgen.files.output import writing_aside
 from docgen.records import search
 from docgen.signing.keys import CERTIFICATE_NAME, SEAL_NAME, roots
 from docgen.store import migrations
-from docgen.store.audit_chain import Break, Head
+from docgen.store.audit_chain import Break, Head, detail_of
 from docgen.store.tables import AuditEntryRow, RecordRow, VersionRow
 
 AT_ONCE = 200
@@ -99,7 +99,7 @@ def _named_seals(connection: Connection) -> set[str]:
     sealing = ("record.submitted", "record.signed", "archive.sealed")
     query = select(AuditEntryRow.detail).where(AuditEntryRow.action.in_(sealing))
     details = connection.scalars(query.execution_options(yield_per=AT_ONCE))
-    return {str(rows.detail_of(detail).get("seal")) for detail in details}
+    return {str(detail_of(detail).get("seal")) for detail in details}
 
 
 def _left_out(others: Mapping[str, bytes], trusted: set[str] | None) -> list[str]:

@@ -9,7 +9,7 @@ import asyncio
 from datetime import datetime
 
 from asn1crypto import cms
-from pyhanko.sign.general import SigningError, extract_signer_info
+from pyhanko.sign.general import SigningError, extract_certificate_info, extract_signer_info
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.validation import async_validate_detached_cms
 from pyhanko.sign.validation.status import StandardCMSSignatureStatus
@@ -62,9 +62,10 @@ def detached_faults(
 def _validated(
     data: bytes, signed: cms.SignedData, trust: Trust, moment: datetime
 ) -> StandardCMSSignatureStatus:
+    certificate = extract_certificate_info(signed).signer_cert
     signers, stamps = (
         ValidationContext(trust_roots=[*roots], allow_fetching=False, moment=moment)
-        for roots in ((*trust.seals, *trust.signer_roots), trust.tsa_roots)
+        for roots in (trust.roots(certificate, moment), trust.tsa_roots)
     )
     return asyncio.run(async_validate_detached_cms(data, signed, signers, stamps))
 

@@ -5,6 +5,7 @@ What was signed before has to be intact, and everything has to be afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -58,19 +59,21 @@ def seal(
     timestamper: TimeAuthority | None = None,
     lta: Lasting | None = None,
     trust: Trust | None = None,
+    revisions: Sequence[str] = (),
 ) -> bytes:
     """Sign in `field` for `name`, written after `word`; `image` is a drawn one before that.
 
     `timestamper` stamps the time on the signature (PAdES B-T), as `lta` does, with which the proofs
     come into the file too, under a time stamp on all of it (B-LTA). `trust` says whose seals may be
-    there already; by default this sealer's. Raises Conflict: no_field,
+    there already; by default this sealer's; `revisions` are the hashes of the file after each of
+    them. Raises Conflict: no_field,
     already_signed, altered_before; SettingWrong: as `usable`, seal_mismatch, lta_incomplete;
     UploadRefused for the image; RenderFailed: tsa_failed, signer_failed, seal_failed;
     InputUnreadable.
     """
     certificate = sealer.certificate
     trust = trust or Trust((certificate,), tsa_roots=lta.roots if lta else ())
-    signed = _checked(pdf, field, trust)
+    signed = _checked(pdf, field, trust, revisions)
     usable(certificate, now)
     box = _box(pdf, field)
     moment = now.astimezone(SHANGHAI)
@@ -106,7 +109,7 @@ def _made(signer: _Signer, pdf: bytes) -> bytes:
         raise RenderFailed("seal_failed.seal", reason=str(wrong)) from wrong
 
 
-def _checked(pdf: bytes, field: str, trust: Trust) -> list[str]:
+def _checked(pdf: bytes, field: str, trust: Trust, revisions: Sequence[str]) -> list[str]:
     """Return the fields signed so far; refuse to sign what was altered, or what is signed."""
     names = field_names(pdf)
     if field not in names:
@@ -114,7 +117,7 @@ def _checked(pdf: bytes, field: str, trust: Trust) -> list[str]:
     if names[field]:
         raise Conflict("already_signed.field", field=field)
     signed = [name for name, done in names.items() if done]
-    if signed and verify_pdf(pdf, trust, expected=signed).alterations:
+    if signed and verify_pdf(pdf, trust, expected=signed, revisions=revisions).alterations:
         raise Conflict("altered_before")
     return signed
 

@@ -6,7 +6,7 @@ The bytes are never rendered again and only grow: each state begins with the one
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,12 +20,14 @@ from docgen.signing.keys import Sealer
 from docgen.signing.seal import seal
 from docgen.signing.seal_reason import SealReason
 from docgen.signing.verify import SignatureFinding, verify_pdf
-from docgen.store.tables import AttachmentRow, DocumentRow, SignoffRow, VersionRow
+from docgen.store.audit_chain import detail_of
+from docgen.store.tables import AttachmentRow, AuditEntryRow, DocumentRow, SignoffRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork, head_of
 from schemas.envelope import Opinion
 
 STAGE, FORMAT, LANG = SIGNED, "pdf", "zh"
 OVERTAKEN = "signed_meanwhile"
+_SEALING = ("record.submitted", "record.signed")
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,14 @@ class SealMark:
 
 @dataclass(frozen=True)
 class UnsealedPdf:
-    """The bytes that a seal is set in; `sha256` is theirs on record."""
+    """The bytes that a seal is set in; `sha256` is theirs on record.
+
+    `revisions` are the hashes of what was stored after each seal, as the audit trail names them.
+    """
 
     sha256: str
     signed: bool
+    revisions: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,18 @@ def base_of(session: Session, version: VersionRow) -> UnsealedPdf | None:
     """Return what the next seal is set in; None for a version that has no PDF."""
     found = _documents(session, version)
     if kept := found.get(STAGE) or found.get("submitted"):
-        return UnsealedPdf(kept.sha256, kept.stage == STAGE)
+        return UnsealedPdf(kept.sha256, kept.stage == STAGE, tuple(revisions(session, version)))
     return None
+
+
+def revisions(session: Session, version: VersionRow) -> list[str]:
+    """Return the sha256 of the signed PDF after each seal, as the audit trail names them."""
+    query = select(AuditEntryRow.detail).where(
+        AuditEntryRow.subject_id == version.record_id, AuditEntryRow.action.in_(_SEALING)
+    )
+    details = map(detail_of, session.scalars(query.order_by(AuditEntryRow.seq)))
+    named = [one for one in details if one.get("doc_no") == version.doc_no]
+    return [one["signed_pdf"] for one in named if "signed_pdf" in one]
 
 
 def sealed(store: Store, before: UnsealedPdf, mark: SealMark) -> Sealed:
@@ -82,12 +98,14 @@ def sealed(store: Store, before: UnsealedPdf, mark: SealMark) -> Sealed:
     if not before.signed:
         pdf = add_fields(pdf)
     sealer = open_sealer(store.settings, mark.reason.signed_at)
-    data = set_seal(store, pdf, mark, by=sealer)
+    data = set_seal(store, pdf, mark, by=sealer, revisions=before.revisions)
     made = StoredDocument(FORMAT, LANG, store.blobs.put(data), len(data), before.sha256)
     return Sealed(before, made, mark.reason, sealer.certificate.sha256.hex())
 
 
-def set_seal(store: Store, pdf: bytes, mark: SealMark, *, by: Sealer) -> bytes:
+def set_seal(
+    store: Store, pdf: bytes, mark: SealMark, *, by: Sealer, revisions: Sequence[str] = ()
+) -> bytes:
     """Set a seal with time stamps and proofs as the settings ask. Raises as `seal`.
 
     Its reason names the trail's head.
@@ -106,6 +124,7 @@ def set_seal(store: Store, pdf: bytes, mark: SealMark, *, by: Sealer) -> bytes:
         timestamper=timestamper(store.settings),
         lta=lasting(store.settings),
         trust=trusted(store.settings),
+        revisions=revisions,
     )
 
 
@@ -135,7 +154,13 @@ def faults(
         return []
     data = store.blobs.get(base.sha256)
     roles = [one.role for one in given]
-    verdict = verify_pdf(data, trusted(store.settings), expected=roles, sha256=base.sha256)
+    verdict = verify_pdf(
+        data,
+        trusted(store.settings),
+        expected=roles,
+        sha256=base.sha256,
+        revisions=base.revisions,
+    )
     found = [*verdict.alterations, *compare(verdict.signatures, reasons(session, version, given))]
     return [*dict.fromkeys(found)]
 

@@ -21,7 +21,8 @@ from docgen.signing.damaged_pdf import DAMAGES
 class Trust:
     """The certificates that are trusted, and for what.
 
-    `seals` are certificates of seals, each trusted by itself. Any other signer's certificate has
+    `seals` are certificates of seals, each trusted by itself while it is valid, and not for what it
+    issued. Any other signer's certificate has
     to come from one of `signer_roots` and be issued to one of `subjects` (RFC 4514), or to the
     subject of one of the seals: a public authority certifies other people too. Time stamps come
     from `tsa_roots` alone, which vouch for no signer.
@@ -36,6 +37,18 @@ class Trust:
     def of(cls, *seals: x509.Certificate) -> Trust:
         """Trust these seals, and nobody's time stamps."""
         return cls(seals)
+
+    def roots(
+        self, certificate: x509.Certificate, moment: datetime | None
+    ) -> tuple[x509.Certificate, ...]:
+        """Return from which certificates one has to come that was used at a moment.
+
+        A root is trusted without being validated, so whether a seal was valid is asked here.
+        """
+        if certificate.dump() not in {one.dump() for one in self.seals}:
+            return self.signer_roots
+        first, last = certificate.not_valid_before, certificate.not_valid_after
+        return (certificate,) if moment is None or first <= moment <= last else ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Go to another process as DER: pickled, objects of asn1crypto lose their types."""
@@ -63,13 +76,13 @@ class Contexts:
         self.trust = trust
         try:
             self.store: DocumentSecurityStore | None = DocumentSecurityStore.read_dss(reader)
-            self.signers(None)
+            self.stamps(None)
         except (NoDSSFoundError, *DAMAGES):
             self.store = None  # what cannot be read proves nothing; what may be added is checked
 
-    def signers(self, moment: datetime | None) -> ValidationContext:
+    def signers(self, certificate: x509.Certificate, moment: datetime | None) -> ValidationContext:
         """Return the rules for a signer's certificate that was used at a moment."""
-        return self._at(moment, (*self.trust.seals, *self.trust.signer_roots))
+        return self._at(moment, self.trust.roots(certificate, moment))
 
     def stamps(self, moment: datetime | None) -> ValidationContext:
         """Return the rules for a time-stamping service's certificate."""

@@ -5,6 +5,11 @@ The bytes after a seal are read as strictly as programs write them: incremental 
 An update may change the catalog, the form and a page only by what a store or an invisible field
 needs. Rules that ask what an object means, as pyHanko's do, let a field pass whose rectangle of
 indirect numbers they cannot measure; viewers painted its appearance over the page.
+
+A viewer that cannot read the newest cross-reference makes one of whatever looks like an object,
+anywhere in the file: in a certificate too, a name, an identifier. Poppler did so where /Size was
+too large for it, and showed the forger's page. So an update is written as all readers understand
+it, and nothing within its objects looks like another one.
 """
 
 from __future__ import annotations
@@ -29,14 +34,29 @@ from docgen.signing.damaged_pdf import DAMAGES
 from docgen.signing.pdf_reader import SignedPdfReader
 
 MOST_UPDATES = 100  # each is read with a reader of its own
-_HEADER = re.compile(rb"[\r\n ]*([1-9][0-9]{0,6}) 0 obj\s")
-_END = re.compile(rb"\s*endobj[\r\n]+")
+_HEADER = re.compile(rb"[\r\n ]*([1-9][0-9]{0,6}) 0 obj[\t\r\n ]")
+_END = re.compile(rb"[\t\r\n ]*endobj[\r\n]+")
+# ISO 32000-2, 7.2 and 7.3, without comments, rare white space, and parentheses within strings.
+_PLAIN = re.compile(
+    rb"""(?: [\t\r\n\x20]++ | << | >> | [\[\]]
+    | /[^\0-\x20\x7f-\xff()<>\[\]{}/%]++
+    | (?: [+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++) | R | true | false | null )
+      (?= [\t\r\n\x20<>\[\]/(] | $ )
+    | <[0-9A-Fa-f]*+>
+    | \( (?: [^()\\\r] | \\[!-~] )*+ \)
+    )*+""",
+    re.VERBOSE,
+)
+_STREAM = re.compile(rb"[\r\n ]*stream\r?\n")
+_STREAM_END = re.compile(rb"[\r\n]*endstream")
+_LIKE_AN_OBJECT = re.compile(rb"[0-9][\0\t\n\f\r ]+obj|trailer")
 _TRAILER = re.compile(rb"[\r\n]*startxref\r?\n([0-9]{1,12})\r?\n%%EOF(?:\r\n|\r|\n)?")
 # ISO 32000-2, table 17 (cross-reference stream) and table 15 (trailer); no /Encrypt, no /XRefStm.
 _XREF_KEYS = frozenset(
     {"/Type", "/Size", "/W", "/Index", "/Prev", "/Root", "/Info", "/ID"}
     | {"/Length", "/Filter", "/DecodeParms"}
 )
+_PREDICTOR_KEYS = frozenset({"/Predictor", "/Colors", "/BitsPerComponent", "/Columns"})  # table 8
 # ISO 32000-2, tables 226, 166 and 234: of a field merged with its widget that shows nothing.
 _FIELD_KEYS = frozenset(["/FT", "/T", "/TU", "/Type", "/Subtype", "/F", "/P", "/Rect", "/V"])
 _TOOLTIP = "Timestamp"  # which pyHanko's stamps have
@@ -109,14 +129,26 @@ def _update(data: bytes, start: int) -> Update:
         offsets[number] = header.start(1)
         stream.seek(header.end())
         # Without a reader: a stream whose /Length is another object cannot be read.
-        objects[number] = generic.read_object(stream, generic.Reference(number, 0))
-        if not (ending := _END.match(data, stream.tell())):
+        made = objects[number] = generic.read_object(stream, generic.Reference(number, 0))
+        ending = _END.match(data, stream.tell())
+        if not ending or not _is_plainly_written(data[header.end() : stream.tell()], made):
             raise NotAllowed("bytes_after_signature.junk")
         position = ending.end()
     trailer = _TRAILER.match(data, position)
     if not trailer or int(trailer[1]) != max(offsets.values(), default=-1):
         raise NotAllowed("bytes_after_signature.junk")
     return Update(objects, offsets, trailer.end())
+
+
+def _is_plainly_written(raw: bytes, made: PdfObject) -> bool:
+    """Whether all readers find this object in these bytes, and no other one within them."""
+    if _LIKE_AN_OBJECT.search(raw):
+        return False
+    if not isinstance(made, StreamObject):
+        return bool(_PLAIN.fullmatch(raw))
+    begin = _PLAIN.match(raw)
+    start = _STREAM.match(raw, begin.end() if begin else 0)
+    return bool(start and _STREAM_END.fullmatch(raw, start.end() + int(made["/Length"])))
 
 
 @dataclass
@@ -162,11 +194,31 @@ class _Comparison:
             and {number: self.update.offsets[number]} | named == self.update.offsets
             and not xrefs.refs_freed_in_revision(newest)
             and _each_once(section["/Index"], self.update.objects)
+            and self._is_usual(section)
             and all(_raw(old, key) == _raw(new, key) for key in ("/Root", "/Info", "/Encrypt"))
             and _written(old["/ID"][0]) == _written(new["/ID"][0])
         ):
             raise NotAllowed("bytes_after_signature.junk")
         self.explained.add(number)
+
+    def _is_usual(self, section: StreamObject) -> bool:
+        """Whether numbers go on from the former ones, and a cross-reference has usual fields.
+
+        Readers have limits of their own; beyond these they give up, or guess.
+        """
+        size, former = int(section["/Size"]), int(self.before.trailer["/Size"])
+        widths = [int(one) for one in section["/W"]]
+        xrefs = self.after.xrefs
+        added = xrefs.explicit_refs_in_revision(xrefs.total_revisions - 1)
+        direct = [section.raw_get(key) for key in section.keys() - {"/Root", "/Info"}]
+        return (
+            former <= size <= former + 2 * len(self.update.objects)  # pyHanko leaves some out
+            and max(self.update.objects) < size
+            and len(widths) == 3
+            and all(0 <= one <= most for one, most in zip(widths, (1, 8, 2), strict=True))
+            and all(_is_plain(one, _PREDICTOR_KEYS) for one in direct)
+            and not any(one.generation for one in added)
+        )
 
     def _same(self, old: Any, new: Any, but: set[str], at: tuple[str, str]) -> None:
         """Compare two dictionaries as they are written, but for some of their entries."""
@@ -221,7 +273,7 @@ class _Comparison:
         """Return the name and the page of a field that shows nothing, and holds a time stamp."""
         one: Any = self.update.objects.get(reference.idnum)
         name = str(one.get("/T", "")) if isinstance(one, DictionaryObject) else ""
-        if not self._is_new(reference) or not _is_invisible(one):
+        if not self._is_new(reference) or not is_invisible(one):
             raise NotAllowed("bytes_after_signature.field", name or str(reference.idnum))
         if name in ("", *(str(one.get_object().get("/T", "")) for one in form["/Fields"])):
             raise NotAllowed("bytes_after_signature.field", name)  # a second one of that name
@@ -294,7 +346,7 @@ def _each_once(index: Any, objects: Mapping[int, PdfObject]) -> bool:
     return len(entries) == len({*entries}) and {*entries} - {0} <= objects.keys()
 
 
-def _is_invisible(one: Any) -> bool:
+def is_invisible(one: Any) -> bool:
     """Whether a field is that of a signature, without appearance or extent, its numbers direct."""
     if not isinstance(one, DictionaryObject) or isinstance(one, StreamObject):
         return False

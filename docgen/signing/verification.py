@@ -21,7 +21,7 @@ from docgen.contracts.contracts import model_of
 from docgen.errors import NotFound
 from docgen.records.records import contract_of, signoffs
 from docgen.signing.comparison import compare
-from docgen.signing.signed_pdf import STAGE, reasons
+from docgen.signing.signed_pdf import STAGE, reasons, revisions
 from docgen.signing.trust import Trust
 from docgen.signing.verify import SignatureFinding, SignatureVerdict, verify_pdf
 from docgen.store.tables import DocumentRow, RecordRow, VersionRow
@@ -34,6 +34,7 @@ WRONG_CODES = 20
 CODE = re.compile(r"[0-9A-F]{16}")
 _FILLING = re.compile(r"[\s-]+")
 _AFTER_HEX = "g"
+_LATER = ("signature_absent", "revision_differs")  # what an earlier state lacks
 Outcome = Literal[
     "on_record",
     "stamped_later",
@@ -111,11 +112,11 @@ def compared(store: Store, one: Standing, data: bytes, verdict: SignatureVerdict
     with store.reading() as session:
         version = session.get_one(VersionRow, (one.record_id, one.number))
         due = reasons(session, version, signoffs(session, one.record_id, one.number))
-    found = [
-        each
-        for each in compare(verdict.signatures, due)
-        if check.outcome != "earlier" or each.code != "signature_absent"
-    ]
+        stored = revisions(session, version)
+    gone = [each for each in stored if each not in verdict.revisions]
+    found = [SignatureFinding("revision_differs", each) for each in gone]
+    found += compare(verdict.signatures, due)
+    found = [each for each in found if check.outcome != "earlier" or each.code not in _LATER]
     return replace(check, outcome="signoffs_differ", differences=tuple(found)) if found else check
 
 

@@ -20,6 +20,7 @@ from asn1crypto.parser import parse
 from pyhanko.sign.diff_analysis import (
     CatalogModificationRule,
     DSSCompareRule,
+    FieldComparisonContext,
     FormUpdatingRule,
     GenericFieldModificationRule,
     ModificationLevel,
@@ -27,6 +28,7 @@ from pyhanko.sign.diff_analysis import (
     SigFieldCreationRule,
     SigFieldModificationRule,
     StandardDiffPolicy,
+    SuspiciousModification,
     XrefStreamRule,
 )
 from pyhanko.sign.fields import enumerate_sig_fields
@@ -46,7 +48,7 @@ from docgen.signing.pdf_reader import SignedPdfReader
 from docgen.signing.seal_reason import SealReason
 from docgen.signing.timestamps import moment_of
 from docgen.signing.trust import Contexts, Trust
-from docgen.signing.updates import NotAllowed, check_updates
+from docgen.signing.updates import NotAllowed, check_updates, is_invisible
 from schemas.problems import SHANGHAI
 from schemas.wording import Worded
 
@@ -337,7 +339,8 @@ def _validated(one: EmbeddedPdfSignature, contexts: Contexts) -> PdfSignatureSta
     stamped = moment_of(stamp) if stamp else stated
 
     def validated(moment: datetime | None) -> PdfSignatureStatus:
-        signers, stamps = contexts.signers(moment), contexts.stamps(stamped)
+        signers = contexts.signers(one.signer_cert, moment)
+        stamps = contexts.stamps(stamped)
         status = validate_pdf_signature(one, signers, stamps, skip_diff=True)
         assert isinstance(status, PdfSignatureStatus)
         return status
@@ -431,6 +434,21 @@ def _completeness(
             )
 
 
+class _InvisibleFields(SigFieldCreationRule):
+    """Fields that come between seals hold time stamps, and show nothing, as after the last one.
+
+    pyHanko calls a field invisible whose rectangle is null, whatever its appearance is; MuPDF
+    painted over the whole page.
+    """
+
+    def apply(self, context: FieldComparisonContext) -> Iterator[tuple[ModificationLevel, Any]]:
+        """Give the updates that are allowed. Raises SuspiciousModification."""
+        for name, one in context.field_specs.items():
+            if one.old_field_ref is None and not is_invisible(one.new_field):
+                raise SuspiciousModification(f"{name} is no invisible field")
+        yield from super().apply(context)
+
+
 FOLLOWING = StandardDiffPolicy(
     global_rules=[
         CatalogModificationRule(  # type: ignore[no-untyped-call]
@@ -442,7 +460,7 @@ FOLLOWING = StandardDiffPolicy(
     ],
     form_rule=FormUpdatingRule(
         field_rules=[
-            SigFieldCreationRule(),  # type: ignore[no-untyped-call]
+            _InvisibleFields(),  # type: ignore[no-untyped-call]
             SigFieldModificationRule(),
             GenericFieldModificationRule(),
         ]

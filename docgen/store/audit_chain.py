@@ -103,3 +103,12 @@ def verify(chain: Iterable[tuple[ChainEntry, str]], anchors: Mapping[int, str]) 
         yield Break("tail_cut", max(cut), {"last": expected_seq - 1})
     if expected_seq > 1 and not anchors:
         yield Break("not_anchored", expected_seq - 1)
+
+
+def detail_of(text: str) -> dict[str, Any]:
+    """Read an entry's detail; nothing where it cannot be read, which a comparison of rows tells."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
