@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from docgen.renderers.pdf.pdf import Box
+from docgen.renderers.pdf.parts import Box
 from docgen.signing import seal as sealing
 from docgen.signing.fields import add_fields
 from docgen.signing.keys import FileSealer, make_trial
