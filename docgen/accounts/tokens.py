@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -71,6 +71,7 @@ def create(
         scopes=token.scopes,
         revoked=False,
         fingerprint=fingerprint,
+        expires=token.expires_at.astimezone(UTC).isoformat(),
     )
     return token, text
 

@@ -65,6 +65,8 @@ def note_added(unit: UnitOfWork, user: UserRow) -> None:
         "user.added",
         ("user", user.id),
         username=user.username,
+        name=user.name,
+        email=fingerprint(user.email),
         role=user.role,
         disabled=user.disabled_at is not None,
         password=fingerprint(user.password_hash),
@@ -172,7 +174,8 @@ def _put(user: UserRow, changes: Changes, now: datetime) -> dict[str, Any]:
     if changes.name is not None:
         told["name"], user.name = changes.name, changes.name
     if changes.email is not None:
-        told["email"], user.email = "changed", changes.email or None
+        user.email = changes.email or None  # to whom a verified address of a provider leads
+        told["email"] = fingerprint(user.email)
     return told
 
 

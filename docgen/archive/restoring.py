@@ -161,12 +161,14 @@ class _Restoring:
             "archive.restored",
             ("record", record.id),
             contract.id,
+            whose=records.named_record(record),
+            submitted=records.named_submission(version),
             **records.named_content(version),
             record_hash=version.record_hash,
             archived_hash=version.archived_hash,
             templates=version.templates,
             documents={f"{one.stage}/{one.format}/{one.lang}": one.sha256 for one in documents},
-            attachments={one.id: one.sha256 for one in files},
+            attachments={one.id: portable(one) for one in files},
             signed=[portable(one) for one in signed],
             evidence=hashlib.sha256(evidence).hexdigest(),
             last=self.statement.audit,
@@ -196,7 +198,7 @@ class _Restoring:
             raise Conflict("restored_differs", place=row["contract_no"])
         for user_id in sorted({*self.users.values()}):
             if session.get(MemberRow, (kept.id, user_id)) is None:
-                session.add(MemberRow(contract_id=kept.id, user_id=user_id, created_at=unit.now))
+                contracts.put_member(unit, kept, session.get_one(UserRow, user_id))
         return kept
 
     def _people(self, unit: UnitOfWork) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, Select, exists, select
 from sqlalchemy.orm import Session
 
+from docgen.records.records import named_record
 from docgen.store.audit_chain import Break, text_hash
 from docgen.store.tables import (
     ApiTokenRow,
@@ -22,6 +23,10 @@ from docgen.store.tables import (
     AuditEntryRow,
     ContractRow,
     DocumentRow,
+    LinkItemRow,
+    LinkRow,
+    LinkTokenRow,
+    MemberRow,
     RecordRow,
     SignoffRow,
     UserRow,
@@ -31,9 +36,12 @@ from docgen.store.tables.base import portable
 from schemas.wording import Phrase
 
 AT_ONCE = 200  # records whose rows and entries are held at a time
-FIXED = ("state", "body", "record_hash", "archived_hash", "templates")  # of a version
+FIXED = ("submitted", "state", "body", "record_hash", "archived_hash", "templates")  # of a version
 SIGNED, EVIDENCE = "signed/pdf/zh", "evidence/pdf/zh"  # places of documents: stage/format/language
 WHAT = {
+    "submitted": Phrase("row_submitted"),
+    "link": Phrase("row_link"),
+    "member": Phrase("row_member"),
     "state": Phrase("row_state"),
     "body": Phrase("row_body"),
     "record_hash": Phrase("row_record_hash"),
@@ -73,12 +81,20 @@ class Named:
         for place, sha256 in documents.items():
             # What is rendered on demand later never takes the place of what was fixed.
             self.values.setdefault(("document", doc_no, place), (sha256, seq))
+        if whose := detail.get("whose"):
+            self.values["record", entry.subject_id] = whose, seq
+        if opens := detail.get("opens"):
+            self.values["link", detail["link"], opens] = detail["role"] + detail["name"], seq
         if sha256 := detail.get("signed_pdf"):
             self.values["document", doc_no, SIGNED] = sha256, seq
+        self._take_files(entry, detail)
+
+    def _take_files(self, entry: AuditEntryRow, detail: Any) -> None:
+        seq = entry.seq
         for one in detail.get("signed", ()):
             self.values["sign-off", one["id"]] = one, seq
-        for file_id, sha256 in detail.get("attachments", {}).items():
-            self.values["file", file_id] = sha256, seq
+        for file_id, file in detail.get("attachments", {}).items():
+            self.values["file", file_id] = file, seq
         if entry.action == "file.removed":
             self.values.pop(("file", detail["file"]), None)
         if entry.action in ("link.signed", "link.declined"):
@@ -87,6 +103,11 @@ class Named:
     def take_other(self, entry: AuditEntryRow) -> None:
         """Keep what an entry names of a contract, an account or a token."""
         detail, key = json.loads(entry.detail), (entry.subject_kind, entry.subject_id)
+        if entry.action.startswith("member."):
+            self.values["member", entry.subject_id, detail["member"]] = True, entry.seq
+            if entry.action == "member.removed":
+                del self.values["member", entry.subject_id, detail["member"]]
+            return
         before, _ = self.values.get(key, ({}, 0))
         now = {name: detail[name] for name in OTHERS[entry.subject_kind] if name in detail}
         self.values[key] = before | now, entry.seq
@@ -106,11 +127,11 @@ class Named:
 
 OTHERS: dict[str, tuple[str, ...]] = {
     "contract": ("body",),
-    "user": ("username", "role", "disabled", "password", "oidc"),
-    "token": ("user", "scopes", "revoked", "fingerprint"),
+    "user": ("username", "name", "email", "role", "disabled", "password", "oidc"),
+    "token": ("user", "scopes", "revoked", "fingerprint", "expires"),
 }
 _ACTIONS = (
-    *("contract.created", "contract.changed"),
+    *("contract.created", "contract.changed", "member.added", "member.removed"),
     *("user.added", "user.changed", "user.linked"),
     *("token.created", "token.revoked"),
 )
@@ -190,7 +211,15 @@ def _held(
         numbers[row.record_id, row.number] = row.doc_no
         newest[row.record_id] = row.number, row.doc_no, row.state
         archived = text_hash(row.archived_body) if row.archived_body is not None else None
-        values = (row.state, text_hash(row.body), row.record_hash, archived, row.templates)
+        given = {"by": row.submitted_by, "at": row.submitted_at and row.submitted_at.isoformat()}
+        values = (
+            given if row.submitted_at else None,
+            row.state,
+            text_hash(row.body),
+            row.record_hash,
+            archived,
+            row.templates,
+        )
         held[row.record_id] |= {
             (name, row.doc_no): value
             for name, value in zip(FIXED, values, strict=True)
@@ -208,12 +237,28 @@ def _held(
         known, key = named[file.record_id], ("file", file.id)
         drawn = file.purpose == "signature" and file.sha256 in known.drawings
         if key in known.values or not drawn:
-            held[file.record_id][key] = file.sha256
+            held[file.record_id][key] = portable(file)
+    for record_id, link_id, token_hash, role, name in session.execute(_opening(ids)):
+        held[record_id]["link", link_id, text_hash(token_hash)] = role + name
+    for one in records:
+        held[one.id]["record", one.id] = named_record(one)
     return held, [
         Break("row_altered", 0, {"what": WHAT["record"], "place": one.doc_no, "fields": "state"})
         for one in records
         if newest.get(one.id) != (one.number, one.doc_no, one.state)
     ]
+
+
+def _opening(ids: list[str]) -> Select[str, str, str, str, str]:
+    """Ask for what opens the links that customers sign by."""
+    return (
+        select(
+            LinkItemRow.record_id, LinkRow.id, LinkTokenRow.token_hash, LinkRow.role, LinkRow.name
+        )
+        .join(LinkRow, LinkRow.id == LinkItemRow.link_id)
+        .join(LinkTokenRow, LinkTokenRow.link_id == LinkRow.id)
+        .where(LinkItemRow.record_id.in_(ids))
+    )
 
 
 def _others(session: Session) -> Iterator[Break]:
@@ -234,6 +279,8 @@ def _held_others(session: Session) -> Held:
         names[user.id] = user.username
         held["user", user.id] = {
             "username": user.username,
+            "name": user.name,
+            "email": text_hash(user.email) if user.email else None,
             "role": user.role,
             "disabled": user.disabled_at is not None,
             "password": text_hash(user.password_hash) if user.password_hash else None,
@@ -245,7 +292,10 @@ def _held_others(session: Session) -> Held:
             "scopes": token.scopes,
             "fingerprint": text_hash(token.token_hash),
             "revoked": token.revoked_at is not None,
+            "expires": token.expires_at.isoformat(),
         }
+    for member in session.scalars(select(MemberRow)):
+        held["member", member.contract_id, member.user_id] = True
     return held
 
 

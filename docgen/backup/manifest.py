@@ -17,6 +17,7 @@ HEAD, MANIFEST, ANCHOR, KEY = (
     "audit-anchor.log",
     "secret.key",
 )
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 ROWS, BLOBS, SEALS = "rows/", "blobs/", "seals/"
 
 
@@ -70,8 +71,11 @@ def parsed(data: bytes) -> Manifest:
     try:
         plain = json.loads(data)
         tables = {name: BackupContent(**content) for name, content in plain.pop("tables").items()}
-        return Manifest(tables=tables, blobs=BackupContent(**plain.pop("blobs")), **plain)
-    except (ValueError, TypeError, LookupError, AttributeError) as wrong:
+        made = Manifest(tables=tables, blobs=BackupContent(**plain.pop("blobs")), **plain)
+        if Head.parsed(str(made.head)) != made.head:
+            raise ValueError(made.head)
+        return made
+    except UNREADABLE as wrong:
         raise InputUnreadable("backup_damaged", place=MANIFEST) from wrong
 
 

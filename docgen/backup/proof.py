@@ -16,6 +16,7 @@ from typing import Literal
 
 from asn1crypto import x509
 
+from docgen.backup.manifest import UNREADABLE
 from docgen.backup.place import StoreParts
 from docgen.errors import DocgenError, InputUnreadable
 from docgen.settings import Settings
@@ -82,8 +83,11 @@ def prove(place: StoreParts, manifest: bytes) -> tuple[BackupProof, DocgenError 
 def parsed(data: bytes) -> BackupProof:
     """Read a proof. InputUnreadable: backup_damaged."""
     try:
-        return BackupProof(**json.loads(data))
-    except (ValueError, TypeError) as wrong:
+        found = BackupProof(**json.loads(data))
+        if not all(isinstance(part, str) for part in vars(found).values()):
+            raise TypeError(found)
+        return found
+    except UNREADABLE as wrong:
         raise InputUnreadable("backup_damaged", place=PROOF) from wrong
 
 
@@ -91,7 +95,7 @@ def check(place: StoreParts, manifest: bytes, proof: BackupProof) -> ProofVerdic
     """Judge a proof by the key and the certificates of the place that it is restored to."""
     mac: Checked = "unknown"
     if place.has_key:
-        fits = hmac.compare_digest(_mac(place.key(), manifest), str(proof.mac))
+        fits = hmac.compare_digest(_mac(place.key(), manifest).encode(), proof.mac.encode())
         mac = "good" if fits else "wrong"
     return ProofVerdict(mac, _seal(trusted(place.settings).seals, manifest, proof))
 

@@ -18,6 +18,7 @@ from docgen.backup.manifest import (
     HEAD,
     MANIFEST,
     ROWS,
+    UNREADABLE,
     Manifest,
     Tally,
     parsed,
@@ -80,6 +81,8 @@ class Backup:
                 tables[_table(name)].add(rows, count=rows.count(b"\n"))
             elif name.startswith(BLOBS):
                 blobs.add_blob(_blob(name, data), len(data))
+            elif name in self.others:  # a tar that lists it, and one that unpacks it, see another
+                raise InputUnreadable("backup_damaged", place=name)
             else:
                 self.others[name] = data
         if manifest is None or self._proof is None:
@@ -96,9 +99,11 @@ def _check_head(found: tuple[str, bytes], others: dict[str, bytes]) -> None:
     others[name] = data
     try:
         plain = json.loads(data)
-        form, version = int(plain["format"]), str(plain["docgen"])
-    except (ValueError, TypeError, LookupError) as wrong:
+        form, version = plain["format"], str(plain["docgen"])
+    except UNREADABLE as wrong:
         raise InputUnreadable("backup_damaged", place=HEAD) from wrong
+    if type(form) is not int or form < FORMAT:
+        raise InputUnreadable("backup_damaged", place=HEAD)
     if form > FORMAT:
         raise InputUnreadable("newer_backup", version=version)
 

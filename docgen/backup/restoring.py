@@ -132,7 +132,7 @@ def _refuse_newer(manifest: Manifest) -> None:
 def _prepare(place: StoreParts, connection: Connection, manifest: Manifest) -> None:
     """Give an empty database the tables that the backup's rows fit. Conflict: store_not_empty."""
     found = migrations.current(connection)
-    if place.anchor.read() or (
+    if place.anchor.exists() or (
         found and any(_count(connection, one) for one in tables(connection))
     ):
         raise Conflict("store_not_empty", place=str(place.folder))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import typer
+from click import UsageError
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
+
+from schemas.visible import visible
 
 
 @dataclass(frozen=True)
@@ -141,8 +146,27 @@ def every() -> dict[str, Any]:
     return {name: entry.load(name) for name, entry in ENTRIES.items()}
 
 
+@contextmanager
+def _usage_shown_safely() -> Iterator[None]:
+    """Tell a wrong option without what controls a terminal: `*` may have made it of a file name."""
+    try:
+        yield
+    except UsageError as wrong:
+        raise UsageError(visible(wrong.format_message()), wrong.ctx) from wrong
+
+
 class Commands(TyperGroup):
     """The group of all commands: named for help and completion, loaded when one is called."""
+
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        """Read the options before the command."""
+        with _usage_shown_safely():
+            return super().make_context(*given, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read the command's own options, and run it."""
+        with _usage_shown_safely():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names in the order of the work."""

@@ -229,9 +229,9 @@ def _tell_proof(verdict: ProofVerdict) -> None:
     if not verdict.proven:
         err.print(
             "[yellow]![/] 无法确认谁写了这份备份：凭号与哈希只核对审计链及它提到的各行；"
-            "会话、链接、回调、邮件地址、secret.key 没有核对。"
+            "会话、链接的期限、回调、secret.key 没有核对。"
             "Nothing here proves who wrote this backup: by its head only the trail, and the rows"
-            " it names, are checked; not sessions, links, webhooks, e-mail addresses, secret.key."
+            " it names, are checked; not sessions, when links end, webhooks, secret.key."
         )
 
 

@@ -39,9 +39,8 @@ def create(unit: UnitOfWork, data: bytes) -> ContractRow:
     )
     unit.session.add(row)
     unit.session.flush()
-    member = MemberRow(contract_id=row.id, user_id=unit.actor.user_id, created_at=unit.now)
-    unit.session.add(member)
     note_created(unit, row)
+    put_member(unit, row, unit.session.get_one(UserRow, unit.actor.user_id))
     return row
 
 
@@ -123,9 +122,14 @@ def add_member(unit: UnitOfWork, contract_id: str, username: str) -> UserRow:
     unit.actor.need(Ability.set_up_contracts)
     user = _user(unit.session, username)
     if unit.session.get(MemberRow, (row.id, user.id)) is None:
-        unit.session.add(MemberRow(contract_id=row.id, user_id=user.id, created_at=unit.now))
-        unit.note("member.added", ("contract", row.id), row.id, user=user.username)
+        put_member(unit, row, user)
     return user
+
+
+def put_member(unit: UnitOfWork, row: ContractRow, user: UserRow) -> None:
+    """Make somebody a member, with the trail's entry."""
+    unit.session.add(MemberRow(contract_id=row.id, user_id=user.id, created_at=unit.now))
+    unit.note("member.added", ("contract", row.id), row.id, user=user.username, member=user.id)
 
 
 def remove_member(unit: UnitOfWork, contract_id: str, username: str) -> None:
@@ -143,7 +147,8 @@ def remove_member(unit: UnitOfWork, contract_id: str, username: str) -> None:
     if unit.session.scalar(rest.limit(1)) is None:
         raise Conflict("last_member", value=username)
     unit.session.delete(member)
-    unit.note("member.removed", ("contract", row.id), row.id, user=username)
+    told = {"user": username, "member": member.user_id}
+    unit.note("member.removed", ("contract", row.id), row.id, **told)
 
 
 def _user(session: Session, username: str) -> UserRow:

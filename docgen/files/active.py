@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 
 from docgen.files.formulas import reaches_out
-from docgen.files.links import is_on_this_machine, is_plain
+from docgen.files.links import is_on_this_machine, is_plain, leads_outside
 from docgen.files.unzip import MACROS
 
 CONTENT_TYPES = "[Content_Types].xml"
@@ -23,6 +23,8 @@ CODES = ("macros", "remote_content", "data_connection", "active_field", "active_
 _VML, _OFFICE = "urn:schemas-microsoft-com:vml", "urn:schemas-microsoft-com:office:office"
 _WORD, _SHEET, _MAIN = "wordprocessingml", "spreadsheetml", "office/excel/2006/main"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006/"
+_MS_EXCEL = "urn:schemas-microsoft-com:office:excel"
+_SVG = "http://www.w3.org/2000/svg"
 _ID = "/relationships "  # of a namespaced attribute r:id, r:embed, r:link (22.8.2.1)
 
 # Parts by their names, whatever relates to them.
@@ -51,6 +53,19 @@ _DATA_KINDS = re.compile(
 )
 _FORMULA_NAMES = "f formula formula1 formula2 definedName calculatedColumnFormula totalsRowFormula"
 _FORMULAS = frozenset(_FORMULA_NAMES.split())
+# Of shapes and controls: `macro` may name one of another workbook (20.5.2.29, [MS-XLSX] 2.4.7).
+_FORMULA_ATTRIBUTES = frozenset(
+    ("macro", "textlink", "fmlaMacro", "fmlaLink", "fmlaRange", "fmlaGroup", "fmlaTxbx")
+)
+_FMLA = "FmlaMacro FmlaLink FmlaRange FmlaGroup FmlaTxbx FmlaPict"  # of VML (part 4, 19.4.2)
+_HEARD = _FORMULAS | {"instrText", "delInstrText", "HyperlinkBase", *_FMLA.split()}
+_CONNECTED = {  # elements that ask for data of elsewhere, or bring it there, whatever their part
+    "connection": "",
+    "cacheSource": "external",
+    "volType": "realTimeData",
+    "webPublishItem": "",
+}
+_LOADING = {"mailMerge": "data_connection", "altChunk": "remote_content"}  # elements of Word
 _MACRO_NAME = ("function", "vbProcedure", "xlm")  # flags of a defined name (18.2.5)
 
 # Field codes (17.16.5 and [MS-DOC] 2.9.90) that fetch, start or print something.
@@ -69,7 +84,11 @@ _HARMLESS_FIELDS = (
 _HARMLESS = frozenset(_HARMLESS_FIELDS.split())
 _NESTED = "\ufffc"  # stands in an instruction for the result of a field inside it
 _NAME_END = re.compile(r'[\s\\"]')  # a switch (\h) or a quoted argument ends a field's name
-_ARGUMENT = re.compile(r'^\s*HYPERLINK\s+(?:"([^"]*)"|([^\s\\"]+))', re.IGNORECASE)
+_LINK = re.compile(r"\s*HYPERLINK(?=[\s\"\\]|$)", re.IGNORECASE)
+# Its words (17.16.5.25): what follows \\l is a bookmark, \\o a tip, \\t a frame.
+_WORDS = re.compile(
+    r'(?:\\([lot])\s*)?(?:"([^"]*)"|“([^”]*)”|(\\\w)(?=\s|$)|([^\s"]+))', re.IGNORECASE
+)
 _CODES = re.compile(r"^\s*QUOTE(?:\s+\d{1,5}){3,}", re.IGNORECASE)  # text as character codes
 
 _LABELS = {
@@ -156,7 +175,7 @@ class OfficeScan:
         """Judge a relationship of `owner`."""
         given = (attributes.get(name, "") for name in ("Id", "Type", "Target"))
         used, kind, target = given
-        outside = attributes.get("TargetMode", "").lower() == "external"
+        outside = attributes.get("TargetMode", "").strip().lower() not in ("", "internal")
         if not outside:  # relative to the folder of its part (ISO/IEC 29500-2, 6.4)
             base = "/" + posixpath.dirname(owner)
             target = posixpath.normpath(posixpath.join(base, target)).lstrip("/")
@@ -254,14 +273,31 @@ class PartScan:
             self._vml(name, attributes)
         elif space.startswith(_PACKAGE):
             self._package(name, attributes)
-        elif name == "DataMashup":  # the queries of Power Query ([MS-QDEFF] 2.1)
-            self._add("data_connection", name)
-        elif name == "f" and space.endswith("/chart"):
-            self._listen()
+        else:
+            self._other(space, name, attributes)
         for key, value in attributes.items():
             if _ID in key:
                 cell = attributes.get("ref", self._cell)
                 self.scan.use(replace(self._here(), used=value, cell=cell))
+
+    def _other(self, space: str, name: str, attributes: dict[str, str]) -> None:
+        """Take an element of drawings, queries, buttons, properties."""
+        for key in _FORMULA_ATTRIBUTES & attributes.keys():
+            self._formula(attributes[key])
+        if space == _SVG:
+            self._svg(name, attributes)
+        elif name == "webVideoPr":  # a page that is played in the document ([MS-DOCX] 2.7.1)
+            self._add("remote_content", attributes.get("embeddedHtml", name))
+        elif "customui" in space.lower() or (name == "macro" and space.endswith("/wordml")):
+            self._add("macros", name)  # buttons and keys that call one
+        elif space.endswith("/schemaLibrary/2006/main"):
+            self._fetch(attributes, "manifestLocation", "schemaLocation")
+        elif name == "HyperlinkBase" or (space == _MS_EXCEL and name.startswith("Fmla")):
+            self._listen()
+        elif name == "DataMashup":  # the queries of Power Query ([MS-QDEFF] 2.1)
+            self._add("data_connection", name)
+        elif name == "f" and space.endswith("/chart"):
+            self._listen()
 
     def _listen(self) -> None:
         self.listening, self._text = True, []
@@ -280,13 +316,16 @@ class PartScan:
     def end(self, tag: str) -> None:
         """Take the end of an element."""
         space, _, name = tag.rpartition(" ")
-        if self.listening and (name in _FORMULAS or name in ("instrText", "delInstrText")):
+        if self.listening and name in _HEARD:
             self.listening = False
             text = "".join(self._text)
-            if name in _FORMULAS:
-                self._formula(text)
-            else:
+            if name in ("instrText", "delInstrText"):
                 self._instruct(text)
+            elif name == "HyperlinkBase":  # what all relative links begin with (22.2.2.7)
+                if not is_plain(text):
+                    self._add("remote_content", text)
+            else:
+                self._formula(text)
         if _WORD in space:
             if name == "tbl" and self._tables:
                 self._tables.pop()
@@ -319,10 +358,10 @@ class PartScan:
             self._character(_local(attributes, "fldCharType"))
         elif name in ("instrText", "delInstrText"):
             self._listen()
-        elif name == "mailMerge":
-            self._add("data_connection", name)
-        elif name == "altChunk":
-            self._add("remote_content", name)
+        elif name == "hyperlink":
+            self._locate(_local(attributes, "anchor"), _local(attributes, "docLocation"))
+        elif name in _LOADING:
+            self._add(_LOADING[name], name)
 
     def _character(self, kind: str) -> None:
         if kind == "begin":
@@ -357,10 +396,17 @@ class PartScan:
             self.scan.add(replace(place, code="active_field", value=shown))
 
     def _leads_away(self, instruction: str) -> bool:
-        if not (target := _ARGUMENT.match(instruction)):
+        """Judge every address of a link; one that another field begins cannot be judged."""
+        if not (link := _LINK.match(instruction)):
             return False
-        # A backslash is doubled inside of a field's argument (17.16.1).
-        return not is_plain((target[1] or target[2] or "").replace("\\\\", "\\"))
+        for switch, quoted, curled, _, bare in _WORDS.findall(instruction, link.end()):
+            # A backslash is doubled inside of a field's argument (17.16.1).
+            word = (quoted or curled or bare).replace("\\\\", "\\")
+            if not switch and (word.startswith(_NESTED) or not is_plain(word)):
+                return True
+            if switch in ("l", "L") and leads_outside(word):
+                return True
+        return False
 
     def _vml(self, name: str, attributes: dict[str, str]) -> None:
         """Judge VML (ECMA-376 part 4, 19): pictures by address, and linked objects."""
@@ -368,7 +414,8 @@ class PartScan:
             self._add("macros", f"{name} {attributes.get('ProgID', '')}")
         for key, value in attributes.items():
             local = key.rpartition(" ")[2].lower()
-            fetched = local in ("src", "althref") and re.search(r"[:\\]|^//", value)
+            picture = key != "href" and name in ("imagedata", "fill", "stroke") and local == "href"
+            fetched = (picture or local in ("src", "althref")) and re.search(r"[:\\]|^//", value)
             linked = key == "href" and not is_plain(value)
             strict = self.scan.template and local in ("src", "href", "althref")
             if fetched or linked or (strict and re.search(r"[:\\{]", value)):
@@ -391,11 +438,25 @@ class PartScan:
         elif name == "definedName":
             if any(attributes.get(flag) in ("1", "true") for flag in _MACRO_NAME):
                 self._add("macros", attributes.get("name", ""))
-        elif name == "ddeLink":  # starts a program (18.14.4)
+        else:
+            self._connect(name, attributes)
+
+    def _connect(self, name: str, attributes: dict[str, str]) -> None:
+        """Take an element of Excel that links to something."""
+        if name == "ddeLink":  # starts a program (18.14.4)
             told = (attributes.get(key, "") for key in ("ddeService", "ddeTopic"))
             self._add("macros", "|".join(told))
-        elif name == "oleLink":
-            self._add("macros", attributes.get("progId", ""))
+        elif name == "oleLink" or (name == "oleObject" and attributes.get("link")):
+            self._add("macros", attributes.get("link") or attributes.get("progId", ""))
+        elif name == "hyperlink":
+            self._locate(attributes.get("location", ""))
+        elif name == "cfvo" and attributes.get("type") == "formula":
+            self._formula(attributes.get("val", ""))
+        elif name in _CONNECTED and _CONNECTED[name] in ("", attributes.get("type")):
+            self._add("data_connection", name)
+        elif name == "formControlPr":
+            for key in _FORMULA_ATTRIBUTES & attributes.keys():
+                self._formula(attributes[key])
 
     def _formula(self, formula: str) -> None:
         if reaches_out(formula, only_inside=self.scan.template):
@@ -403,6 +464,24 @@ class PartScan:
             if self._formula_name:
                 here = replace(here, text=f"名称 {self._formula_name} (name {self._formula_name})")
             self.scan.add(replace(here, code="active_formula", value=formula))
+
+    def _svg(self, name: str, attributes: dict[str, str]) -> None:
+        """Judge a drawing inside: browsers and LibreOffice fetch what it refers to."""
+        if name == "script":
+            self._add("macros", name)
+        elif name != "a":  # which somebody must click
+            self._fetch(attributes, "href", "src")
+
+    def _fetch(self, attributes: dict[str, str], *names: str) -> None:
+        for value in (_local(attributes, name) for name in names):
+            if re.search(r"[:\\]|^//", value) and not value.startswith("data:"):
+                self._add("remote_content", value)
+
+    def _locate(self, *places: str) -> None:
+        """Judge places in the file that a link leads to."""
+        for place in places:
+            if leads_outside(place):
+                self._add("remote_content", place)
 
     # ------------------------------------------------------------ places
 

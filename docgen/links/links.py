@@ -22,6 +22,7 @@ from docgen.contracts import contracts
 from docgen.errors import Conflict, InputUnreadable, NotFound, RecordRefused
 from docgen.records.records import signoffs, visible
 from docgen.records.states import OPEN, Step, wrong_state
+from docgen.store.audit_chain import text_hash
 from docgen.store.tables import LinkItemRow, LinkRow, LinkTokenRow, MemberRow, RecordRow, VersionRow
 from docgen.store.unit_of_work import UnitOfWork
 from docgen.workflow.signoff_rules import not_a_customer
@@ -130,7 +131,8 @@ def store_link(
     unit.session.add_all(items)
     unit.session.flush()
     for item in items:
-        note(unit, "made", link, item, expires_at=link.expires_at, org=link.org, **detail)
+        told = {"expires_at": link.expires_at, "org": link.org, "opens": named(token)}
+        note(unit, "made", link, item, **told, **detail)
     return IssuedLink(link, items, token)
 
 
@@ -243,6 +245,11 @@ def new_token(unit: UnitOfWork, link: LinkRow) -> str:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     unit.session.add(LinkTokenRow(token_hash=hash_of(token), link_id=link.id, created_at=unit.now))
     return token
+
+
+def named(token: str) -> str:
+    """Return how the trail names what opens a link: nothing else opens it."""
+    return text_hash(hash_of(token))
 
 
 def code_hash(key: bytes, first_id: str, code: str) -> str:

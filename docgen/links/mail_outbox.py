@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from docgen.links.links import (
     IssuedLink,
     documents_of,
+    named,
     new_token,
     next_reminder,
     note,
@@ -175,5 +176,6 @@ def _queue_reminder(unit: UnitOfWork, store: Store, link: LinkRow) -> int:
     made = IssuedLink(link, items, new_token(unit, link))
     _queue_mail(unit, store, made, store.settings.public_url.rstrip("/"), kind="reminder")
     for item in items:
-        note(unit, "reminded", link, item, to=link.email, times=link.reminded)
+        told = {"to": link.email, "times": link.reminded, "opens": named(made.token)}
+        note(unit, "reminded", link, item, **told)
     return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, bindparam, delete, select
@@ -101,7 +101,8 @@ def create(unit: UnitOfWork, data: bytes, *, code: str = "") -> SavedRecord:
     unit.session.flush()
     unit.session.add(version)
     _index(unit, record, draft)
-    note_record(unit, "record.created", record, **named_content(version))
+    whose = named_record(record)
+    note_record(unit, "record.created", record, whose=whose, **named_content(version))
     announce_record(unit, "record.created", record, version)
     return SavedRecord(record, version, draft.problems)
 
@@ -200,6 +201,18 @@ def contract_of(session: Session, record: RecordRow) -> ContractRow:
 def note_record(unit: UnitOfWork, action: str, record: RecordRow, **detail: object) -> None:
     """Put what was done to a record into the audit trail."""
     unit.note(action, ("record", record.id), record.contract_id, **detail)
+
+
+def named_record(record: RecordRow) -> dict[str, str]:
+    """Return what an entry names of a record for good: whose it is decides who may review it."""
+    fixed = ("contract_id", "code", "base_no", "created_by")
+    return {name: getattr(record, name) for name in fixed}
+
+
+def named_submission(version: VersionRow) -> dict[str, Any]:
+    """Return what an entry names of a submission: who submitted does not review."""
+    at = version.submitted_at and version.submitted_at.astimezone(UTC).isoformat()
+    return {"by": version.submitted_by, "at": at}
 
 
 def named_content(version: VersionRow) -> dict[str, str]:

@@ -42,6 +42,10 @@ class Anchor:
                 "anchor_unwritable", place=str(self.path), reason=wrong.strerror
             ) from wrong
 
+    def exists(self) -> bool:
+        """Return whether there is anything in the file, be it no line of ours."""
+        return self.path.exists() and self.path.stat().st_size > 0
+
     def newest(self) -> Head | None:
         """Return the newest of the last lines; None without a file, or without a whole line."""
         try:

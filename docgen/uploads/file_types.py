@@ -22,6 +22,9 @@ EXTENSIONS = {
     "text": frozenset({"txt", "log", "csv", "json", "sql"}),
 }
 BINARY_EXTENSIONS = frozenset().union(*(EXTENSIONS[kind] for kind in EXTENSIONS if kind != "text"))
+CALCULATED = frozenset({"csv", "tsv", "xls", "et"})  # text that Excel or WPS opens as a table
+# Text of such a name is another format in disguise (MHT, RTF, XML); Office opens it all the same.
+OFFICE_EXTENSIONS = frozenset(("doc", "dot", "wps", "rtf", "ppt", "pps", "xlt", "xlw", "xlsb"))
 SCANS = frozenset({"pdf", "png", "jpeg", "tiff"})
 IMAGES = SCANS - {"pdf"}
 FORBIDDEN = frozenset({"program", "script", "markup"})
@@ -40,7 +43,10 @@ _RUNNABLE = (
     "app appref-ms bat bash chm cmd com command cpl desktop dll dmg docm dotm exe gadget hta htm "
     "html inf iso jar js jse lnk mht mhtml mjs msc msi msix msp php phar pif potm ppam pptm ps1 "
     "psd1 psm1 py pyw reg scf scr sct sh so svg svgz swf url vb vbe vbs vhd vhdx wsf wsh xht "
-    "xhtml xla xlam xlsm xltm xll"
+    "xhtml xla xlam xlsm xltm xll "
+    # queries and links that Office or Windows follows at once
+    "dqy iqy odc oqy rqy udl slk dif rdp library-ms search-ms searchconnector-ms settingcontent-ms "
+    "website theme themepack jnlp xbap application diagcab wll pyz"
 )
 RUNNABLE = frozenset(_RUNNABLE.split())
 
@@ -63,6 +69,7 @@ _MAGIC = (
     (b"\xcf\xfa\xed\xfe", "program"),
     (b"L\0\0\0\1\x14\x02\0", "program"),  # a Windows shortcut
     (b"\0asm", "program"),
+    (b"{\\rtf", "markup"),  # with objects and fields, whatever its name
 )
 _CONTROLS = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")  # bell to CR and ESC occur in logs
 _SCRIPT = re.compile(r"#!|<\?php\b|<%", re.IGNORECASE)

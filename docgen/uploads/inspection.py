@@ -7,7 +7,7 @@ Every uploaded file must pass here. Pure work on bytes: run it in a child
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from docgen.errors import UploadRefused
@@ -25,7 +25,7 @@ from docgen.uploads.file_types import (
 )
 from docgen.uploads.images import look_at_image
 from docgen.uploads.names import display_name, extension_of
-from docgen.uploads.packages import Unpacking, judge_archive
+from docgen.uploads.packages import NESTING, Unpacking, judge_archive, refuse_active_cells
 from docgen.uploads.pdfs import look_at_pdf
 from docgen.uploads.zips import Budget
 
@@ -82,6 +82,7 @@ def inspect(name: str, data: bytes, *, purpose: Purpose) -> Upload:
         raise UploadRefused("upload_extension_differs", place=shown, value=facts.kind)
     content_type = CONTENT_TYPES.get(facts.kind, "")
     if facts.kind == "text":
+        refuse_active_cells(extension, data, "")
         charset = facts.encoding.removesuffix("-sig")
         content_type = f"{TEXT_TYPES.get(extension, 'text/plain')}; charset={charset}"
     sha256 = hashlib.sha256(data).hexdigest()
@@ -94,7 +95,11 @@ def _facts(kind: str, data: bytes, unpacking: Unpacking) -> _Facts:
     if is_two_things(kind, data):
         raise UploadRefused("polyglot", value=kind)
     if kind == "pdf":
-        return _Facts(kind, pages=look_at_pdf(data))
+        if unpacking.around.count(kind) >= NESTING:
+            raise UploadRefused("zip_nested")
+        inner = replace(unpacking, around=(*unpacking.around, kind))
+        pages = look_at_pdf(data, lambda kind, data: _facts(kind, data, inner))
+        return _Facts(kind, pages=pages)
     if kind in IMAGES:
         picture = look_at_image(kind, data)
         return _Facts(kind, width=picture.width, height=picture.height, pages=picture.pages)

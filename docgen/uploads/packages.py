@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 
 from docgen.errors import UploadRefused, together
-from docgen.files.active import CODES, CONTENT_TYPES, ActiveContent, OfficeScan
+from docgen.files.active import CODES, CONTENT_TYPES, MOST, ActiveContent, OfficeScan
+from docgen.files.formulas import cells_reaching_out
 from docgen.files.unzip import is_xml
 from docgen.uploads.file_types import (
     BINARY_EXTENSIONS,
+    CALCULATED,
     EXTENSIONS,
     FORBIDDEN,
     HEAD_BYTES,
+    OFFICE_EXTENSIONS,
     RUNNABLE,
     sniff,
     text_encoding,
@@ -124,9 +127,14 @@ def _check_member(entry: ZipEntry, inner: Unpacking, judge: Judge) -> None:
     kind, extension = sniff(head), extension_of(entry.name)
     if kind in FORBIDDEN or kind == "ole" or extension in RUNNABLE:
         raise UploadRefused("upload_kind_refused", place=entry.name, value=extension)
-    if kind == "text" or head.startswith(_MAC_LEFTOVERS):
+    if kind == "text" and extension in CALCULATED:
+        whole = hold(entry.name, parts, inner.budget)
+        inner.budget.held_left += len(whole)
+        refuse_active_cells(extension, whole, entry.name)
+        fits = True
+    elif kind == "text" or head.startswith(_MAC_LEFTOVERS):
         _drain(parts)
-        fits = extension not in BINARY_EXTENSIONS
+        fits = extension not in BINARY_EXTENSIONS | OFFICE_EXTENSIONS
     elif kind == "unknown":
         raise UploadRefused("upload_kind_unknown", place=entry.name)
     else:
@@ -134,6 +142,30 @@ def _check_member(entry: ZipEntry, inner: Unpacking, judge: Judge) -> None:
         fits = not found or extension in EXTENSIONS[found]
     if not fits and not head.startswith(_MAC_LEFTOVERS):
         raise UploadRefused("upload_extension_differs", place=entry.name, value=kind)
+
+
+def refuse_active_cells(extension: str, data: bytes, place: str) -> None:
+    """Refuse a text that Excel opens, when a cell of it reaches out, or when it is SYLK.
+
+    Excel takes a file that begins with ID for SYLK, whose formulas it does not ask about.
+    """
+    if extension not in CALCULATED or not (encoding := text_encoding(data)):
+        return
+    text = data.decode(encoding)
+    if text.startswith("ID;"):
+        raise UploadRefused("upload_kind_refused", place=place, value="SYLK")
+    found = list(islice(cells_reaching_out(text), MOST))
+    if found:
+        before = f"{place} " if place else ""
+        lines = [text.count("\n", 0, at) + text[at : at + 1].count("\n") + 1 for at, _ in found]
+        raise together(
+            [
+                UploadRefused(
+                    "active_formula", place=f"{before}行 {line} (line {line})", value=cell
+                )
+                for line, (_, cell) in zip(lines, found, strict=True)
+            ]
+        )
 
 
 def _judge_whole(

@@ -15,6 +15,7 @@ from docgen.records.records import need_author, note_record, touched, visible
 from docgen.records.states import Step, refuse, wrong_state
 from docgen.signing import paper
 from docgen.store.tables import AttachmentRow, RecordRow, VersionRow
+from docgen.store.tables.base import portable
 from docgen.store.unit_of_work import UnitOfWork
 from docgen.uploads import Purpose, Upload
 from docgen.uploads.scans import ScannedCode
@@ -86,7 +87,7 @@ def add(
         record,
         doc_no=version.doc_no,
         purpose=purpose,
-        attachments={row.id: row.sha256},
+        attachments={row.id: portable(row)},
         **_scan_detail(scan, row),
     )
     return record, row

@@ -33,6 +33,7 @@ from docgen.records.records import (
     contract_of,
     editable,
     named_content,
+    named_submission,
     note_record,
     touched,
     visible,
@@ -132,6 +133,7 @@ def finish(
         documents=named_documents("submitted", made),
         **(sealed.named() if sealed else {}),
         signed=[portable(signed)],
+        submitted=named_submission(version),
         **named_content(version),
     )
     announce_record(unit, "record.submitted", record, version, record_hash=version.record_hash)

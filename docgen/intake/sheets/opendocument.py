@@ -7,6 +7,7 @@ from xml.parsers import expat
 
 from docgen.errors import InputUnreadable
 from docgen.files.formulas import reaches_out
+from docgen.files.links import leads_outside
 from docgen.intake.sheets.facts import Facts
 from docgen.intake.sheets.limits import WorkbookLimits
 from docgen.intake.sheets.places import letters
@@ -15,12 +16,19 @@ from docgen.intake.sheets.zipped import ZippedWorkbook, check_head
 _MARKED = re.compile(
     rb'number-rows-spanned="(?!1")|value-type="error"|dde-(?:link|source)|table-source'
     rb"|cell-range-source|WEBSERVICE|FILTERXML|HYPERLINK|DDE\(|IMPORT|'#"
+    rb'|database-source|script:event|href="(?:[a-z]+:)?//',
+    re.IGNORECASE,
 )
 _SOURCES = {
     "office:dde-source": "macros",  # starts a program (OpenDocument 1.3 part 3, 14.6.5)
     "table:table-source": "data_connection",
     "table:cell-range-source": "data_connection",
+    "table:database-source-sql": "data_connection",
+    "table:database-source-table": "data_connection",
+    "table:database-source-query": "data_connection",
+    "script:event-listener": "macros",
 }
+_CLICKED = frozenset({"text:a", "draw:a"})
 _ARRAY = re.compile(r"\{[^}]*\}")  # | separates its rows (part 4, 5.13)
 _OTHER_FILE = re.compile(r"'[^']*[/\\][^']*'#")  # 'file:///a.ods'#$Sheet.A1 (part 4, 5.8)
 _ROW_END = b"</table:table-row>"
@@ -39,7 +47,7 @@ def facts(package: ZippedWorkbook) -> Facts:
     found, marked, tail, first, rows = Facts(), False, b"", True, b""
     if b"encryption-data" in _small(package, "META-INF/manifest.xml"):
         raise InputUnreadable("workbook_encrypted")
-    if any(name.startswith("Basic/") for name in package.entries):
+    if any(name.startswith(("Basic/", "Scripts/")) for name in package.entries):
         found.notes.append("macros_ignored")
     if any(name.startswith("Pictures/") for name in package.entries):
         found.notes.append("pictures_ignored")
@@ -111,6 +119,8 @@ class _Walk:
             keys = ("office:dde-application", "office:dde-topic", "xlink:href")
             told = " ".join(given[key] for key in keys if key in given)
             self.found.ignore(code, self.table or _CONTENT, told)
+        elif name not in _CLICKED and leads_outside(given.get("xlink:href", "")):
+            self.found.ignore("remote_content", self.table or _CONTENT, given["xlink:href"])
         if name == "table:table":
             self.table, self.row = given.get("table:name", ""), 0
         elif name == "table:table-row":
