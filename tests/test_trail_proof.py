@@ -254,6 +254,7 @@ def test_a_record_moved_to_another_contract_is_found(tmp_path: Path) -> None:
 
 def test_a_link_of_ones_own_is_found(office: Team) -> None:
     """A customer's signing link: its token, and whose it is."""
+    office.contract()
     link(office, submitted(office))
     assert found(office.store) == set()
     for statement, codes in (

@@ -68,7 +68,8 @@ _CELL = re.compile(
     r"""|[=+@＝＋＠－-]((?:'[^'\r\n]*'|"[^"\r\n]*"|\([^()\r\n]*\)|[^,;\t\r\n'"])*))""",
     re.MULTILINE,
 )
-_TOPIC = re.compile(r"\|[^|]*!")
+# A server of DDE has a plain name: `- 项目|注!` is no call of one.
+_TOPIC = re.compile(r"[\w.']\|[^|]*!", re.ASCII)
 
 
 def cells_reaching_out(text: str) -> Iterator[tuple[int, str]]:
