@@ -20,7 +20,7 @@ from tests.commands import called
 
 PROGRAM = f"""#!{sys.executable} -ISs
 import base64, json, os, socket, sys
-place = os.path.join(os.path.dirname(os.path.realpath(__file__)), "socket")
+place = os.path.join(os.path.dirname(os.path.realpath(__file__)), "s")
 data = base64.b64encode(sys.stdin.buffer.read()).decode()
 call = [sys.argv[1:], dict(os.environ), os.getcwd(), data]
 with socket.socket(socket.AF_UNIX) as line:
@@ -51,7 +51,7 @@ def script(
         selectors.DefaultSelector() as waiting,
         written.open("wb") as file,
     ):
-        listening.bind(str(programs / "socket"))
+        listening.bind(str(programs / "s"))
         listening.listen()
         waiting.register(listening, selectors.EVENT_READ)
         running = subprocess.Popen(
