@@ -21,12 +21,12 @@ from docgen.archive.evidence_data import VersionContent, gather
 from docgen.archive.evidence_texts import view
 from docgen.archive.layout import READMES
 from docgen.archive.packing import Entry, bag, readmes
-from docgen.archive.seal_comparison import due_seals, sealed_revisions
+from docgen.archive.seal_comparison import sealed_revisions
 from docgen.archive.statement import PackageStatement, parsed
 from docgen.errors import Conflict
 from docgen.records import records
 from docgen.records.documents import EVIDENCE, StoredDocument, row_of
-from docgen.signing.comparison import compare
+from docgen.signing.comparison import compare, due_seals
 from docgen.signing.configuration import open_sealer, trusted
 from docgen.signing.fields import add_fields, field_names
 from docgen.signing.seal_reason import SealReason

@@ -12,30 +12,14 @@ from typing import Any
 
 from docgen.archive import statement as names
 from docgen.archive.statement import PackageStatement
-from docgen.signing.comparison import compare
-from docgen.signing.seal_reason import SealReason
+from docgen.signing.comparison import compare, due_seals
 from docgen.signing.verify import Signature, SignatureFinding
 from docgen.store.audit_chain import ChainEntry
 from docgen.store.tables import SignoffRow
 from docgen.workflow.archiving import as_archived
-from schemas.envelope import Opinion
 from schemas.vocabulary import Role
 
 _TIMES = {"signed_on": date.fromisoformat, "recorded_at": datetime.fromisoformat}
-
-
-def due_seals(
-    record_hash: str, signoffs: Iterable[SignoffRow], scans: Mapping[str, str]
-) -> list[SealReason]:
-    """Return what seals have to say of sign-offs; `scans` are the sha256 of files by their id.
-
-    A disagreement has no seal.
-    """
-    return [
-        SealReason.of_signoff(one, record_hash, scans[one.scan_id] if one.scan_id else "")
-        for one in signoffs
-        if one.opinion != Opinion.disagree
-    ]
 
 
 def sealed_revisions(doc_no: str, chain: Iterable[ChainEntry]) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from docgen.signing.seal_reason import SealReason
 from docgen.signing.verify import Signature, SignatureFinding
+from docgen.store.tables import SignoffRow
+from schemas.envelope import Opinion
 
 # The finding on each part that differs. The words are for people; the head of the audit trail is
 # compared with the trail.
@@ -23,6 +25,20 @@ _DIFFERENCES: Mapping[str, str] = {
     "scan": "seal_differs.evidence",
     "doc_no": "seal_differs.evidence",
 }
+
+
+def due_seals(
+    record_hash: str, signoffs: Iterable[SignoffRow], scans: Mapping[str, str]
+) -> list[SealReason]:
+    """Return what seals have to say of sign-offs; `scans` are the sha256 of files by their id.
+
+    A disagreement has no seal.
+    """
+    return [
+        SealReason.of_signoff(one, record_hash, scans[one.scan_id] if one.scan_id else "")
+        for one in signoffs
+        if one.opinion != Opinion.disagree
+    ]
 
 
 def compare(seals: Sequence[Signature], due: Sequence[SealReason]) -> list[SignatureFinding]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from docgen.errors import Conflict
 from docgen.records.documents import SIGNED, StoredDocument, row_of
-from docgen.signing.comparison import compare
+from docgen.signing.comparison import compare, due_seals
 from docgen.signing.configuration import lasting, open_sealer, timestamper, trusted
 from docgen.signing.fields import add_fields
 from docgen.signing.keys import Sealer
@@ -23,7 +23,6 @@ from docgen.signing.verify import SignatureFinding, verify_pdf
 from docgen.store.audit_chain import detail_of
 from docgen.store.tables import AttachmentRow, AuditEntryRow, DocumentRow, SignoffRow, VersionRow
 from docgen.store.unit_of_work import Store, UnitOfWork, head_of
-from schemas.envelope import Opinion
 
 STAGE, FORMAT, LANG = SIGNED, "pdf", "zh"
 OVERTAKEN = "signed_meanwhile"
@@ -168,12 +167,9 @@ def faults(
 def reasons(session: Session, version: VersionRow, given: Sequence[SignoffRow]) -> list[SealReason]:
     """Return what the seals have to say of the sign-offs on record; a disagreement has no seal."""
     assert version.record_hash
-    sealed = [one for one in given if one.opinion != Opinion.disagree]
-    return [SealReason.of_signoff(one, version.record_hash, _scan(session, one)) for one in sealed]
-
-
-def _scan(session: Session, one: SignoffRow) -> str:
-    return session.get_one(AttachmentRow, one.scan_id).sha256 if one.scan_id else ""
+    ids = [one.scan_id for one in given if one.scan_id]
+    scans = {scan_id: session.get_one(AttachmentRow, scan_id).sha256 for scan_id in ids}
+    return due_seals(version.record_hash, given, scans)
 
 
 def _documents(session: Session, version: VersionRow) -> dict[str, DocumentRow]:
